@@ -1,0 +1,53 @@
+# make demo   a day of a small shop through the whole pipeline; KEEP=1 keeps it up afterwards
+# make test   everything, unit to end-to-end, on the real parts
+# make bench  CPU per event of each stage, beside a bare librdkafka loop; BENCH_EVENTS=n
+# make lint   formatting and clippy, warnings are errors
+# make e2e    the end-to-end tests alone; ONE=name runs those with this in their name
+
+SHELL := /bin/sh
+CARGO ?= cargo
+ONE ?=
+say = @printf '==> %s\n'
+
+.DEFAULT_GOAL := help
+.PHONY: help prerequisites build demo test unit e2e bench lint
+
+help:
+	@sed -n 's/^# make/make/p' Makefile
+
+prerequisites:
+	$(say) "what this machine needs: build tools, Rust, Java, Maven, Node"
+	@deploy/install-prerequisites.sh
+
+build: prerequisites
+	$(say) "building waybill and the demo (the first time takes minutes)"
+	@$(CARGO) build --locked -p waybill -p waybill-tests --bins
+
+demo: build
+	$(say) "the demo"
+	@"$${CARGO_TARGET_DIR:-target}/debug/demo"
+
+test: unit e2e
+
+unit: prerequisites
+	$(say) "tests of every crate, on real parts where they need them"
+	@$(CARGO) test --locked --workspace --exclude waybill-tests
+	$(say) "tests of the architecture"
+	@$(CARGO) test --locked -p waybill-tests --lib --bins $(ARCHITECTURE)
+
+# Every test target of tests/ but e2e, which needs the binary and runs alone.
+ARCHITECTURE = $(patsubst tests/tests/%.rs,--test %,$(wildcard tests/tests/*.rs))
+
+e2e: build
+	$(say) "end-to-end tests: six processes on a real Kafka, registry and ClickHouse"
+	@$(CARGO) test --locked -p waybill -p waybill-tests --test e2e -- --test-threads=1 --nocapture $(ONE)
+
+bench: prerequisites
+	$(say) "building for the bench (release)"
+	@$(CARGO) build --locked --release -p waybill-tests --bin bench
+	$(say) "the bench: one stage at a time on the same events"
+	@"$${CARGO_TARGET_DIR:-target}/release/bench"
+
+lint: prerequisites
+	@$(CARGO) fmt --check
+	@$(CARGO) clippy --locked --workspace --all-targets -- -D warnings

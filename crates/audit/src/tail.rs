@@ -1,0 +1,113 @@
+//! Reads every audited topic from the start of its log into the books.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use kafka_runtime::{KafkaConfig, Position, ReadError, Scanner};
+use reconciliation::{Books, Ends, Progress, Span};
+use topology::{Service, Stage, TOPICS, Topic};
+
+use crate::headers::entry;
+
+/// Longest wait for one record.
+const POLL: Duration = Duration::from_millis(100);
+/// Records after which the sets are packed.
+const COMPACT_AFTER: u64 = 2_000_000;
+
+/// The topics that the auditor reads, as the topology says.
+pub(crate) fn audited() -> impl Iterator<Item = Topic> {
+    TOPICS.iter().filter(|spec| spec.read_by.contains(&Service::Audit)).map(|spec| spec.topic)
+}
+
+/// The books, and the log that they are written from.
+pub(crate) struct Tail {
+    pub(crate) scanner: Scanner,
+    pub(crate) books: Books,
+    /// First offset that each partition of `raw-events` still has.
+    raw_starts: BTreeMap<i32, i64>,
+    since_compact: u64,
+}
+
+impl Tail {
+    /// Begins at the start of every audited topic.
+    pub(crate) fn open(kafka: &KafkaConfig, epoch: u16) -> Result<Self, ReadError> {
+        let mut scanner = Scanner::new(kafka, "waybill-audit")?;
+        let (mut starts, mut raw_starts) = (Vec::new(), BTreeMap::new());
+        for topic in audited() {
+            for bounds in scanner.bounds(topic)? {
+                starts.push(Position { topic, partition: bounds.partition, offset: bounds.start });
+                if topic == Topic::RawEvents {
+                    raw_starts.insert(bounds.partition, bounds.start);
+                }
+            }
+        }
+        scanner.assign(&starts)?;
+        Ok(Self { scanner, books: Books::new(epoch), raw_starts, since_compact: 0 })
+    }
+
+    /// Reads for at most `patience`, or until nothing more comes. Returns how many records.
+    pub(crate) fn read(&mut self, patience: Duration) -> Result<u64, ReadError> {
+        let begun = Instant::now();
+        let mut heard = begun;
+        let mut read = 0;
+        while begun.elapsed() < patience && heard.elapsed() < POLL {
+            if let Some(record) = self.scanner.poll(POLL)? {
+                self.books.note(&entry(&record));
+                heard = Instant::now();
+                read += 1;
+            }
+        }
+        self.since_compact += read;
+        if self.since_compact >= COMPACT_AFTER {
+            self.books.compact();
+            self.since_compact = 0;
+        }
+        Ok(read)
+    }
+
+    /// What is known now; asked in the order that [`Progress`] prescribes.
+    pub(crate) fn progress(&mut self) -> Result<Progress, ReadError> {
+        let mut progress = Progress::default();
+        for stage in Stage::ALL {
+            for at in self.scanner.group_positions(stage.group(), &stage.inputs())? {
+                if let Some(offset) = at.offset {
+                    progress.committed.insert((stage, at.topic, at.partition), offset);
+                }
+            }
+        }
+        for topic in audited() {
+            for bounds in self.scanner.bounds(topic)? {
+                // The end of the log, not the last stable offset: what a stage has committed may
+                // still lack its marker in an output partition.
+                progress.ends.insert((topic, bounds.partition), bounds.end);
+            }
+        }
+        progress.read = self.next()?;
+        progress.last.clone_from(self.books.last_read());
+        Ok(progress)
+    }
+
+    /// Everything that `raw-events` holds, up to its ends as `progress` has them.
+    pub(crate) fn span_up_to_now(&self, epoch: u16, progress: &Progress) -> Span {
+        let range = |(&partition, &start): (&i32, &i64)| {
+            let end = progress.ends.get(&(Topic::RawEvents, partition)).copied();
+            (partition, start..end.unwrap_or(start))
+        };
+        Span { epoch, offsets: self.raw_starts.iter().map(range).collect(), hour: None }
+    }
+
+    /// What is read next in each partition. The scanner's own positions follow with a delay, but
+    /// only they know of control records that were passed.
+    fn next(&self) -> Result<Ends, ReadError> {
+        let positions = self.scanner.positions()?;
+        let mut next: Ends =
+            positions.iter().map(|at| ((at.topic, at.partition), at.offset)).collect();
+        for (key, last) in self.books.last_read() {
+            let offset = next.entry(*key).or_default();
+            *offset = (*offset).max(last.saturating_add(1));
+        }
+        Ok(next)
+    }
+}

@@ -1,0 +1,31 @@
+//! What ClickHouse holds of a span, asked by origin.
+
+use event::Origin;
+use reconciliation::{OriginSet, Span, WarehouseView};
+use warehouse::{OriginRange, WarehouseError};
+
+use crate::Deps;
+
+/// Asks ClickHouse which origins of the span it holds, and which more than once.
+pub(crate) fn view_of(deps: &Deps, span: &Span) -> Result<WarehouseView, WarehouseError> {
+    let mut view = WarehouseView { present: OriginSet::default(), duplicated: Vec::new() };
+    for (&partition, offsets) in &span.offsets {
+        if offsets.is_empty() {
+            continue;
+        }
+        let epoch = span.epoch;
+        let range = OriginRange {
+            epoch,
+            partition,
+            start: offsets.start,
+            end: offsets.end.saturating_sub(1),
+        };
+        for (first, last) in deps.runtime.block_on(deps.warehouse.origin_ranges(&range))? {
+            view.present.insert_range(epoch, partition, first..last.saturating_add(1));
+        }
+        let twice = deps.runtime.block_on(deps.warehouse.duplicated(&range))?;
+        let named = |(offset, copies)| (Origin { epoch, partition, offset }, copies);
+        view.duplicated.extend(twice.into_iter().map(named));
+    }
+    Ok(view)
+}

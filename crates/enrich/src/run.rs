@@ -1,0 +1,18 @@
+//! Enrich as a service.
+
+use enrichment::Enrichments;
+use kafka_runtime::{RuntimeError, Shutdown, StageSettings, StepProcessor, run_stage};
+use topology::Stage;
+
+use crate::{Config, EnrichStep};
+
+/// Runs enrich until asked to stop. Blocking: call it on a thread of its own.
+pub fn run(
+    settings: &StageSettings,
+    _config: &Config,
+    shutdown: &Shutdown,
+) -> Result<(), RuntimeError> {
+    let step = EnrichStep::new(Enrichments::built_in());
+    let processor = StepProcessor::new(step, Stage::Enrich, &settings.registry);
+    run_stage(settings, Stage::Enrich, processor, shutdown)
+}

@@ -1,0 +1,144 @@
+//! What the enrichments read of an event's `context`, parsed once.
+
+use std::collections::BTreeMap;
+
+use event::{Event, RequestFacts};
+use serde_json::value::RawValue;
+use url::Url;
+
+/// The members of `context` that enrichments know. A member of another type than expected is
+/// absent, and so is everything where the text cannot be read: facts are never a reason to fail.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ContextView {
+    /// `context.userAgent`.
+    pub user_agent: Option<String>,
+    /// `context.locale`.
+    pub locale: Option<String>,
+    /// `context.timezone`.
+    pub timezone: Option<String>,
+    /// `context.page`.
+    pub page: PageView,
+    /// `context.campaign`.
+    pub campaign: CampaignView,
+}
+
+/// `context.page` of an event.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PageView {
+    /// `url` as sent.
+    pub url: Option<String>,
+    /// `url`, where it is an absolute URL.
+    pub parsed: Option<Url>,
+    /// `title`.
+    pub title: Option<String>,
+    /// `search`: the query, with or without its question mark.
+    pub search: Option<String>,
+    /// `referrer`: where the page was reached from.
+    pub referrer: Option<String>,
+    /// Whether `referrer` was sent at all. An empty one says that nobody referred.
+    pub tells_referrer: bool,
+}
+
+impl PageView {
+    /// The page's host in lower case.
+    pub fn host(&self) -> Option<String> {
+        self.parsed.as_ref().and_then(host)
+    }
+}
+
+/// `context.campaign` of an event.
+#[expect(missing_docs, reason = "members as Segment's spec names them")]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CampaignView {
+    pub source: Option<String>,
+    pub medium: Option<String>,
+    pub name: Option<String>,
+    pub term: Option<String>,
+    pub content: Option<String>,
+    pub id: Option<String>,
+}
+
+impl ContextView {
+    /// The view of an event's context.
+    pub fn of(event: &Event) -> Self {
+        let members = Members::read(&event.context);
+        Self {
+            user_agent: members.text("userAgent"),
+            locale: members.text("locale"),
+            timezone: members.text("timezone"),
+            page: page(&members.object("page")),
+            campaign: campaign(&members.object("campaign")),
+        }
+    }
+}
+
+fn page(members: &Members<'_>) -> PageView {
+    let url = members.text("url");
+    PageView {
+        parsed: url.as_deref().and_then(|url| Url::parse(url.trim()).ok()),
+        url,
+        title: members.text("title"),
+        search: members.text("search"),
+        referrer: members.text("referrer"),
+        tells_referrer: members.has("referrer"),
+    }
+}
+
+fn campaign(members: &Members<'_>) -> CampaignView {
+    CampaignView {
+        source: members.text_or_number("source"),
+        medium: members.text_or_number("medium"),
+        name: members.text_or_number("name"),
+        term: members.text_or_number("term"),
+        content: members.text_or_number("content"),
+        id: members.text_or_number("id"),
+    }
+}
+
+/// Host of a URL in lower case, without the dot that may end it.
+pub(crate) fn host(url: &Url) -> Option<String> {
+    let host = url.host_str()?.to_ascii_lowercase();
+    let host = host.strip_suffix('.').unwrap_or(&host);
+    (!host.is_empty()).then(|| host.to_owned())
+}
+
+/// Members of a JSON object, none parsed further than needed, so that one odd value spoils only
+/// itself. Of members with the same name the last counts, as in JavaScript.
+#[derive(Default)]
+struct Members<'a>(BTreeMap<String, &'a RawValue>);
+
+impl<'a> Members<'a> {
+    fn read(json: &'a str) -> Self {
+        serde_json::from_str(json).map(Self).unwrap_or_default()
+    }
+
+    fn object(&self, name: &str) -> Self {
+        self.0.get(name).map_or_else(Self::default, |value| Self::read(value.get()))
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|value| value.get() != "null")
+    }
+
+    /// A text that says something.
+    fn text(&self, name: &str) -> Option<String> {
+        let text: String = serde_json::from_str(self.0.get(name)?.get()).ok()?;
+        (!text.trim().is_empty()).then_some(text)
+    }
+
+    /// Campaigns are often named by bare numbers.
+    fn text_or_number(&self, name: &str) -> Option<String> {
+        let number = |value: &&RawValue| {
+            let text = value.get();
+            text.starts_with(|first: char| first == '-' || first.is_ascii_digit())
+                .then(|| text.to_owned())
+        };
+        self.text(name).or_else(|| self.0.get(name).and_then(number))
+    }
+}
+
+/// What ingest saw of the request, where the request is the end user's own: a server's user agent,
+/// language and referrer say nothing of whom its event is about.
+pub(crate) fn of_the_end_user(event: &Event) -> Option<&RequestFacts> {
+    event.request.as_ref().filter(|_| event.source_kind != "server")
+}

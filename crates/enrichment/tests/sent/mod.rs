@@ -1,0 +1,43 @@
+//! Events as these tests need them.
+
+use enrichment::Enrichments;
+use event::{EnrichmentFacts, Event, RequestFacts};
+
+/// A page view of a source of this kind with this context (JSON text).
+pub(crate) fn page_view(source_kind: &str, context: &str) -> Event {
+    Event {
+        source: "web/app".to_owned(),
+        source_kind: source_kind.to_owned(),
+        environment: "production".to_owned(),
+        kind: "page".to_owned(),
+        message_id: "m-1".to_owned(),
+        anonymous_id: Some("a-1".to_owned()),
+        user_id: None,
+        group_id: None,
+        previous_id: None,
+        event: None,
+        name: None,
+        category: None,
+        channel: None,
+        timestamp: 0,
+        original_timestamp: None,
+        sent_at: None,
+        received_at: 0,
+        context: context.to_owned(),
+        properties: "{}".to_owned(),
+        traits: "{}".to_owned(),
+        integrations: "{}".to_owned(),
+        extra: "{}".to_owned(),
+        request: None,
+    }
+}
+
+/// The same, with what ingest saw of the request.
+pub(crate) fn requested(source_kind: &str, context: &str, request: RequestFacts) -> Event {
+    Event { request: Some(request), ..page_view(source_kind, context) }
+}
+
+/// The facts of a browser's page view with this context.
+pub(crate) fn facts(enrichments: &Enrichments, context: &serde_json::Value) -> EnrichmentFacts {
+    enrichments.apply(&page_view("browser", &context.to_string()))
+}

@@ -1,0 +1,127 @@
+//! The one seam between bytes and structs.
+//!
+//! Today apache-avro's direct serde path; a borrowing codec for records that we wrote ourselves
+//! can replace it here, with apache-avro as its oracle, and nobody else will notice.
+
+use apache_avro::{
+    Schema, from_value, reader::datum::GenericDatumReader, writer::datum::GenericDatumWriter,
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{frame, schema::TopicSchema};
+
+/// A value could not be turned into bytes, or bytes into a value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CodecError {
+    /// The schema itself is unusable.
+    #[error("schema {name}: {detail}")]
+    Schema {
+        /// Which schema.
+        name: String,
+        /// What apache-avro says.
+        detail: String,
+    },
+    /// The value does not fit the schema.
+    #[error("cannot be written as {name}: {detail}")]
+    Encode {
+        /// Which schema.
+        name: String,
+        /// What apache-avro says.
+        detail: String,
+    },
+    /// The datum does not fit its writer's schema, or that schema does not resolve to ours.
+    #[error("cannot be read as {name}: {detail}")]
+    Decode {
+        /// Which schema.
+        name: String,
+        /// What apache-avro says; never a value.
+        detail: String,
+    },
+    /// Bytes follow the datum.
+    #[error("{0} bytes follow the Avro datum")]
+    TrailingBytes(usize),
+}
+
+/// Writes values of one topic in Confluent framing.
+pub struct Encoder {
+    name: &'static str,
+    schema_id: u32,
+    writer: GenericDatumWriter<'static>,
+}
+
+impl Encoder {
+    /// An encoder with our own schema, which the registry knows as `schema_id`.
+    pub fn new(schema: &'static TopicSchema, schema_id: u32) -> Result<Self, CodecError> {
+        let parsed = parsed(schema)?;
+        let writer = GenericDatumWriter::builder(parsed)
+            .human_readable(false)
+            .build()
+            .map_err(|error| schema_error(schema, &error))?;
+        Ok(Self { name: schema.name, schema_id, writer })
+    }
+
+    /// The framed bytes of `value`.
+    pub fn encode<T: Serialize>(&self, value: &T) -> Result<Vec<u8>, CodecError> {
+        let mut bytes = Vec::with_capacity(1024);
+        bytes.extend_from_slice(&frame::header(self.schema_id));
+        self.writer.write_ser(&mut bytes, value).map_err(|error| CodecError::Encode {
+            name: self.name.to_owned(),
+            detail: error.to_string(),
+        })?;
+        Ok(bytes)
+    }
+}
+
+/// Reads datums that were written with one writer's schema.
+pub struct Decoder {
+    name: &'static str,
+    reader: GenericDatumReader<'static>,
+    resolves: bool,
+}
+
+impl Decoder {
+    /// A decoder of what `writer` wrote, read as our own schema `schema`.
+    ///
+    /// `writer` lives for ever: the caller keeps one decoder per schema id, and a registry hands
+    /// out few of them.
+    pub fn new(schema: &'static TopicSchema, writer: &'static Schema) -> Result<Self, CodecError> {
+        let ours = parsed(schema)?;
+        let resolves = writer.canonical_form() != ours.canonical_form();
+        let reader = GenericDatumReader::builder(writer)
+            .maybe_reader_schema(resolves.then_some(ours))
+            .human_readable(false)
+            .build()
+            .map_err(|error| schema_error(schema, &error))?;
+        Ok(Self { name: schema.name, reader, resolves })
+    }
+
+    /// The value of a whole datum; bytes left over are an error.
+    pub fn decode<T: DeserializeOwned>(&self, datum: &[u8]) -> Result<T, CodecError> {
+        let mut rest = datum;
+        let value = if self.resolves {
+            self.reader.read_value(&mut rest).and_then(|value| from_value(&value))
+        } else {
+            self.reader.read_deser(&mut rest)
+        }
+        .map_err(|error| CodecError::Decode {
+            name: self.name.to_owned(),
+            detail: without_values(&error),
+        })?;
+        if rest.is_empty() { Ok(value) } else { Err(CodecError::TrailingBytes(rest.len())) }
+    }
+}
+
+fn parsed(schema: &'static TopicSchema) -> Result<&'static Schema, CodecError> {
+    schema.parsed().map_err(|error| schema_error(schema, error))
+}
+
+fn schema_error(schema: &TopicSchema, error: &apache_avro::Error) -> CodecError {
+    CodecError::Schema { name: schema.name.to_owned(), detail: error.to_string() }
+}
+
+/// apache-avro's messages may quote the value; a detail may not.
+fn without_values(error: &apache_avro::Error) -> String {
+    let text = error.to_string();
+    let end = text.find([':', '"', '`']).unwrap_or(text.len());
+    text.chars().take(end.min(120)).collect()
+}

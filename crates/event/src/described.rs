@@ -1,0 +1,24 @@
+//! What the ledger may say of any event, whatever topic it is on.
+
+/// Names an event to a person: what dead letters, discards and findings carry.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Hints {
+    /// Source of the event.
+    pub source: Option<String>,
+    /// Event name, else its type.
+    pub event: Option<String>,
+    /// The sender's own id of the message.
+    pub message_id: Option<String>,
+}
+
+/// An event that can say what it is.
+pub trait Described {
+    /// Its source, name and message id, as far as they are known.
+    fn hints(&self) -> Hints;
+}
+
+/// An event that knows the key of its record.
+pub trait Keyed {
+    /// The key of the record.
+    fn key(&self) -> &str;
+}

@@ -1,0 +1,33 @@
+//! What an event is on each topic, and its number.
+//!
+//! One struct per schema of `avro/`, the waybill number and its header, and the codec between
+//! bytes and structs. Nothing here touches a clock, a socket or a thread.
+
+pub mod codec;
+mod described;
+mod enriched;
+mod fates;
+pub mod frame;
+mod identity_records;
+mod origin;
+mod raw;
+pub mod schema;
+mod stitched;
+mod validated;
+mod waybill;
+
+pub use described::{Described, Hints, Keyed};
+pub use enriched::{
+    BotFacts, CampaignFacts, EnrichedEvent, EnrichmentFacts, EnrichmentRun, PageFacts,
+    ReferrerFacts, UserAgentFacts,
+};
+pub use fates::{DeadLetter, DiscardedEvent, RecordHeader, Reference};
+pub use identity_records::{IdentityJournal, IdentityLink, IdentityState, JournalEntry};
+pub use origin::{Origin, ParseOriginError};
+pub use raw::{RawEvent, RequestFacts};
+pub use stitched::{IdentityFacts, StitchedEvent};
+pub use validated::{Event, ValidatedEvent, ValidationFacts};
+pub use waybill::{WAYBILL_HEADER_LEN, Waybill, WaybillHeaderError};
+
+/// Milliseconds since 1970-01-01T00:00:00Z.
+pub type Millis = i64;

@@ -1,0 +1,57 @@
+//! `raw-events`: an event as its sender told it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Described, Hints};
+
+/// One event as its sender told it; every field is optional. The meaning of each field is in
+/// `avro/raw-events.avsc`, the public contract.
+#[expect(missing_docs, reason = "avro/raw-events.avsc documents every field")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RawEvent {
+    pub source: Option<String>,
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    pub message_id: Option<String>,
+    pub anonymous_id: Option<String>,
+    pub user_id: Option<String>,
+    pub group_id: Option<String>,
+    pub previous_id: Option<String>,
+    pub event: Option<String>,
+    pub name: Option<String>,
+    pub category: Option<String>,
+    pub channel: Option<String>,
+    pub timestamp: Option<String>,
+    pub original_timestamp: Option<String>,
+    pub sent_at: Option<String>,
+    pub received_at: Option<String>,
+    pub context: Option<String>,
+    pub properties: Option<String>,
+    pub traits: Option<String>,
+    pub integrations: Option<String>,
+    pub extra: Option<String>,
+    pub malformed: Option<String>,
+    pub request: Option<RequestFacts>,
+}
+
+/// What the collecting server itself saw of the HTTP request; never what the sender said.
+#[expect(missing_docs, reason = "avro/raw-events.avsc documents every field")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestFacts {
+    pub ip: Option<String>,
+    pub user_agent: Option<String>,
+    pub origin: Option<String>,
+    pub referer: Option<String>,
+    pub accept_language: Option<String>,
+}
+
+impl Described for RawEvent {
+    fn hints(&self) -> Hints {
+        Hints {
+            source: self.source.clone(),
+            event: self.event.clone().or_else(|| self.kind.clone()),
+            message_id: self.message_id.clone(),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! `validated-events`: what passed the quality gate.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Described, Hints, Keyed, Millis, RequestFacts};
+
+/// An event made clean and typed. The meaning of each field is in `avro/validated-events.avsc`.
+#[expect(missing_docs, reason = "avro/validated-events.avsc documents every field")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    pub source: String,
+    pub source_kind: String,
+    pub environment: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub message_id: String,
+    pub anonymous_id: Option<String>,
+    pub user_id: Option<String>,
+    pub group_id: Option<String>,
+    pub previous_id: Option<String>,
+    pub event: Option<String>,
+    pub name: Option<String>,
+    pub category: Option<String>,
+    pub channel: Option<String>,
+    pub timestamp: Millis,
+    pub original_timestamp: Option<Millis>,
+    pub sent_at: Option<Millis>,
+    pub received_at: Millis,
+    pub context: String,
+    pub properties: String,
+    pub traits: String,
+    pub integrations: String,
+    pub extra: String,
+    pub request: Option<RequestFacts>,
+}
+
+/// What validate found and did. The meaning of each field is in `avro/validated-events.avsc`.
+#[expect(missing_docs, reason = "avro/validated-events.avsc documents every field")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ValidationFacts {
+    pub version: String,
+    pub plan_version: Option<String>,
+    pub device_key: String,
+    pub device_key_kind: String,
+    pub time_basis: String,
+    pub clock_offset_ms: Option<i64>,
+    pub flags: Vec<String>,
+}
+
+/// The value of `validated-events`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ValidatedEvent {
+    /// The event.
+    pub event: Event,
+    /// What validate found.
+    pub validation: ValidationFacts,
+}
+
+impl Described for Event {
+    fn hints(&self) -> Hints {
+        Hints {
+            source: Some(self.source.clone()),
+            event: Some(self.event.as_ref().unwrap_or(&self.kind).clone()),
+            message_id: Some(self.message_id.clone()),
+        }
+    }
+}
+
+impl Described for ValidatedEvent {
+    fn hints(&self) -> Hints {
+        self.event.hints()
+    }
+}
+
+impl Keyed for ValidatedEvent {
+    fn key(&self) -> &str {
+        &self.validation.device_key
+    }
+}

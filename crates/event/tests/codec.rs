@@ -1,0 +1,140 @@
+//! Every record survives the way through its schema.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fmt::Debug;
+
+use apache_avro::Schema;
+use event::{
+    DeadLetter, DiscardedEvent, IdentityJournal, IdentityLink, IdentityState, JournalEntry, Origin,
+    RawEvent, RecordHeader, Reference, RequestFacts,
+    codec::{CodecError, Decoder, Encoder},
+    frame,
+    schema::{self, TopicSchema},
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+const ORIGIN: Origin = Origin { epoch: 65_535, partition: 3, offset: 18_446 };
+
+fn survives<T>(schema: &'static TopicSchema, value: &T)
+where
+    T: Serialize + DeserializeOwned + PartialEq + Debug,
+{
+    let bytes = Encoder::new(schema, 7).unwrap().encode(value).unwrap();
+    let frame = frame::parse(&bytes).unwrap();
+    assert_eq!(frame.schema_id, 7);
+    let decoder = Decoder::new(schema, schema.parsed().unwrap()).unwrap();
+    assert_eq!(&decoder.decode::<T>(frame.datum).unwrap(), value);
+    let mut longer = frame.datum.to_vec();
+    longer.extend_from_slice(b"xy");
+    assert_eq!(decoder.decode::<T>(&longer), Err(CodecError::TrailingBytes(2)));
+    assert!(decoder.decode::<T>(&frame.datum[..frame.datum.len() - 1]).is_err(), "truncated");
+}
+
+fn raw_event() -> RawEvent {
+    RawEvent {
+        source: Some("web/app".into()),
+        kind: Some("track".into()),
+        properties: Some(r#"{"total": 1.10}"#.into()),
+        request: Some(RequestFacts { ip: Some("192.0.2.7".into()), ..RequestFacts::default() }),
+        ..RawEvent::default()
+    }
+}
+
+#[test]
+fn a_raw_event_survives() {
+    survives(&schema::RAW_EVENTS, &raw_event());
+}
+
+#[test]
+fn a_dead_letter_survives_with_bytes_that_are_no_text() {
+    let letter = DeadLetter {
+        stage: "validate".into(),
+        reason: "undecodable".into(),
+        detail: "no frame".into(),
+        origin: Some(ORIGIN),
+        appended_at: Some(1),
+        topic: "raw-events".into(),
+        partition: 3,
+        offset: 18_446,
+        record_timestamp: None,
+        key: None,
+        value: Some(vec![0xff, 0x00, 0xfe]),
+        headers: vec![
+            RecordHeader { name: "a".into(), value: Some(vec![0x80]) },
+            RecordHeader { name: "b".into(), value: None },
+        ],
+        by_reference: Some(Reference { length: 9, sha256: "00".into() }),
+        attempts: 1,
+        failed_at: 2,
+        code_version: "0.1.0".into(),
+        plan_version: None,
+        source: None,
+        event: None,
+        message_id: None,
+    };
+    survives(&schema::DEAD_LETTERS, &letter);
+}
+
+#[test]
+fn a_discard_survives() {
+    let discard = DiscardedEvent {
+        stage: "identity-stitch".into(),
+        reason: "repeat".into(),
+        detail: String::new(),
+        origin: ORIGIN,
+        appended_at: 1,
+        first: Some(ORIGIN),
+        discarded_at: 2,
+        source: Some("web/app".into()),
+        event: None,
+        message_id: None,
+    };
+    survives(&schema::DISCARDED_EVENTS, &discard);
+}
+
+#[test]
+fn identity_records_survive() {
+    let link = IdentityLink {
+        kind: "link".into(),
+        anonymous_id: "a".into(),
+        user_id: "u".into(),
+        person_id: "p".into(),
+        rule: "identify".into(),
+        cause: ORIGIN,
+        event_time: 1,
+        appended_at: 2,
+    };
+    survives(&schema::IDENTITY_LINKS, &link);
+    let entry = JournalEntry { key: [0xfe; 16], origin: ORIGIN, fingerprint: -1, day: 20_000 };
+    let journal = IdentityJournal { version: 1, entries: vec![entry] };
+    survives(&schema::IDENTITY_JOURNAL, &journal);
+    let state = IdentityState {
+        device_key: "a".into(),
+        user_id: "u".into(),
+        cause: ORIGIN,
+        event_time: 1,
+        users: 1,
+    };
+    survives(&schema::IDENTITY_STATE, &state);
+}
+
+#[test]
+fn a_writer_with_fewer_and_other_fields_is_read_by_our_schema() {
+    let older = r#"{"type":"record","name":"RawEvent","namespace":"io.waybill","fields":[
+        {"name":"message_id","type":"string"},
+        {"name":"added_by_them","type":["null","string"],"default":null}]}"#;
+    let writer: &'static Schema = Box::leak(Box::new(Schema::parse_str(older).unwrap()));
+    let decoder = Decoder::new(&schema::RAW_EVENTS, writer).unwrap();
+    let datum = [4, b'm', b'1', 0];
+    let event: RawEvent = decoder.decode(&datum).unwrap();
+    assert_eq!(event, RawEvent { message_id: Some("m1".into()), ..RawEvent::default() });
+}
+
+#[test]
+fn an_error_never_quotes_the_value() {
+    let decoder = Decoder::new(&schema::RAW_EVENTS, schema::RAW_EVENTS.parsed().unwrap()).unwrap();
+    let datum = [2, 20, b's', b'e', b'c', b'r', b'e', b't', b'!', 0xff, 0xff, 0xff];
+    let error = decoder.decode::<RawEvent>(&datum).unwrap_err().to_string();
+    assert!(!error.contains("secret"), "{error}");
+}

@@ -1,0 +1,86 @@
+//! The sink's half of the intent protocol on a real ClickHouse.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use event::{DiscardedEvent, Origin, Waybill};
+use forward::{ClickhouseSink, Discards, Loader};
+use kafka_runtime::{Inserted, Mapped, Numbered, PlacedRow, Position, Range, Record, Sink};
+use local_stack::{Part, Stack, StackConfig};
+use tokio::runtime::Runtime;
+use topology::Topic;
+use warehouse::{DiscardRow, Warehouse, WarehouseConfig};
+
+const RANGE: Range =
+    Range { topic: Topic::DiscardedEvents, partition: 2, start: 10, end: 13, content: 0 };
+
+fn waybill(offset: i64) -> Waybill {
+    Waybill { origin: Origin { epoch: 0, partition: 2, offset }, appended_at: 1_795_000_000_000 }
+}
+
+fn discard(offset: i64) -> DiscardedEvent {
+    DiscardedEvent {
+        stage: "identity-stitch".to_owned(),
+        reason: "repeat".to_owned(),
+        detail: String::new(),
+        origin: waybill(offset).origin,
+        appended_at: 1_795_000_000_000,
+        first: Some(waybill(0).origin),
+        discarded_at: 1_795_000_000_001,
+        source: Some("web/app".to_owned()),
+        event: None,
+        message_id: None,
+    }
+}
+
+fn placed(sink: &mut impl Sink<Row = DiscardRow>, offset: i64) -> PlacedRow<DiscardRow> {
+    let record = Record {
+        position: Position { topic: RANGE.topic, partition: RANGE.partition, offset },
+        timestamp: None,
+        key: None,
+        value: Some(offset.to_be_bytes().to_vec()),
+        headers: Vec::new(),
+    };
+    let waybill = waybill(offset);
+    let (mapped, _) = sink.map(&Numbered { record: &record, waybill }).unwrap();
+    let Mapped::Row(row) = mapped else { panic!("a side table keeps every record") };
+    PlacedRow { offset, waybill, row }
+}
+
+#[test]
+fn a_range_is_loaded_once_a_part_of_it_is_seen_and_a_dead_server_halts() {
+    let runtime = Runtime::new().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let stack = runtime.block_on(Stack::start(StackConfig::new(folder.path()))).unwrap();
+    let config = WarehouseConfig { url: stack.clickhouse_url(), ..WarehouseConfig::default() };
+    let warehouse = Warehouse::new(&config).unwrap();
+    runtime.block_on(warehouse.migrate_apply()).unwrap();
+    let (handle, nonce) = (runtime.handle().clone(), "test".to_owned());
+    let loader = Loader { warehouse, runtime: handle, epoch: 0, nonce };
+    let mapping = Discards::new(0, |value: &[u8]| {
+        Ok(Ok(discard(i64::from_be_bytes(value.try_into().unwrap()))))
+    });
+    let mut sink = ClickhouseSink::new(loader, mapping);
+
+    let rows: Vec<_> = (10..=13).map(|offset| placed(&mut sink, offset)).collect();
+    assert_eq!(sink.insert(&RANGE, &rows[..2]), Ok(Inserted::Loaded));
+    sink.settle(RANGE.topic, RANGE.partition).unwrap();
+    assert_eq!(sink.present(&RANGE), Ok(vec![10, 11]));
+    let rest = Range { content: 1, ..RANGE };
+    for _ in 0..2 {
+        assert_eq!(sink.insert(&rest, &rows[2..]), Ok(Inserted::Loaded));
+    }
+    assert_eq!(sink.present(&RANGE), Ok(vec![10, 11, 12, 13]));
+    assert_eq!(sink.loaded(&[waybill(10)]), Ok(vec![]), "no discard is a row of events");
+
+    let server = stack.part(Part::ClickHouse);
+    runtime.block_on(server.kill()).unwrap();
+    assert_eq!(sink.insert(&RANGE, &rows).unwrap_err().dependency, "clickhouse");
+    assert_eq!(sink.present(&RANGE).unwrap_err().dependency, "clickhouse");
+    assert_eq!(sink.settle(RANGE.topic, RANGE.partition).unwrap_err().dependency, "clickhouse");
+    runtime.block_on(server.restart()).unwrap();
+    assert_eq!(sink.present(&RANGE), Ok(vec![10, 11, 12, 13]));
+}

@@ -1,0 +1,213 @@
+//! One request: from its bytes to the broker's acknowledgement.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant, SystemTime},
+};
+
+use axum::{
+    body::Bytes,
+    extract::{ConnectInfo, FromRequest, Request},
+    http::{StatusCode, request::Parts},
+};
+use event::codec::Encoder;
+use kafka_runtime::{Outgoing, SendError};
+use telemetry::{IngestMetrics, trace::traceparent_of_current_span};
+use tokio::time::timeout;
+use tracking_plan::SourceCatalog;
+
+use crate::{
+    caller::{key_of_headers, key_of_query, request_facts},
+    config::Config,
+    log::Log,
+    message::{Arrival, Body},
+    records::RecordMaker,
+    refusal::Refusal,
+    route::EventRoute,
+    shell::{iso8601, message_id},
+    unpack::Encoding,
+};
+
+/// Above this the local queue is full enough to send new work away.
+const MAX_FILL: f64 = 0.8;
+
+/// How long a sender may take for a body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Bodies above this are parsed off the threads that serve the sockets. Packed ones always: their
+/// size says little.
+const INLINE_BYTES: usize = 64 * 1024;
+
+/// Everything that a request needs. Shared by all connections.
+pub struct Collector<L> {
+    pub(crate) config: Config,
+    pub(crate) metrics: IngestMetrics,
+    catalog: Arc<SourceCatalog>,
+    log: L,
+    encoder: OnceLock<Arc<Encoder>>,
+}
+
+impl<L: Log> Collector<L> {
+    /// A collector that answers 503 until [`start`](Self::start).
+    pub fn new(config: Config, catalog: Arc<SourceCatalog>, log: L) -> Self {
+        let metrics = IngestMetrics::new();
+        Self { config, metrics, catalog, log, encoder: OnceLock::new() }
+    }
+
+    /// From now on events are written, with this encoder of `raw-events`. The first one stays.
+    pub fn start(&self, encoder: Encoder) {
+        self.encoder.get_or_init(|| Arc::new(encoder));
+    }
+
+    /// Takes the events of a request. `Ok` only when the broker has acknowledged every one.
+    pub(crate) async fn collect(&self, route: EventRoute, request: Request) -> Result<(), Refusal> {
+        let encoder = Arc::clone(self.encoder.get().ok_or(Refusal::NotReady)?);
+        self.shed_load()?;
+        let (parts, body) = request.into_parts();
+        let key = key_of_headers(&parts.headers);
+        if let Some(key) = &key {
+            self.source(key)?;
+        }
+        let encoding = Encoding::of(&parts.headers)?;
+        let opened = Opened {
+            encoder,
+            catalog: Arc::clone(&self.catalog),
+            max_body: self.config.max_decompressed_bytes,
+            max_events: self.config.max_events_per_batch,
+            encoding,
+            header_key: key,
+            query_key: key_of_query(&parts.uri),
+            arrival: self.arrival(route, &parts),
+            traceparent: traceparent_of_current_span(),
+        };
+        let bytes = self.read(Request::from_parts(parts, body)).await?;
+        self.metrics.received_bytes(count(bytes.len()));
+        let parcel = opened.pack(bytes).await?;
+        self.append(parcel).await
+    }
+
+    fn shed_load(&self) -> Result<(), Refusal> {
+        let fill = self.log.fill();
+        self.metrics.queue_fill(fill);
+        if fill > MAX_FILL { Err(Refusal::Overloaded) } else { Ok(()) }
+    }
+
+    fn source(&self, key: &str) -> Result<(), Refusal> {
+        self.catalog.by_write_key(key).map(|_| ()).ok_or(UNKNOWN_KEY)
+    }
+
+    /// What is known before the body is read; the source only after.
+    fn arrival(&self, route: EventRoute, parts: &Parts) -> Arrival {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|connect| connect.0);
+        Arrival {
+            source: String::new(),
+            received_at: iso8601(SystemTime::now()),
+            request: request_facts(&parts.headers, peer, self.config.trusted_proxies),
+            kind: route.kind,
+        }
+    }
+
+    /// The body as it came; the router has set the limit.
+    async fn read(&self, request: Request) -> Result<Bytes, Refusal> {
+        let read = timeout(BODY_TIMEOUT, Bytes::from_request(request, &())).await;
+        let read = read.map_err(|_| Refusal::SlowBody)?;
+        read.map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                Refusal::BodyTooLarge { limit: self.config.max_body_bytes }
+            }
+            _ => Refusal::UnreadableBody("the body did not come whole"),
+        })
+    }
+
+    async fn append(&self, parcel: Parcel) -> Result<(), Refusal> {
+        let events = count(parcel.records.len());
+        let began = Instant::now();
+        let patience = Duration::from_millis(self.config.ack_timeout_ms);
+        let appended = timeout(patience, self.log.append(parcel.records)).await;
+        match appended.unwrap_or_else(|_| Err(SendError::NotAcknowledged("timeout".to_owned()))) {
+            Ok(delivered) if count(delivered.len()) == events => {
+                self.metrics.acknowledged_after(began.elapsed());
+                self.metrics.accepted(&parcel.source, events);
+                Ok(())
+            }
+            Ok(_) => Err(self.unacknowledged(events, "reports are missing")),
+            Err(SendError::QueueFull) => {
+                self.metrics.unacknowledged(events);
+                Err(Refusal::Overloaded)
+            }
+            Err(SendError::TooLarge { index }) => {
+                self.metrics.unacknowledged(events);
+                Err(Refusal::EventTooLarge { index, limit: topology::RAW_MESSAGE_BYTES as usize })
+            }
+            Err(SendError::NotAcknowledged(detail) | SendError::Unavailable(detail)) => {
+                Err(self.unacknowledged(events, &detail))
+            }
+        }
+    }
+
+    fn unacknowledged(&self, events: u64, detail: &str) -> Refusal {
+        self.metrics.unacknowledged(events);
+        tracing::warn!(events, detail, "not every event of a request was acknowledged");
+        Refusal::NotAcknowledged
+    }
+}
+
+const UNKNOWN_KEY: Refusal = Refusal::UnknownWriteKey("no source has this write key");
+const NO_KEY: Refusal = Refusal::UnknownWriteKey(
+    "a write key is needed: as user name of Basic authentication, in X-Write-Key, or as writeKey in the body or query",
+);
+
+/// A request whose headers were read.
+struct Opened {
+    encoder: Arc<Encoder>,
+    catalog: Arc<SourceCatalog>,
+    max_body: usize,
+    max_events: usize,
+    encoding: Encoding,
+    header_key: Option<String>,
+    query_key: Option<String>,
+    arrival: Arrival,
+    traceparent: Option<String>,
+}
+
+/// The records of a request, and the source that they came from.
+struct Parcel {
+    source: String,
+    records: Vec<Outgoing>,
+}
+
+impl Opened {
+    /// Makes the records, off the socket threads where that may take long.
+    async fn pack(self, bytes: Bytes) -> Result<Parcel, Refusal> {
+        if self.encoding == Encoding::Identity && bytes.len() <= INLINE_BYTES {
+            return self.packed(&bytes);
+        }
+        let packed = tokio::task::spawn_blocking(move || self.packed(&bytes)).await;
+        packed.unwrap_or(Err(Refusal::NotEncoded))
+    }
+
+    fn packed(mut self, bytes: &[u8]) -> Result<Parcel, Refusal> {
+        let decoded = self.encoding.decode(bytes, self.max_body)?;
+        let body = match self.arrival.kind {
+            None => Body::batch(&decoded, self.max_events),
+            Some(_) => Body::single(&decoded),
+        }?;
+        let key = self.header_key.take().or_else(|| body.write_key());
+        let key = key.or_else(|| self.query_key.take()).ok_or(NO_KEY)?;
+        let source = self.catalog.by_write_key(&key).ok_or(UNKNOWN_KEY)?;
+        self.arrival.source.clone_from(&source.id);
+        let maker = RecordMaker {
+            encoder: &self.encoder,
+            arrival: &self.arrival,
+            traceparent: self.traceparent.as_deref(),
+            max_body: self.max_body,
+        };
+        let records = maker.records(&body, &mut message_id)?;
+        Ok(Parcel { source: self.arrival.source, records })
+    }
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,122 @@
+//! Routes, answers and the headers that browsers ask for.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::{DefaultBodyLimit, Request, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    middleware::{Next, from_fn, from_fn_with_state},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde_json::json;
+use telemetry::span::INGEST_REQUEST;
+use tracing::Instrument;
+
+use crate::{
+    collector::Collector,
+    log::Log,
+    refusal::Refusal,
+    route::{EVENT_ROUTES, EventRoute},
+    shell::retry_after_seconds,
+};
+
+const ABOUT: &str = "Waybill ingest. Send events to POST /v1/batch.\n";
+
+/// A browser may not use `*` for `authorization`, so each header is named: those that
+/// analytics-next and the other known browser SDKs send.
+const ALLOWED_HEADERS: &str = "authorization, content-type, content-encoding, x-retry-count, \
+    x-write-key, x-enable-debug, x-ip-policy, anonymousid, sentat, rsa-recovered, \
+    rsa-retry-attempt, rsa-since-last-attempt, rsa-since-first-attempt, rsa-retry-reason";
+
+/// The route as a metric label: set on the answer, read by the outermost layer.
+#[derive(Clone, Copy)]
+struct Counted(&'static str);
+
+/// The routes of ingest.
+pub fn router<L: Log>(collector: Arc<Collector<L>>) -> Router {
+    let limit = DefaultBodyLimit::max(collector.config.max_body_bytes);
+    let mut router = Router::new().route("/", get(about));
+    for &route in EVENT_ROUTES {
+        let handler = move |State(collector): State<Arc<Collector<L>>>, request: Request| async move {
+            take(&collector, route, request).await
+        };
+        router = router.route(route.path, post(handler));
+    }
+    router
+        .fallback(|| async { answer(&Refusal::NoRoute) })
+        .method_not_allowed_fallback(|| async { answer(&Refusal::WrongMethod) })
+        .layer(limit)
+        .layer(from_fn(across_origins))
+        .layer(from_fn_with_state(Arc::clone(&collector), counted::<L>))
+        .with_state(collector)
+}
+
+async fn about() -> &'static str {
+    ABOUT
+}
+
+async fn take<L: Log>(collector: &Collector<L>, route: EventRoute, request: Request) -> Response {
+    let span = tracing::info_span!(INGEST_REQUEST, route = route.path);
+    let taken = collector.collect(route, request).instrument(span).await;
+    let mut response = match taken {
+        Ok(()) => Json(json!({ "success": true })).into_response(),
+        Err(refusal) => {
+            refusal.counted().inspect(|why| collector.metrics.refused(*why));
+            tracing::debug!(route = route.path, code = refusal.code(), "a request is refused");
+            answer(&refusal)
+        }
+    };
+    response.extensions_mut().insert(Counted(route.path));
+    response
+}
+
+/// SDKs need both members: without them rudder-sdk-python takes a refusal for a fault and sends
+/// the same again.
+fn answer(refusal: &Refusal) -> Response {
+    let body = json!({ "code": refusal.code(), "message": refusal.to_string() });
+    let mut response = (refusal.status(), Json(body)).into_response();
+    if refusal.is_temporary() {
+        let seconds = HeaderValue::from(u16::from(retry_after_seconds()));
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
+    response
+}
+
+async fn counted<L: Log>(
+    State(collector): State<Arc<Collector<L>>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let response = next.run(request).await;
+    let route = response.extensions().get().map_or("other", |Counted(route)| route);
+    collector.metrics.request(route, response.status().as_u16());
+    response
+}
+
+/// Answers preflights, and lets any page read the answers: a write key is no secret in a browser.
+async fn across_origins(request: Request, next: Next) -> Response {
+    let preflight = request.method() == Method::OPTIONS;
+    let mut response =
+        if preflight { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Retry-After"));
+    if preflight {
+        allow(headers);
+    }
+    response
+}
+
+fn allow(headers: &mut HeaderMap) {
+    let allowed = [
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, OPTIONS"),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS),
+        // Two hours: what a page sends while it unloads cannot wait for a preflight.
+        (header::ACCESS_CONTROL_MAX_AGE, "7200"),
+    ];
+    for (name, value) in allowed {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+}

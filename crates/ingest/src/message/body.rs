@@ -1,0 +1,205 @@
+//! A request's body, taken apart into messages.
+
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, SeqAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+use super::{
+    mapping::Envelope,
+    members::{Members, is_object, string},
+};
+
+/// Why a body cannot be taken apart. The only faults for which a whole request is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BodyProblem {
+    /// Not JSON. The text says where and never quotes the body.
+    #[error("the body is not JSON: {0}")]
+    NotJson(String),
+    /// JSON, but no object.
+    #[error("the body is JSON, but not a JSON object")]
+    NotAnObject,
+    /// No member `batch`, or not an array.
+    #[error("the body has no array `batch`")]
+    NoBatch,
+    /// Nothing in it.
+    #[error("`batch` is empty")]
+    EmptyBatch,
+    /// More messages than allowed.
+    #[error("`batch` has {count} events; at most {limit} are taken in one request")]
+    TooManyEvents {
+        /// How many there are.
+        count: usize,
+        /// How many are allowed.
+        limit: usize,
+    },
+}
+
+/// A body taken apart; everything borrows from its bytes.
+#[derive(Debug)]
+pub(crate) struct Body<'a> {
+    /// What the batch says for all its messages.
+    pub(crate) envelope: Envelope<'a>,
+    /// The messages in order.
+    pub(crate) messages: Vec<&'a RawValue>,
+    write_key: Option<&'a RawValue>,
+}
+
+impl<'a> Body<'a> {
+    /// The body of a batch route: `{"batch":[…],"context":…,"sentAt":…}`.
+    pub(crate) fn batch(bytes: &'a [u8], max_events: usize) -> Result<Self, BodyProblem> {
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            object(bytes)?;
+        }
+        let parts: BatchParts<'a> = serde_json::from_slice(bytes).map_err(not_json)?;
+        let batch = parts.batch.filter(|batch| batch.get().starts_with('['));
+        let batch = batch.ok_or(BodyProblem::NoBatch)?;
+        let Messages { kept, count } = messages(batch, max_events)?;
+        if count == 0 {
+            return Err(BodyProblem::EmptyBatch);
+        }
+        if count > max_events {
+            return Err(BodyProblem::TooManyEvents { count, limit: max_events });
+        }
+        let envelope = Envelope::new(parts.sent_at, parts.context, parts.integrations);
+        Ok(Self { envelope, messages: kept, write_key: parts.write_key })
+    }
+
+    /// The body of a single-event route: the message itself.
+    pub(crate) fn single(bytes: &'a [u8]) -> Result<Self, BodyProblem> {
+        let message = object(bytes)?;
+        let write_key = Members::of(message).and_then(|mut members| members.take("writeKey"));
+        Ok(Self { envelope: Envelope::default(), messages: vec![message], write_key })
+    }
+
+    /// The write key in the body, if it is a text.
+    pub(crate) fn write_key(&self) -> Option<String> {
+        self.write_key.and_then(string)
+    }
+}
+
+/// The members of a batch that mean something; what else stands there belongs to the transport.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BatchParts<'a> {
+    #[serde(borrow)]
+    batch: Option<&'a RawValue>,
+    #[serde(borrow)]
+    sent_at: Option<&'a RawValue>,
+    #[serde(borrow)]
+    context: Option<&'a RawValue>,
+    #[serde(borrow)]
+    integrations: Option<&'a RawValue>,
+    #[serde(borrow)]
+    write_key: Option<&'a RawValue>,
+}
+
+fn object(bytes: &[u8]) -> Result<&RawValue, BodyProblem> {
+    let value: &RawValue = serde_json::from_slice(bytes).map_err(not_json)?;
+    if is_object(value) { Ok(value) } else { Err(BodyProblem::NotAnObject) }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "used as a function of map_err")]
+fn not_json(error: serde_json::Error) -> BodyProblem {
+    BodyProblem::NotJson(error.to_string())
+}
+
+/// The first messages of a batch, and how many there are in all: a batch of ten million zeros
+/// costs no more memory than one within the limit.
+struct Messages<'a> {
+    kept: Vec<&'a RawValue>,
+    count: usize,
+}
+
+fn messages(batch: &RawValue, max_events: usize) -> Result<Messages<'_>, BodyProblem> {
+    let mut deserializer = serde_json::Deserializer::from_str(batch.get());
+    deserializer.deserialize_seq(MessagesVisitor { max_events }).map_err(not_json)
+}
+
+struct MessagesVisitor {
+    max_events: usize,
+}
+
+impl<'de> Visitor<'de> for MessagesVisitor {
+    type Value = Messages<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut kept = Vec::new();
+        while kept.len() < self.max_events {
+            match seq.next_element()? {
+                Some(message) => kept.push(message),
+                None => return Ok(Messages { count: kept.len(), kept }),
+            }
+        }
+        let mut count = kept.len();
+        while seq.next_element::<IgnoredAny>()?.is_some() {
+            count += 1;
+        }
+        Ok(Messages { kept, count })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(body: &str) -> BodyProblem {
+        Body::batch(body.as_bytes(), 3).unwrap_err()
+    }
+
+    #[test]
+    fn what_is_no_batch_is_refused_with_the_reason() {
+        for body in ["", "{", "hello", "{\"batch\":[}", "{\"batch\":[1,]}", "{} {}", "\u{feff}{}"] {
+            let BodyProblem::NotJson(text) = problem(body) else { panic!("{body}") };
+            assert!(text.contains("line 1 column"), "{body}: {text}");
+        }
+        for body in ["null", "1", "\"text\"", "[{\"type\":\"track\"}]"] {
+            assert_eq!(problem(body), BodyProblem::NotAnObject, "{body}");
+        }
+        for body in ["{}", "{\"batch\":null}", "{\"batch\":{}}", "{\"batch\":\"[]\"}"] {
+            assert_eq!(problem(body), BodyProblem::NoBatch, "{body}");
+        }
+        assert_eq!(problem("{\"batch\":[ ]}"), BodyProblem::EmptyBatch);
+        assert_eq!(
+            problem("{\"batch\":[1,2,3,4,5]}"),
+            BodyProblem::TooManyEvents { count: 5, limit: 3 }
+        );
+    }
+
+    #[test]
+    fn text_that_is_not_utf8_is_not_json() {
+        assert!(matches!(Body::batch(b"{\"batch\":[\"\xff\"]}", 3), Err(BodyProblem::NotJson(_))));
+        assert!(matches!(Body::single(b"{\"event\":\"\xff\"}"), Err(BodyProblem::NotJson(_))));
+    }
+
+    #[test]
+    fn messages_keep_their_order_and_exact_text() {
+        let body = Body::batch(b" { \"batch\" : [ {\"a\": 1.50} , null, 7 ] } ", 3).unwrap();
+        let texts: Vec<_> = body.messages.iter().map(|message| message.get()).collect();
+        assert_eq!(texts, ["{\"a\": 1.50}", "null", "7"]);
+    }
+
+    #[test]
+    fn a_write_key_counts_only_as_text() {
+        let key = |body: &str| Body::batch(body.as_bytes(), 3).unwrap().write_key();
+        assert_eq!(key(r#"{"batch":[1],"writeKey":"wk"}"#).as_deref(), Some("wk"));
+        assert_eq!(key(r#"{"batch":[1],"writeKey":7}"#), None);
+        assert_eq!(key(r#"{"batch":[1]}"#), None);
+        let single = Body::single(br#"{"event":"e","writeKey":"wk"}"#).unwrap();
+        assert_eq!(single.write_key().as_deref(), Some("wk"));
+    }
+
+    #[test]
+    fn nesting_deep_enough_to_break_a_recursive_parser_is_taken() {
+        let depth = 200_000;
+        let body = format!("{{\"batch\":[{}{}]}}", "[".repeat(depth), "]".repeat(depth));
+        assert_eq!(Body::batch(body.as_bytes(), 3).unwrap().messages.len(), 1);
+    }
+}

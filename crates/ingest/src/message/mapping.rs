@@ -1,0 +1,318 @@
+//! One message to one raw event.
+
+use event::{RawEvent, RequestFacts};
+use serde_json::value::RawValue;
+
+use super::members::{Members, is_number, is_object, string};
+
+/// What a batch says for all its messages.
+#[derive(Debug, Default)]
+pub(crate) struct Envelope<'a> {
+    sent_at: Option<String>,
+    context: Option<Shared<'a>>,
+    integrations: Option<Shared<'a>>,
+    /// Members of the wrong type, under the names that they get in each event.
+    malformed: Vec<(&'static str, &'a RawValue)>,
+}
+
+/// An object of the batch, with its exact text beside its members.
+#[derive(Debug)]
+struct Shared<'a> {
+    text: &'a RawValue,
+    members: Members<'a>,
+}
+
+impl<'a> Envelope<'a> {
+    /// From the members of the batch; one of a wrong type is handed to every event as malformed.
+    pub(super) fn new(
+        sent_at: Option<&'a RawValue>,
+        context: Option<&'a RawValue>,
+        integrations: Option<&'a RawValue>,
+    ) -> Self {
+        let mut malformed = Vec::new();
+        let mut shared = |name, value: Option<&'a RawValue>| {
+            let text = value?;
+            let members = Members::of(text);
+            if members.is_none() {
+                malformed.push((name, text));
+            }
+            members.map(|members| Shared { text, members })
+        };
+        let context = shared("batch.context", context);
+        let integrations = shared("batch.integrations", integrations);
+        let text = sent_at.and_then(string);
+        if let (Some(value), None) = (sent_at, &text) {
+            malformed.push(("batch.sentAt", value));
+        }
+        Self { sent_at: text, context, integrations, malformed }
+    }
+}
+
+/// What ingest knows of a request, the same for each of its events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Arrival {
+    /// Id of the source that the write key belongs to.
+    pub(crate) source: String,
+    /// When the request came, ISO-8601, UTC.
+    pub(crate) received_at: String,
+    /// What the server saw of the request.
+    pub(crate) request: RequestFacts,
+    /// The event type that the route says; `None` for batch routes.
+    pub(crate) kind: Option<&'static str>,
+}
+
+/// The raw event of one message. `mint` gives an id to a message without one: unlike a sender's
+/// id it changes with each retry, so repeats of such a message cannot be recognised.
+pub(crate) fn raw_event(
+    message: &RawValue,
+    envelope: &Envelope<'_>,
+    arrival: &Arrival,
+    mint: &mut dyn FnMut() -> String,
+) -> RawEvent {
+    let mut fields = Fields::of(message);
+    for (name, value) in &envelope.malformed {
+        fields.malformed.put(name, value);
+    }
+    let mut event = said(&mut fields, envelope);
+    if let Some(kind) = arrival.kind {
+        fields.take_kind_of_route(kind);
+        event.kind = Some(kind.to_owned());
+    } else {
+        event.kind = fields.text("type");
+    }
+    event.source = Some(arrival.source.clone());
+    event.message_id = event.message_id.filter(|id| !id.is_empty()).or_else(|| Some(mint()));
+    event.received_at = Some(arrival.received_at.clone());
+    event.request = Some(arrival.request.clone());
+    fields.rest.drop_nulls();
+    event.extra = fields.rest.to_text();
+    event.malformed = fields.malformed.to_text();
+    event
+}
+
+/// What the sender said, in the fields that there are for it.
+fn said(fields: &mut Fields<'_>, envelope: &Envelope<'_>) -> RawEvent {
+    // The write key is the sender's credential, not a part of the event.
+    fields.rest.take("writeKey");
+    RawEvent {
+        message_id: fields.id("messageId"),
+        anonymous_id: fields.id("anonymousId"),
+        user_id: fields.id("userId"),
+        group_id: fields.id("groupId"),
+        previous_id: fields.id("previousId"),
+        event: fields.text("event"),
+        name: fields.text("name"),
+        category: fields.text("category"),
+        channel: fields.text("channel"),
+        timestamp: fields.text("timestamp"),
+        original_timestamp: fields.text("originalTimestamp"),
+        sent_at: fields.text("sentAt").or_else(|| envelope.sent_at.clone()),
+        context: fields.merged("context", envelope.context.as_ref()),
+        properties: fields.merged("properties", None),
+        traits: fields.merged("traits", None),
+        integrations: fields.merged("integrations", envelope.integrations.as_ref()),
+        ..RawEvent::default()
+    }
+}
+
+/// A message while its members are being taken out.
+struct Fields<'a> {
+    rest: Members<'a>,
+    malformed: Members<'a>,
+}
+
+impl<'a> Fields<'a> {
+    fn of(message: &'a RawValue) -> Self {
+        let mut malformed = Members::default();
+        let rest = Members::of(message).unwrap_or_else(|| {
+            malformed.put("message", message);
+            Members::default()
+        });
+        Self { rest, malformed }
+    }
+
+    fn text(&mut self, name: &'a str) -> Option<String> {
+        self.read(name, string)
+    }
+
+    /// An id: a number is taken for the text that it was written with.
+    fn id(&mut self, name: &'a str) -> Option<String> {
+        let number = |value: &RawValue| is_number(value).then(|| value.get().to_owned());
+        self.read(name, |value| number(value).or_else(|| string(value)))
+    }
+
+    /// An object, exactly as sent; with the members of the batch's beneath it where both say
+    /// something.
+    fn merged(&mut self, name: &'a str, shared: Option<&Shared<'_>>) -> Option<String> {
+        let own = self.read(name, |value| match shared {
+            None => is_object(value).then(|| value.get().to_owned()),
+            Some(shared) => Members::of(value).map(|members| members.over(&shared.members)),
+        });
+        own.or_else(|| shared.map(|shared| shared.text.get().to_owned()))
+    }
+
+    /// The route says the type; a message that says another keeps it among the rest.
+    fn take_kind_of_route(&mut self, kind: &str) {
+        let Some(value) = self.rest.take("type") else { return };
+        if string(value).as_deref() != Some(kind) {
+            self.rest.put("type", value);
+        }
+    }
+
+    fn read<T>(&mut self, name: &'a str, read: impl Fn(&RawValue) -> Option<T>) -> Option<T> {
+        let value = self.rest.take(name)?;
+        let taken = read(value);
+        if taken.is_none() {
+            self.malformed.put(name, value);
+        }
+        taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::message::Body;
+
+    fn arrival(kind: Option<&'static str>) -> Arrival {
+        let request = RequestFacts { ip: Some("192.0.2.1".to_owned()), ..RequestFacts::default() };
+        let received_at = "2026-11-24T00:00:00.000Z".to_owned();
+        Arrival { source: "web/app".to_owned(), received_at, request, kind }
+    }
+
+    /// The fields that the message itself decides, as JSON; the minted id is `minted`.
+    fn mapped(body: &Body<'_>, kind: Option<&'static str>) -> Value {
+        let mut mint = || "minted".to_owned();
+        let event = raw_event(body.messages[0], &body.envelope, &arrival(kind), &mut mint);
+        assert_eq!(event.source.as_deref(), Some("web/app"));
+        assert_eq!(event.received_at.as_deref(), Some("2026-11-24T00:00:00.000Z"));
+        assert_eq!(event.request, Some(arrival(kind).request));
+        let mut value = serde_json::to_value(event).unwrap();
+        let fields = value.as_object_mut().unwrap();
+        fields.retain(|name, value| {
+            !value.is_null() && !["source", "received_at", "request"].contains(&name.as_str())
+        });
+        value
+    }
+
+    fn in_batch(body: &str) -> Value {
+        mapped(&Body::batch(body.as_bytes(), 10).unwrap(), None)
+    }
+
+    #[test]
+    fn a_message_becomes_a_raw_event() {
+        let table = [
+            (r"{}", json!({"message_id": "minted"})),
+            (
+                r#"{"messageId":"m","type":"track","event":"E"}"#,
+                json!({"message_id": "m", "type": "track", "event": "E"}),
+            ),
+            (
+                r#"{"messageId":"m","userId":null,"anonymousId":"a"}"#,
+                json!({"message_id": "m", "anonymous_id": "a"}),
+            ),
+            (
+                r#"{"messageId":7,"userId":1.50,"groupId":-3,"previousId":12345678901234567890}"#,
+                json!({"message_id": "7", "user_id": "1.50", "group_id": "-3",
+                    "previous_id": "12345678901234567890"}),
+            ),
+            (r#"{"messageId":"","userId":""}"#, json!({"message_id": "minted", "user_id": ""})),
+            (
+                r#"{"messageId":"m","properties":{"price": 1.10, "b":[1]}}"#,
+                json!({"message_id": "m", "properties": r#"{"price": 1.10, "b":[1]}"#}),
+            ),
+            (
+                r#"{"messageId":"m","_metadata":{"x":1},"version":null,"writeKey":"secret"}"#,
+                json!({"message_id": "m", "extra": r#"{"_metadata":{"x":1}}"#}),
+            ),
+            (r#"{"messageId":"m","a\"b":1}"#, json!({"message_id": "m", "extra": r#"{"a\"b":1}"#})),
+            (
+                r#"{"messageId":{"a":1},"event":5,"traits":[1],"context":"c","userId":true}"#,
+                json!({"message_id": "minted", "malformed":
+                r#"{"context":"c","event":5,"messageId":{"a":1},"traits":[1],"userId":true}"#}),
+            ),
+            (
+                r#"{"messageId":"m","event":"\ud83d"}"#,
+                json!({"message_id": "m", "malformed": r#"{"event":"\ud83d"}"#}),
+            ),
+            (
+                r#"{"messageId":"m","properties":{"t":"\ud83d"}}"#,
+                json!({"message_id": "m", "properties": r#"{"t":"\ud83d"}"#}),
+            ),
+            (
+                r#"{"messageId":"m","event":"a","event":"b"}"#,
+                json!({"message_id": "m", "event": "b"}),
+            ),
+            ("[1,2]", json!({"message_id": "minted", "malformed": r#"{"message":[1,2]}"#})),
+            ("null", json!({"message_id": "minted", "malformed": r#"{"message":null}"#})),
+            (r#""text""#, json!({"message_id": "minted", "malformed": r#"{"message":"text"}"#})),
+            (
+                r#"{"\ud83d":1}"#,
+                json!({"message_id": "minted", "malformed": r#"{"message":{"\ud83d":1}}"#}),
+            ),
+        ];
+        for (message, expected) in table {
+            assert_eq!(in_batch(&format!("{{\"batch\":[{message}]}}")), expected, "{message}");
+        }
+    }
+
+    #[test]
+    fn what_the_batch_says_goes_beneath_what_the_event_says() {
+        let table = [
+            (
+                r#"{"batch":[{"messageId":"m"}],"context":{"library": {"name":"go"}},"sentAt":"T"}"#,
+                json!({"message_id": "m", "sent_at": "T", "context": r#"{"library": {"name":"go"}}"#}),
+            ),
+            (
+                r#"{"batch":[{"messageId":"m","sentAt":"E"}],"sentAt":"T"}"#,
+                json!({"message_id": "m", "sent_at": "E"}),
+            ),
+            (
+                r#"{"batch":[{"messageId":"m","context":{"a":{"x":1},"b":2}}],"context":{"a":{"y":1},"c":3}}"#,
+                json!({"message_id": "m", "context": r#"{"c":3,"a":{"x":1},"b":2}"#}),
+            ),
+            (
+                r#"{"batch":[{"messageId":"m","integrations":{"All":false}}],"integrations":{"All":true}}"#,
+                json!({"message_id": "m", "integrations": r#"{"All":false}"#}),
+            ),
+            (
+                r#"{"batch":[{"messageId":"m","context":null}],"context":{"a":1}}"#,
+                json!({"message_id": "m", "context": r#"{"a":1}"#}),
+            ),
+            (
+                r#"{"batch":[{"messageId":"m","context":"c"}],"context":{"a":1}}"#,
+                json!({"message_id": "m", "context": r#"{"a":1}"#, "malformed": r#"{"context":"c"}"#}),
+            ),
+            (
+                r#"{"batch":[{"messageId":"m"}],"context":[],"integrations":1,"sentAt":2}"#,
+                json!({"message_id": "m", "malformed":
+                r#"{"batch.context":[],"batch.integrations":1,"batch.sentAt":2}"#}),
+            ),
+            (
+                r#"{"batch":[{"messageId":"m"}],"context":null,"sequence":4,"messageId":"b"}"#,
+                json!({"message_id": "m"}),
+            ),
+        ];
+        for (body, expected) in table {
+            assert_eq!(in_batch(body), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn the_route_says_the_type_of_a_single_event() {
+        let table = [
+            (r#"{"messageId":"m"}"#, json!({"message_id": "m", "type": "page"})),
+            (r#"{"messageId":"m","type":"page"}"#, json!({"message_id": "m", "type": "page"})),
+            (
+                r#"{"messageId":"m","type":"track"}"#,
+                json!({"message_id": "m", "type": "page", "extra": r#"{"type":"track"}"#}),
+            ),
+        ];
+        for (message, expected) in table {
+            let body = Body::single(message.as_bytes()).unwrap();
+            assert_eq!(mapped(&body, Some("page")), expected, "{message}");
+        }
+    }
+}

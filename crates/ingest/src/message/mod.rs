@@ -1,0 +1,11 @@
+//! From a request's JSON to raw events: pure, without a clock, a socket or a random source.
+//!
+//! It decides nothing about an event's worth. What fits no field is kept: unknown members in
+//! `extra`, members of the wrong type in `malformed`, which validate rejects.
+
+mod body;
+mod mapping;
+mod members;
+
+pub(crate) use body::{Body, BodyProblem};
+pub(crate) use mapping::{Arrival, raw_event};

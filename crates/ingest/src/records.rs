@@ -1,0 +1,89 @@
+//! From a body's bytes to records of `raw-events`: pure, given the ids that it may mint.
+
+use event::{RawEvent, codec::Encoder};
+use kafka_runtime::{Outgoing, header};
+use topology::{RAW_MESSAGE_BYTES, Topic};
+
+use crate::{
+    message::{Arrival, Body, raw_event},
+    refusal::Refusal,
+};
+
+/// The broker counts its own framing of a record batch towards the limit of a message.
+const FRAMING_BYTES: usize = 512;
+
+/// Most bytes that one record may have: key, value and headers.
+const RECORD_BYTES: usize = RAW_MESSAGE_BYTES as usize - FRAMING_BYTES;
+
+/// The records of a request may together be this many times the largest body. A batch's context
+/// is copied into each of its events, so a small body could otherwise fill the memory.
+const GROWTH: usize = 2;
+
+/// What the records of a request are made with.
+pub(crate) struct RecordMaker<'a> {
+    /// Writes the values.
+    pub(crate) encoder: &'a Encoder,
+    /// What is known of the request.
+    pub(crate) arrival: &'a Arrival,
+    /// Trace context of the request.
+    pub(crate) traceparent: Option<&'a str>,
+    /// Largest decoded body, in bytes.
+    pub(crate) max_body: usize,
+}
+
+impl RecordMaker<'_> {
+    /// One record per message, in order, or the refusal of them all.
+    pub(crate) fn records(
+        &self,
+        body: &Body<'_>,
+        mint: &mut dyn FnMut() -> String,
+    ) -> Result<Vec<Outgoing>, Refusal> {
+        let limit = self.max_body.saturating_mul(GROWTH);
+        let mut records = Vec::with_capacity(body.messages.len());
+        let mut bytes = 0;
+        for (index, message) in body.messages.iter().enumerate() {
+            let too_large = Refusal::EventTooLarge { index, limit: RECORD_BYTES };
+            if message.get().len() > RECORD_BYTES {
+                return Err(too_large);
+            }
+            let event = raw_event(message, &body.envelope, self.arrival, mint);
+            let record = self.record(&event)?;
+            bytes += record.size();
+            if record.size() > RECORD_BYTES {
+                return Err(too_large);
+            }
+            if bytes > limit {
+                return Err(Refusal::EventsTooLarge { limit });
+            }
+            records.push(record);
+        }
+        Ok(records)
+    }
+
+    fn record(&self, event: &RawEvent) -> Result<Outgoing, Refusal> {
+        let value = self.encoder.encode(event).map_err(|error| {
+            tracing::error!(%error, "an event cannot be encoded");
+            Refusal::NotEncoded
+        })?;
+        let traceparent = self.traceparent.map(|text| text.as_bytes().to_vec());
+        Ok(Outgoing {
+            topic: Topic::RawEvents,
+            partition: None,
+            key: key(event).map(|key| key.as_bytes().to_vec()),
+            value: Some(value),
+            headers: traceparent
+                .map(|text| (header::TRACEPARENT.to_owned(), Some(text)))
+                .into_iter()
+                .collect(),
+        })
+    }
+}
+
+/// Anonymous id, else user id, else message id: the device's events then stand in order already
+/// here. Any key would do, since validate works it out anew.
+fn key(event: &RawEvent) -> Option<&str> {
+    [&event.anonymous_id, &event.user_id, &event.message_id]
+        .into_iter()
+        .filter_map(Option::as_deref)
+        .find(|id| !id.is_empty())
+}

@@ -1,0 +1,38 @@
+//! The routes that take events.
+
+/// A route that takes events, with the pattern that it is counted under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EventRoute {
+    /// Pattern of the path.
+    pub(crate) path: &'static str,
+    /// The event type that the path says; `None` where the body is a batch.
+    pub(crate) kind: Option<&'static str>,
+}
+
+const fn batch(path: &'static str) -> EventRoute {
+    EventRoute { path, kind: None }
+}
+
+const fn single(path: &'static str, kind: &'static str) -> EventRoute {
+    EventRoute { path, kind: Some(kind) }
+}
+
+/// Every route that takes events. The short ones are those of analytics-next, `/v1/import/` is
+/// the default of analytics-java.
+pub(crate) const EVENT_ROUTES: &[EventRoute] = &[
+    batch("/v1/batch"),
+    batch("/v1/import"),
+    batch("/v1/import/"),
+    single("/v1/track", "track"),
+    single("/v1/identify", "identify"),
+    single("/v1/page", "page"),
+    single("/v1/screen", "screen"),
+    single("/v1/group", "group"),
+    single("/v1/alias", "alias"),
+    single("/v1/t", "track"),
+    single("/v1/i", "identify"),
+    single("/v1/p", "page"),
+    single("/v1/s", "screen"),
+    single("/v1/g", "group"),
+    single("/v1/a", "alias"),
+];

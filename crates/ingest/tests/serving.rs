@@ -1,0 +1,101 @@
+//! The server on a real socket, without a broker or a registry.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+#![allow(dead_code, missing_docs, unreachable_pub, reason = "support is shared between test files")]
+
+mod support;
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use ingest::{Config, Dependencies, IngestError, run};
+use kafka_runtime::{KafkaConfig, Producer, Shutdown};
+use schema_registry::{Registry, RegistryConfig};
+use telemetry::{Health, HealthReport};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+};
+
+fn dependencies(health: &Health, shutdown: &Shutdown, registry: Registry) -> Dependencies {
+    let kafka = KafkaConfig { bootstrap_servers: "127.0.0.1:1".to_owned(), ..Default::default() };
+    Dependencies {
+        producer: Producer::new(&kafka).unwrap(),
+        registry,
+        catalog: support::catalog(),
+        readiness: health.component("ingest"),
+        shutdown: shutdown.clone(),
+    }
+}
+
+fn registry_that_is_away() -> Registry {
+    let config = RegistryConfig { url: "http://127.0.0.1:1".to_owned(), ..Default::default() };
+    Registry::new(&config, tokio::runtime::Handle::current()).unwrap()
+}
+
+fn any_port() -> Config {
+    Config { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ..Config::default() }
+}
+
+async fn ask(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+const EVENT: &str = "POST /v1/t HTTP/1.1\r\nHost: x\r\nX-Write-Key: wk_web\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}";
+
+fn waits_for(report: &HealthReport) -> Option<&str> {
+    report.components[0].waiting_for.as_deref()
+}
+
+#[tokio::test]
+async fn while_the_registry_is_away_requests_get_503_and_the_end_is_orderly() {
+    let (health, shutdown) = (Health::new(), Shutdown::new());
+    let with = dependencies(&health, &shutdown, registry_that_is_away());
+    let (bound, address) = oneshot::channel();
+    let running = tokio::spawn(run(any_port(), with, move |at| bound.send(at).unwrap()));
+    let answer = ask(address.await.unwrap(), EVENT).await;
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(answer.contains("not-ready"), "{answer}");
+    assert_eq!(waits_for(&health.report()), Some("registry"));
+    shutdown.request();
+    running.await.unwrap().unwrap();
+    assert!(!health.report().ready);
+}
+
+#[tokio::test]
+async fn with_the_schema_known_ingest_is_ready_and_without_a_broker_asks_to_try_again() {
+    let (health, shutdown) = (Health::new(), Shutdown::new());
+    let registry = Registry::offline(tokio::runtime::Handle::current()).unwrap();
+    let with = dependencies(&health, &shutdown, registry);
+    let (bound, address) = oneshot::channel();
+    let config = Config { ack_timeout_ms: 50, ..any_port() };
+    let running = tokio::spawn(run(config, with, move |at| bound.send(at).unwrap()));
+    let address = address.await.unwrap();
+    while !health.report().ready {
+        tokio::task::yield_now().await;
+    }
+    let answer = ask(address, EVENT).await;
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(answer.contains("not-acknowledged"), "{answer}");
+    shutdown.request();
+    running.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_named_with_what_to_do() {
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let config = Config { listen: taken.local_addr().unwrap(), ..Config::default() };
+    let with = dependencies(&Health::new(), &Shutdown::new(), registry_that_is_away());
+    let error = run(config.clone(), with, |_| ()).await.unwrap_err();
+    assert!(matches!(error, IngestError::Bind { .. }));
+    let text = error.to_string();
+    assert!(text.contains(&config.listen.to_string()) && text.contains("`listen`"), "{text}");
+}

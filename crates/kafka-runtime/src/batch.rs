@@ -1,0 +1,80 @@
+//! The records gathered between two commits.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
+
+use crate::{
+    config::BatchLimits,
+    log::{Commit, Partition},
+    record::Record,
+};
+
+/// Records in the order in which they were polled.
+pub(crate) struct Batch {
+    limits: BatchLimits,
+    records: Vec<Record>,
+    bytes: usize,
+    begun: Option<Instant>,
+}
+
+impl Batch {
+    pub(crate) fn new(limits: BatchLimits) -> Self {
+        Self { limits, records: Vec::new(), bytes: 0, begun: None }
+    }
+
+    pub(crate) fn push(&mut self, record: Record) {
+        self.begun.get_or_insert_with(Instant::now);
+        self.bytes += record.size();
+        self.records.push(record);
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.records.len() >= self.limits.records
+            || self.bytes >= self.limits.bytes
+            || self.begun.is_some_and(|begun| begun.elapsed() >= self.limits.age())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    pub(crate) fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Drops the records of partitions that are no longer ours: their new owner reads them again.
+    pub(crate) fn purge(&mut self, revoked: &[Partition]) {
+        self.records.retain(|record| !revoked.contains(&partition_of(record)));
+    }
+
+    /// Keeps only the records of partitions that are ours.
+    pub(crate) fn retain(&mut self, ours: &BTreeSet<Partition>) {
+        self.records.retain(|record| ours.contains(&partition_of(record)));
+    }
+
+    /// Per partition the offset after its last record: never the consumer's position, which
+    /// jumps around control records.
+    pub(crate) fn commits(&self) -> Vec<Commit> {
+        let mut next: BTreeMap<Partition, i64> = BTreeMap::new();
+        for record in &self.records {
+            next.insert(partition_of(record), record.position.offset + 1);
+        }
+        next.into_iter()
+            .map(|(partition, next)| Commit { partition, next, metadata: String::new() })
+            .collect()
+    }
+
+    pub(crate) fn into_records(self) -> Vec<Record> {
+        self.records
+    }
+}
+
+pub(crate) fn partition_of(record: &Record) -> Partition {
+    (record.position.topic, record.position.partition)
+}

@@ -1,0 +1,75 @@
+//! Reading a changelog partition up to its last stable offset.
+
+use std::time::{Duration, Instant};
+
+use pipeline::Halt;
+use rdkafka::{
+    Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+    error::KafkaError,
+    message::Message,
+};
+
+use crate::{
+    config::KafkaConfig,
+    context::ReaderContext,
+    convert::record_of,
+    record::{Position, Record},
+};
+
+const ASK_TIMEOUT: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(100);
+/// How long nothing at all may come before the broker counts as away.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// Calls `each` with every committed record from `from` to the last stable offset as it is now.
+/// Returns that offset.
+pub(crate) fn replay(
+    config: &KafkaConfig,
+    slot_id: &str,
+    from: Position,
+    each: &mut dyn FnMut(Record) -> Result<(), Halt>,
+) -> Result<i64, Halt> {
+    let broker = |what: &str, detail: String| Halt::new("broker", format!("{what}: {detail}"));
+    let consumer: BaseConsumer<ReaderContext> = config
+        .reader(&format!("{slot_id}-restore"))
+        .set("enable.partition.eof", "true")
+        .create_with_context(ReaderContext::default())
+        .map_err(|error| broker("restore", error.to_string()))?;
+    let (start, end) = consumer
+        .fetch_watermarks(from.topic.name(), from.partition, ASK_TIMEOUT)
+        .map_err(|error| broker("changelog bounds", error.to_string()))?;
+    let first = from.offset.max(start);
+    if first >= end {
+        return Ok(first);
+    }
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(from.topic.name(), from.partition, Offset::Offset(first))
+        .and_then(|()| consumer.assign(&list))
+        .map_err(|error| broker("restore", error.to_string()))?;
+    let mut heard = Instant::now();
+    loop {
+        match consumer.poll(POLL) {
+            Some(Ok(message)) => {
+                heard = Instant::now();
+                if message.offset() >= end {
+                    return Ok(end);
+                }
+                if let Some(record) = record_of(&message) {
+                    each(record)?;
+                }
+                if message.offset() + 1 >= end {
+                    return Ok(end);
+                }
+            }
+            // The last offset is usually a commit marker, which no poll returns; only this one
+            // partition is assigned, so its end is what is meant.
+            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(end),
+            Some(Err(error)) => tracing::debug!("changelog {}: {error}", from.topic),
+            None => {}
+        }
+        if heard.elapsed() > SILENCE {
+            return Err(broker("changelog", format!("{} does not answer", from.topic)));
+        }
+    }
+}

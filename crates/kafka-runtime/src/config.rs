@@ -1,0 +1,201 @@
+//! Where Kafka is, and how its clients are set.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use rdkafka::ClientConfig;
+use schema_registry::Registry;
+use serde::Deserialize;
+use telemetry::Readiness;
+use topology::{HEADROOM, RAW_MESSAGE_BYTES};
+
+/// How long a transaction may stay open before the broker aborts it.
+const TRANSACTION_TIMEOUT_MS: u32 = 15_000;
+/// How long a message may wait for its acknowledgement inside a transaction; below the above.
+const MESSAGE_TIMEOUT_MS: u32 = 10_000;
+/// How often librdkafka reports positions and lag.
+const STATISTICS_MS: u32 = 500;
+
+/// Where Kafka is.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KafkaConfig {
+    /// Brokers as `host:port`, separated by commas.
+    pub bootstrap_servers: String,
+    /// Further librdkafka properties for every client, such as `security.protocol`.
+    pub properties: BTreeMap<String, String>,
+}
+
+impl Default for KafkaConfig {
+    fn default() -> Self {
+        Self { bootstrap_servers: "127.0.0.1:9092".to_owned(), properties: BTreeMap::new() }
+    }
+}
+
+impl fmt::Debug for KafkaConfig {
+    /// Names the properties but not their values: a password may be among them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KafkaConfig")
+            .field("bootstrap_servers", &self.bootstrap_servers)
+            .field("properties", &self.properties.keys())
+            .finish()
+    }
+}
+
+/// When a batch ends: at whichever comes first, or when the input has run dry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BatchLimits {
+    /// Records.
+    pub records: usize,
+    /// Bytes of keys, values and headers.
+    pub bytes: usize,
+    /// Milliseconds since the batch's first record.
+    pub age_ms: u64,
+    /// Milliseconds without a record after which the input counts as dry.
+    pub dry_ms: u64,
+}
+
+impl Default for BatchLimits {
+    fn default() -> Self {
+        Self { records: 5_000, bytes: 4 * 1024 * 1024, age_ms: 100, dry_ms: 5 }
+    }
+}
+
+impl BatchLimits {
+    /// Limits for a sink, for which larger batches are cheaper.
+    pub fn for_sink() -> Self {
+        Self { records: 20_000, bytes: 16 * 1024 * 1024, age_ms: 250, dry_ms: 20 }
+    }
+
+    pub(crate) fn age(&self) -> Duration {
+        Duration::from_millis(self.age_ms)
+    }
+
+    pub(crate) fn dry(&self) -> Duration {
+        Duration::from_millis(self.dry_ms)
+    }
+}
+
+/// What every stage is given.
+#[derive(Clone)]
+pub struct StageSettings {
+    /// Where Kafka is.
+    pub kafka: KafkaConfig,
+    /// The schema registry.
+    pub registry: Registry,
+    /// Epoch of `raw-events`.
+    pub epoch: u16,
+    /// Slot of this instance: part of its transactional id and group instance id.
+    pub slot: u16,
+    /// When a batch ends.
+    pub batch: BatchLimits,
+    /// Where the stage says whether it is ready, and what it waits for.
+    pub readiness: Readiness,
+}
+
+/// The largest message that a stage's producer takes, in bytes before compression.
+pub(crate) const STAGE_MESSAGE_BYTES: usize = (RAW_MESSAGE_BYTES * HEADROOM) as usize;
+
+impl KafkaConfig {
+    /// A client without any role.
+    pub(crate) fn client(&self, client_id: &str) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", &self.bootstrap_servers)
+            .set("client.id", client_id)
+            .set("socket.nagle.disable", "true")
+            .set("log.connection.close", "false")
+            .set("reconnect.backoff.max.ms", "2000");
+        for (key, value) in &self.properties {
+            config.set(key, value);
+        }
+        config
+    }
+
+    /// A consumer that never resets an offset and never commits by itself.
+    fn consumer(&self, client_id: &str) -> ClientConfig {
+        let mut config = self.client(client_id);
+        config
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("isolation.level", "read_committed")
+            .set("auto.offset.reset", "error")
+            .set("check.crcs", "true")
+            .set("fetch.queue.backoff.ms", "20")
+            .set("fetch.wait.max.ms", "100")
+            .set("queued.max.messages.kbytes", "32768")
+            .set("fetch.message.max.bytes", "1048576")
+            .set("statistics.interval.ms", STATISTICS_MS.to_string());
+        config
+    }
+
+    /// The consumer of a group's slot. A static member: a restart takes its partitions back
+    /// without moving them.
+    pub(crate) fn group_consumer(&self, group: &str, slot_id: &str) -> ClientConfig {
+        let mut config = self.consumer(slot_id);
+        config
+            .set("group.id", group)
+            .set("group.instance.id", slot_id)
+            .set("session.timeout.ms", "10000")
+            .set("heartbeat.interval.ms", "2000")
+            .set("partition.assignment.strategy", "range");
+        config
+    }
+
+    /// A consumer without membership that reads what is committed.
+    pub(crate) fn reader(&self, client_id: &str) -> ClientConfig {
+        let mut config = self.consumer(client_id);
+        config.set("group.id", format!("{client_id}-reader"));
+        config
+    }
+
+    /// A client that may ask for `group`'s offsets without joining it and without waiting for
+    /// transactions in flight.
+    pub(crate) fn group_observer(&self, group: &str) -> ClientConfig {
+        let mut config = self.client("waybill-observer");
+        config
+            .set("group.id", group)
+            .set("enable.auto.commit", "false")
+            .set("isolation.level", "read_uncommitted");
+        config
+    }
+
+    fn producer(&self, client_id: &str) -> ClientConfig {
+        let mut config = self.client(client_id);
+        config
+            .set("enable.idempotence", "true")
+            .set("acks", "all")
+            .set("compression.codec", "lz4")
+            .set("partitioner", "murmur2_random")
+            .set("statistics.interval.ms", "0");
+        config
+    }
+
+    /// The producer of a stage's slot.
+    pub(crate) fn transactional_producer(&self, slot_id: &str) -> ClientConfig {
+        let mut config = self.producer(slot_id);
+        config
+            .set("transactional.id", slot_id)
+            .set("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS.to_string())
+            .set("message.timeout.ms", MESSAGE_TIMEOUT_MS.to_string())
+            .set("message.max.bytes", STAGE_MESSAGE_BYTES.to_string())
+            .set("linger.ms", "1");
+        config
+    }
+
+    /// The producer of ingest and of the operators' tools: acknowledged or an error within 8 s.
+    pub(crate) fn ingest_producer(&self, client_id: &str) -> ClientConfig {
+        let mut config = self.producer(client_id);
+        config
+            .set("linger.ms", "3")
+            .set("message.timeout.ms", "8000")
+            .set("request.timeout.ms", "5000")
+            .set("socket.timeout.ms", "6000")
+            .set("message.max.bytes", RAW_MESSAGE_BYTES.to_string())
+            .set("queue.buffering.max.kbytes", INGEST_QUEUE_KBYTES.to_string());
+        config
+    }
+}
+
+/// Size of ingest's local queue.
+pub(crate) const INGEST_QUEUE_KBYTES: u32 = 131_072;

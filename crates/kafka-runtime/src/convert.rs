@@ -1,0 +1,36 @@
+//! Between rdkafka's messages and our records.
+
+use rdkafka::message::{BorrowedMessage, Header as KafkaHeader, Headers, Message, OwnedHeaders};
+use topology::Topic;
+
+use crate::record::{Header, Position, Record};
+
+/// Our record of a message; `None` for a topic that is not ours, which no client subscribes to.
+pub(crate) fn record_of(message: &BorrowedMessage<'_>) -> Option<Record> {
+    let position = Position {
+        topic: Topic::from_name(message.topic())?,
+        partition: message.partition(),
+        offset: message.offset(),
+    };
+    let headers = message.headers().map_or_else(Vec::new, |headers| {
+        headers
+            .iter()
+            .map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec)))
+            .collect()
+    });
+    Some(Record {
+        position,
+        timestamp: message.timestamp().to_millis(),
+        key: message.key().map(<[u8]>::to_vec),
+        value: message.payload().map(<[u8]>::to_vec),
+        headers,
+    })
+}
+
+/// rdkafka's headers of ours.
+pub(crate) fn owned_headers(headers: &[Header]) -> OwnedHeaders {
+    let empty = OwnedHeaders::new_with_capacity(headers.len());
+    headers
+        .iter()
+        .fold(empty, |all, (key, value)| all.insert(KafkaHeader { key, value: value.as_deref() }))
+}

@@ -1,0 +1,49 @@
+//! Every poll loop, transaction, dead letter and commit; the only user of rdkafka.
+//!
+//! A service is a configuration, a step and one call: [`run_stage`] for a transforming stage,
+//! [`run_sink`] for a sink. Ingest uses [`Producer`], the auditor [`Scanner`], the operators'
+//! commands [`Admin`].
+
+mod admin;
+mod bare;
+mod batch;
+mod changelog;
+mod config;
+mod context;
+mod convert;
+mod error;
+mod intent;
+mod kafka_log;
+mod lane;
+mod ledger;
+mod log;
+mod patience;
+mod processor;
+mod producer;
+mod record;
+#[cfg(test)]
+mod recorded;
+mod scanner;
+mod shutdown;
+mod sink;
+mod sink_loop;
+#[cfg(test)]
+mod sink_loop_tests;
+mod stage;
+mod stage_loop;
+#[cfg(test)]
+mod stage_loop_tests;
+mod step_processor;
+
+pub use admin::{Admin, AdminError, TopicChange, TopicSettings};
+pub use bare::bare_pass_through;
+pub use config::{BatchLimits, KafkaConfig, StageSettings};
+pub use error::RuntimeError;
+pub use processor::{Changelog, Fate, Processed, Processor};
+pub use producer::{Delivered, Producer, SendError};
+pub use record::{Header, Numbered, Outgoing, Position, Record, header};
+pub use scanner::{Bounds, GroupPosition, ReadError, Scanner};
+pub use shutdown::Shutdown;
+pub use sink::{Inserted, Mapped, PlacedRow, Range, Sink};
+pub use stage::{SinkSpec, run_sink, run_sink_of, run_stage};
+pub use step_processor::StepProcessor;

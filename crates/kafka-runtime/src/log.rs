@@ -1,0 +1,81 @@
+//! What a stage's loop needs of Kafka: one slot's consumer and transactional producer.
+//!
+//! Behind a trait, so that the loop can be tested on an ordered list of recorded actions.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use topology::Topic;
+
+use crate::{
+    error::LogError,
+    processor::Changelog,
+    record::{Outgoing, Position, Record},
+};
+
+/// One partition of one topic.
+pub(crate) type Partition = (Topic, i32);
+
+/// What a poll brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Polled {
+    /// A record.
+    Record(Record),
+    /// These partitions are ours now; their records come from their committed offsets on.
+    Assigned(Vec<Partition>),
+    /// These partitions are no longer ours: nothing of theirs may be committed.
+    Revoked(Vec<Partition>),
+    /// Nothing within the timeout.
+    Nothing,
+}
+
+/// An offset to be committed with the transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Commit {
+    /// Topic and partition.
+    pub(crate) partition: Partition,
+    /// The offset after the last record that has its fate.
+    pub(crate) next: i64,
+    /// Metadata, at most 4,096 bytes.
+    pub(crate) metadata: String,
+}
+
+/// One slot's view of Kafka.
+pub(crate) trait Log: Changelog {
+    /// Polls; rebalances are served here and nowhere else.
+    fn poll(&mut self, timeout: Duration) -> Result<Polled, LogError>;
+
+    /// The partitions that are ours now; none if the assignment was lost.
+    fn assignment(&mut self) -> Result<BTreeSet<Partition>, LogError>;
+
+    /// Takes the group's metadata (after the batch's last poll) and begins a transaction.
+    fn begin(&mut self) -> Result<(), LogError>;
+
+    /// Hands a record to the producer. With `tracked`, [`drain`](Self::drain) tells its position.
+    fn send(&mut self, record: &Outgoing, tracked: bool) -> Result<(), LogError>;
+
+    /// Waits until every record sent is acknowledged. The positions of the tracked ones, in the
+    /// order in which they were sent.
+    fn drain(&mut self) -> Result<Vec<Position>, LogError>;
+
+    /// Sends the offsets and commits the transaction.
+    fn commit(&mut self, offsets: &[Commit]) -> Result<(), LogError>;
+
+    /// Aborts the transaction.
+    fn abort(&mut self) -> Result<(), LogError>;
+
+    /// Goes back to the committed offset of every partition that is ours. What it found.
+    fn rewind(&mut self) -> Result<Vec<Commit>, LogError>;
+
+    /// Stops fetching; polls go on.
+    fn pause(&mut self) -> Result<(), LogError>;
+
+    /// Fetches again.
+    fn resume(&mut self) -> Result<(), LogError>;
+
+    /// Records between the position and the last stable offset, per partition number; as of the
+    /// last report of the client.
+    fn lag(&self) -> Vec<(i32, i64)>;
+
+    /// This log as what a processor restores its state from.
+    fn changelog(&mut self) -> &mut dyn Changelog;
+}

@@ -1,0 +1,166 @@
+//! A fake log for unit tests: it plays a script of polls and records every action in order, so
+//! that "fate before offset" is an assertion on a list. It is no broker: what a broker does under
+//! faults is proved on a real one.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Duration,
+};
+
+use pipeline::Halt;
+use topology::Topic;
+
+use crate::{
+    error::LogError,
+    log::{Commit, Log, Partition, Polled},
+    processor::Changelog,
+    record::{Outgoing, Position, Record, header},
+};
+
+/// One thing that the loop did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Action {
+    Begin,
+    Send { topic: Topic, reason: Option<String> },
+    Drain,
+    Commit(Vec<(Partition, i64, String)>),
+    Abort,
+    Rewind,
+    Pause,
+    Resume,
+}
+
+#[derive(Default)]
+pub(crate) struct RecordedLog {
+    script: VecDeque<Polled>,
+    ours: BTreeSet<Partition>,
+    committed: BTreeMap<Partition, (i64, String)>,
+    pub(crate) actions: Vec<Action>,
+    /// Errors of the next commits, first one first.
+    pub(crate) fail_commits: VecDeque<LogError>,
+}
+
+impl RecordedLog {
+    pub(crate) fn new(script: impl IntoIterator<Item = Polled>) -> Self {
+        Self { script: script.into_iter().collect(), ..Self::default() }
+    }
+
+    pub(crate) fn with_committed(mut self, at: Partition, next: i64, metadata: &str) -> Self {
+        self.committed.insert(at, (next, metadata.to_owned()));
+        self
+    }
+
+    /// What becomes available to be polled next.
+    pub(crate) fn then(&mut self, polled: impl IntoIterator<Item = Polled>) {
+        self.script.extend(polled);
+    }
+
+    pub(crate) fn commits(&self) -> Vec<&Vec<(Partition, i64, String)>> {
+        let commits = self.actions.iter().filter_map(|action| match action {
+            Action::Commit(offsets) => Some(offsets),
+            _ => None,
+        });
+        commits.collect()
+    }
+}
+
+impl Log for RecordedLog {
+    fn poll(&mut self, _timeout: Duration) -> Result<Polled, LogError> {
+        let polled = self.script.pop_front().unwrap_or(Polled::Nothing);
+        match &polled {
+            Polled::Assigned(partitions) => self.ours.extend(partitions.iter().copied()),
+            Polled::Revoked(partitions) => self.ours.retain(|it| !partitions.contains(it)),
+            Polled::Record(_) | Polled::Nothing => {}
+        }
+        Ok(polled)
+    }
+
+    fn assignment(&mut self) -> Result<BTreeSet<Partition>, LogError> {
+        Ok(self.ours.clone())
+    }
+
+    fn begin(&mut self) -> Result<(), LogError> {
+        self.actions.push(Action::Begin);
+        Ok(())
+    }
+
+    fn send(&mut self, record: &Outgoing, _tracked: bool) -> Result<(), LogError> {
+        let reason = record.headers.iter().find(|(name, _)| name == header::REASON);
+        let reason = reason.and_then(|(_, value)| String::from_utf8(value.clone()?).ok());
+        self.actions.push(Action::Send { topic: record.topic, reason });
+        Ok(())
+    }
+
+    fn drain(&mut self) -> Result<Vec<Position>, LogError> {
+        self.actions.push(Action::Drain);
+        Ok(Vec::new())
+    }
+
+    fn commit(&mut self, offsets: &[Commit]) -> Result<(), LogError> {
+        if let Some(error) = self.fail_commits.pop_front() {
+            return Err(error);
+        }
+        let told = |it: &Commit| (it.partition, it.next, it.metadata.clone());
+        self.actions.push(Action::Commit(offsets.iter().map(told).collect()));
+        for it in offsets {
+            self.committed.insert(it.partition, (it.next, it.metadata.clone()));
+        }
+        Ok(())
+    }
+
+    fn abort(&mut self) -> Result<(), LogError> {
+        self.actions.push(Action::Abort);
+        Ok(())
+    }
+
+    fn rewind(&mut self) -> Result<Vec<Commit>, LogError> {
+        self.actions.push(Action::Rewind);
+        let commit = |(at, (next, metadata)): (&Partition, &(i64, String))| Commit {
+            partition: *at,
+            next: *next,
+            metadata: metadata.clone(),
+        };
+        Ok(self.committed.iter().filter(|(at, _)| self.ours.contains(at)).map(commit).collect())
+    }
+
+    fn pause(&mut self) -> Result<(), LogError> {
+        self.actions.push(Action::Pause);
+        Ok(())
+    }
+
+    fn resume(&mut self) -> Result<(), LogError> {
+        self.actions.push(Action::Resume);
+        Ok(())
+    }
+
+    fn lag(&self) -> Vec<(i32, i64)> {
+        Vec::new()
+    }
+
+    fn changelog(&mut self) -> &mut dyn Changelog {
+        self
+    }
+}
+
+impl Changelog for RecordedLog {
+    fn replay(
+        &mut self,
+        from: Position,
+        _each: &mut dyn FnMut(Record) -> Result<(), Halt>,
+    ) -> Result<i64, Halt> {
+        Ok(from.offset)
+    }
+}
+
+/// A record of `topic`/0 whose value is `text`.
+pub(crate) fn record(topic: Topic, offset: i64, text: &str) -> Record {
+    let waybill =
+        event::Waybill { origin: event::Origin { epoch: 0, partition: 0, offset }, appended_at: 1 };
+    Record {
+        position: Position { topic, partition: 0, offset },
+        timestamp: Some(1),
+        key: None,
+        value: Some(text.into()),
+        headers: vec![(header::WAYBILL.to_owned(), Some(waybill.to_header().to_vec()))],
+    }
+}

@@ -1,0 +1,83 @@
+//! Taking partitions up: every intent found there is settled before anything else.
+
+use pipeline::Halt;
+
+use super::SinkLoop;
+use crate::{
+    batch::partition_of,
+    error::{Failed, LogError},
+    intent::Intent,
+    lane::{Lane, intent_range},
+    log::{Log, Partition, Polled},
+    patience::IDLE_POLL,
+    record::Record,
+    sink::Sink,
+};
+
+impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
+    /// Takes up the partitions that are ours at their committed offsets and settles every intent
+    /// found there.
+    pub(super) fn take_lanes(&mut self) -> Result<(), Failed> {
+        self.ahead.clear();
+        let committed = self.log.rewind()?;
+        self.log.resume()?;
+        self.lanes.clear();
+        let mut doubts = Vec::new();
+        for commit in committed {
+            let intent =
+                Intent::parse(&commit.metadata).map_err(|detail| Halt::new("position", detail))?;
+            self.lanes.insert(commit.partition, Lane::new(commit.next));
+            doubts.extend(intent.map(|intent| (commit.partition, intent)));
+        }
+        self.stale = false;
+        for (partition, intent) in doubts {
+            tracing::info!(sink = self.parts.name, ?partition, %intent, "settling an intent");
+            if !self.settle_doubt(partition, intent)? {
+                self.stale = true;
+                return Ok(());
+            }
+        }
+        self.parts.readiness.ready();
+        Ok(())
+    }
+
+    /// Settles the range that was in doubt. False if the assignment changed meanwhile.
+    fn settle_doubt(&mut self, partition: Partition, intent: Intent) -> Result<bool, Failed> {
+        let Some(records) = self.read_range(partition, intent.end)? else { return Ok(false) };
+        let start = self.lanes.get(&partition).map_or(0, |lane| lane.start);
+        let range = intent_range(partition, start, intent);
+        let load = self.map_range(range, &records)?;
+        self.parts.sink.settle(range.topic, range.partition)?;
+        self.load_in_doubt(load)?;
+        Ok(true)
+    }
+
+    /// Polls until the range's last record came; what else comes is kept for later. `None` if the
+    /// assignment changed meanwhile.
+    fn read_range(&mut self, of: Partition, end: i64) -> Result<Option<Vec<Record>>, LogError> {
+        let mut found = Vec::new();
+        let kept: Vec<Record> = self.ahead.drain(..).collect();
+        for record in kept {
+            self.sort_out(record, of, end, &mut found);
+        }
+        while found.last().is_none_or(|last: &Record| last.position.offset < end) {
+            if self.parts.shutdown.is_requested() {
+                return Ok(None);
+            }
+            match self.log.poll(IDLE_POLL)? {
+                Polled::Record(record) => self.sort_out(record, of, end, &mut found),
+                Polled::Nothing => {}
+                Polled::Assigned(_) | Polled::Revoked(_) => return Ok(None),
+            }
+        }
+        Ok(Some(found))
+    }
+
+    fn sort_out(&mut self, record: Record, of: Partition, end: i64, found: &mut Vec<Record>) {
+        if partition_of(&record) == of && record.position.offset <= end {
+            found.push(record);
+        } else {
+            self.ahead.push_back(record);
+        }
+    }
+}

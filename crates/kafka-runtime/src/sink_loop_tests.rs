@@ -1,0 +1,194 @@
+//! The sink's loop on recorded actions.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use event::{Hints, Waybill};
+use pipeline::{Halt, RejectReason, Rejected};
+use schema_registry::Registry;
+use telemetry::{Health, StageMetrics};
+use topology::{Stage, Topic};
+
+use crate::{
+    config::BatchLimits,
+    ledger::Ledger,
+    log::Polled,
+    record::Numbered,
+    recorded::{Action, RecordedLog, record},
+    shutdown::Shutdown,
+    sink::{Inserted, Mapped, PlacedRow, Range, Sink},
+    sink_loop::{SinkLoop, SinkParts},
+};
+
+const INPUT: Topic = Topic::StitchedEvents;
+const AT: (Topic, i32) = (INPUT, 0);
+
+/// A table in memory, for these tests only: a set of offsets, and a script of what goes wrong.
+#[derive(Default)]
+struct Table {
+    held: BTreeSet<i64>,
+    inserts: Vec<(i64, i64, u32, Vec<i64>)>,
+    settled: u32,
+    /// For the next INSERTs: how many rows arrive, and what the answer is.
+    trouble: VecDeque<(usize, Result<Inserted, Halt>)>,
+}
+
+impl Sink for Table {
+    type Row = ();
+
+    fn map(&mut self, record: &Numbered<'_>) -> Result<(Mapped<()>, Hints), Halt> {
+        let mapped = match record.record.value.as_deref() {
+            Some(b"reject") => Mapped::Reject(Rejected::new(RejectReason::RefusedRow, "told to")),
+            _ => Mapped::Row(()),
+        };
+        Ok((mapped, Hints::default()))
+    }
+
+    fn loaded(&mut self, waybills: &[Waybill]) -> Result<Vec<Waybill>, Halt> {
+        Ok(waybills.iter().copied().filter(|it| self.held.contains(&it.origin.offset)).collect())
+    }
+
+    fn insert(&mut self, range: &Range, rows: &[PlacedRow<()>]) -> Result<Inserted, Halt> {
+        let offsets: Vec<i64> = rows.iter().map(|row| row.offset).collect();
+        let (arrive, answer) =
+            self.trouble.pop_front().unwrap_or((rows.len(), Ok(Inserted::Loaded)));
+        for offset in offsets.iter().take(arrive) {
+            assert!(self.held.insert(*offset), "{offset} twice");
+        }
+        self.inserts.push((range.start, range.end, range.content, offsets));
+        answer
+    }
+
+    fn settle(&mut self, _topic: Topic, _partition: i32) -> Result<(), Halt> {
+        self.settled += 1;
+        Ok(())
+    }
+
+    fn present(&mut self, range: &Range) -> Result<Vec<i64>, Halt> {
+        Ok(self.held.range(range.start..=range.end).copied().collect())
+    }
+}
+
+fn play(log: RecordedLog, table: &mut Table, turns: usize) -> RecordedLog {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let registry = Registry::offline(runtime.handle().clone()).unwrap();
+    let mut ledger = Ledger::new(Stage::ForwardClickhouse, registry);
+    let parts = SinkParts {
+        name: "forward-clickhouse",
+        epoch: 0,
+        limits: BatchLimits::default(),
+        sink: table,
+        ledger: Some(&mut ledger),
+        metrics: &StageMetrics::of("forward-clickhouse"),
+        readiness: &Health::new().component("forward"),
+        shutdown: &Shutdown::new(),
+    };
+    let mut sink = SinkLoop::new(log, parts);
+    for _ in 0..turns {
+        sink.turn().unwrap();
+    }
+    sink.into_log()
+}
+
+fn polled(offsets: std::ops::Range<i64>) -> Vec<Polled> {
+    offsets.map(|offset| Polled::Record(record(INPUT, offset, "row"))).collect()
+}
+
+fn assigned(next: i64, metadata: &str) -> RecordedLog {
+    RecordedLog::new([Polled::Assigned(vec![AT])]).with_committed(AT, next, metadata)
+}
+
+fn committed(next: i64, metadata: &str) -> Vec<((Topic, i32), i64, String)> {
+    vec![(AT, next, metadata.to_owned())]
+}
+
+#[test]
+fn the_intent_is_committed_before_the_rows_and_confirmed_with_the_next_one() {
+    let mut log = assigned(0, "");
+    log.then(polled(0..3));
+    log.then([Polled::Nothing]);
+    log.then(polled(3..5));
+    let mut table = Table::default();
+    let log = play(log, &mut table, 3);
+    assert_eq!(log.commits(), [&committed(0, "load:2,0"), &committed(3, "load:4,0")]);
+    assert_eq!(table.inserts, [(0, 2, 0, vec![0, 1, 2]), (3, 4, 0, vec![3, 4])]);
+}
+
+#[test]
+fn a_dead_letter_travels_with_the_commit_that_moves_past_its_record() {
+    let mut log = assigned(0, "");
+    log.then([Polled::Record(record(INPUT, 0, "reject")), Polled::Nothing]);
+    log.then(polled(1..2));
+    let log = play(log, &mut Table::default(), 3);
+    let letter = Action::Send {
+        topic: Topic::DeadLetters(Stage::ForwardClickhouse),
+        reason: Some("refused-row".to_owned()),
+    };
+    let at = log.actions.iter().position(|action| *action == letter).unwrap();
+    let next = log.actions[at..].iter().find(|action| matches!(action, Action::Commit(_)));
+    assert_eq!(next, Some(&Action::Commit(committed(1, "load:1,0"))));
+}
+
+#[test]
+fn an_intent_found_at_assignment_is_settled_for_each_thing_that_can_have_happened() {
+    let cases = [
+        ("all present", vec![0, 1, 2], vec![]),
+        ("none present", vec![], vec![(0, 2, 0, vec![0, 1, 2])]),
+        ("some present", vec![1], vec![(0, 2, 1, vec![0, 2])]),
+    ];
+    for (name, held, expected) in cases {
+        let mut log = assigned(0, "load:2,0");
+        log.then(polled(0..3));
+        let mut table = Table { held: held.into_iter().collect(), ..Table::default() };
+        let log = play(log, &mut table, 2);
+        assert_eq!(table.inserts, expected, "{name}");
+        assert_eq!(table.held, BTreeSet::from([0, 1, 2]), "{name}");
+        assert_eq!(table.settled, 1, "{name}: no INSERT may still be running");
+        let recommitted = log.commits().contains(&&committed(0, "load:2,1"));
+        assert_eq!(recommitted, name == "some present", "{name}: new content is committed first");
+    }
+}
+
+#[test]
+fn an_uncertain_insert_is_read_back_before_anything_else() {
+    for (arrived, inserts) in [(3, 1), (0, 2), (1, 2)] {
+        let mut log = assigned(0, "");
+        log.then(polled(0..3));
+        let uncertain = Ok(Inserted::Uncertain("reset".to_owned()));
+        let mut table =
+            Table { trouble: VecDeque::from([(arrived, uncertain)]), ..Table::default() };
+        play(log, &mut table, 2);
+        assert_eq!(table.held.len(), 3, "{arrived} arrived");
+        assert_eq!(table.inserts.len(), inserts, "{arrived} arrived");
+    }
+}
+
+#[test]
+fn a_warehouse_that_is_away_is_waited_for_and_the_range_is_settled_afterwards() {
+    let mut log = assigned(0, "");
+    log.then(polled(0..2));
+    log.then([const { Polled::Nothing }; 4]);
+    let away = Err(Halt::new("clickhouse", "connection refused"));
+    let mut table = Table { trouble: VecDeque::from([(1, away)]), ..Table::default() };
+    let mut log = play(log, &mut table, 2);
+    assert!(log.actions.contains(&Action::Pause));
+    assert_eq!(log.commits(), [&committed(0, "load:1,0")], "the intent stands");
+    // The rewind makes the broker send the range again.
+    log.then([Polled::Assigned(vec![AT])]);
+    log.then(polled(0..2));
+    play(log, &mut table, 2);
+    assert_eq!(table.held, BTreeSet::from([0, 1]));
+}
+
+#[test]
+fn a_redriven_record_that_the_warehouse_holds_is_discarded_as_a_copy() {
+    let at = (Topic::Redrive(Stage::ForwardClickhouse), 0);
+    let mut log = RecordedLog::new([Polled::Assigned(vec![at])]).with_committed(at, 0, "");
+    let redriven = Polled::Record(record(at.0, 0, "row"));
+    log.then([redriven, Polled::Nothing, Polled::Record(record(at.0, 1, "row"))]);
+    let mut table = Table { held: BTreeSet::from([0]), ..Table::default() };
+    let log = play(log, &mut table, 3);
+    let discard =
+        Action::Send { topic: Topic::DiscardedEvents, reason: Some("already-loaded".to_owned()) };
+    assert!(log.actions.contains(&discard), "{:?}", log.actions);
+    assert_eq!(table.inserts.len(), 1, "only the record that was missing is loaded");
+}

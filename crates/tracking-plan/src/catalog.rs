@@ -1,0 +1,235 @@
+//! The configured sources.
+
+use std::collections::BTreeMap;
+
+use crate::{Source, SourceConfig, SourceKind};
+
+/// Something in the configuration of the sources that cannot stand.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {problem}; {remedy}")]
+pub struct ConfigProblem {
+    /// Path of the key in the configuration file, such as `sources."web/app".write_keys`.
+    pub key: String,
+    /// What is wrong. Never the text of a write key.
+    pub problem: String,
+    /// How to mend it.
+    pub remedy: String,
+}
+
+/// Every configured source, by id and by write key.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SourceCatalog {
+    sources: BTreeMap<String, Source>,
+    /// From a write key to the id of its source.
+    keys: KeyIndex,
+}
+
+impl SourceCatalog {
+    /// The catalog of these sources, or everything that is wrong with them.
+    pub fn new(configs: BTreeMap<String, SourceConfig>) -> Result<Self, Vec<ConfigProblem>> {
+        let mut catalog = Self::default();
+        let mut problems = Vec::new();
+        for (id, config) in configs {
+            let source = Source::new(id, config);
+            check_id(&source.id, &mut problems);
+            check_environment(&source, &mut problems);
+            check_keys(&source, &mut problems);
+            catalog.add(source, &mut problems);
+        }
+        if problems.is_empty() { Ok(catalog) } else { Err(problems) }
+    }
+
+    /// The source with this id, enabled or not.
+    pub fn source(&self, id: &str) -> Option<&Source> {
+        self.sources.get(id)
+    }
+
+    /// The source whose senders show this write key, enabled or not.
+    pub fn by_write_key(&self, key: &str) -> Option<&Source> {
+        self.keys.0.get(key).and_then(|id| self.sources.get(id))
+    }
+
+    /// Every source, by id.
+    pub fn sources(&self) -> impl Iterator<Item = &Source> {
+        self.sources.values()
+    }
+
+    /// How many sources there are.
+    pub fn len(&self) -> usize {
+        self.sources.len()
+    }
+
+    /// Whether there is no source at all.
+    pub fn is_empty(&self) -> bool {
+        self.sources.is_empty()
+    }
+
+    fn add(&mut self, source: Source, problems: &mut Vec<ConfigProblem>) {
+        for key in &source.write_keys {
+            let owner = self.keys.0.insert(key.as_str().to_owned(), source.id.clone());
+            if let Some(owner) = owner {
+                problems.push(shared_key(&source.id, &owner));
+            }
+        }
+        self.sources.insert(source.id.clone(), source);
+    }
+}
+
+/// Write keys are never printed, so neither is what is indexed by them.
+#[derive(Clone, Default, PartialEq, Eq)]
+struct KeyIndex(BTreeMap<String, String>);
+
+impl std::fmt::Debug for KeyIndex {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "KeyIndex({} keys)", self.0.len())
+    }
+}
+
+fn check_id(id: &str, problems: &mut Vec<ConfigProblem>) {
+    let namespaced =
+        id.split_once('/').is_some_and(|(space, name)| is_word(space) && is_word(name));
+    if !namespaced {
+        problems.push(ConfigProblem {
+            key: format!("sources.{id:?}"),
+            problem: "the id of a source has the form namespace/name in lower case".to_owned(),
+            remedy: "use two words of a-z, 0-9, - and _, such as \"web/app\" or \"server/billing\""
+                .to_owned(),
+        });
+    }
+}
+
+fn is_word(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit())
+        && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'))
+}
+
+fn check_environment(source: &Source, problems: &mut Vec<ConfigProblem>) {
+    let name = &source.environment;
+    if name.is_empty() || name.trim() != name {
+        problems.push(ConfigProblem {
+            key: format!("sources.{:?}.environment", source.id),
+            problem: "the environment is empty or has spaces around it".to_owned(),
+            remedy: "name it, such as \"production\" or \"staging\"".to_owned(),
+        });
+    }
+}
+
+fn check_keys(source: &Source, problems: &mut Vec<ConfigProblem>) {
+    let key = format!("sources.{:?}.write_keys", source.id);
+    if source.write_keys.is_empty() && source.kind != SourceKind::Server {
+        problems.push(ConfigProblem {
+            key: key.clone(),
+            problem: format!("a {} source has no other way in than ingest", source.kind),
+            remedy: "give it at least one write key".to_owned(),
+        });
+    }
+    if source.write_keys.iter().any(|key| !is_sendable(key.as_str())) {
+        problems.push(ConfigProblem {
+            key,
+            problem: "a write key is empty or has characters that HTTP headers cannot carry"
+                .to_owned(),
+            remedy: "use visible ASCII characters without spaces".to_owned(),
+        });
+    }
+}
+
+fn is_sendable(key: &str) -> bool {
+    !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn shared_key(id: &str, owner: &str) -> ConfigProblem {
+    let (problem, remedy) = if id == owner {
+        ("a write key stands twice in the list".to_owned(), "remove one of the two")
+    } else {
+        (
+            format!("a write key of this source also belongs to {owner:?}"),
+            "give each source keys of its own",
+        )
+    };
+    ConfigProblem { key: format!("sources.{id:?}.write_keys"), problem, remedy: remedy.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(kind: SourceKind, keys: &[&str]) -> SourceConfig {
+        SourceConfig {
+            kind,
+            environment: "production".to_owned(),
+            write_keys: keys.iter().map(|key| (*key).into()).collect(),
+            enabled: true,
+        }
+    }
+
+    fn catalog(configs: Vec<(&str, SourceConfig)>) -> Result<SourceCatalog, Vec<ConfigProblem>> {
+        SourceCatalog::new(configs.into_iter().map(|(id, c)| (id.to_owned(), c)).collect())
+    }
+
+    #[test]
+    fn a_source_is_found_by_its_id_and_by_each_of_its_write_keys() {
+        let catalog = catalog(vec![
+            ("web/app", config(SourceKind::Browser, &["wk_web", "wk_web_2"])),
+            ("server/billing", config(SourceKind::Server, &[])),
+        ])
+        .unwrap();
+        assert_eq!(catalog.source("web/app").unwrap().kind, SourceKind::Browser);
+        for key in ["wk_web", "wk_web_2"] {
+            assert_eq!(catalog.by_write_key(key).unwrap().id, "web/app");
+        }
+        assert!(catalog.by_write_key("wk_other").is_none());
+        assert!(catalog.source("web/other").is_none());
+        assert_eq!(catalog.sources().count(), 2);
+    }
+
+    #[test]
+    fn all_problems_are_told_at_once_and_none_shows_a_write_key() {
+        let problems = catalog(vec![
+            ("Web/App", config(SourceKind::Browser, &["wk_same"])),
+            ("web/app", config(SourceKind::Browser, &["wk_same"])),
+            ("web/keyless", config(SourceKind::Mobile, &[])),
+            ("web/spaced", config(SourceKind::Server, &["wk secret"])),
+            ("web/twice", config(SourceKind::Server, &["wk_t", "wk_t"])),
+            (
+                "web/env",
+                SourceConfig { environment: String::new(), ..config(SourceKind::Server, &[]) },
+            ),
+        ])
+        .unwrap_err();
+        let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(texts.len(), 6, "{texts:#?}");
+        for (text, expected) in texts.iter().zip([
+            "sources.\"Web/App\": the id",
+            "sources.\"web/app\".write_keys: a write key of this source also belongs to \"Web/App\"",
+            "sources.\"web/env\".environment",
+            "sources.\"web/keyless\".write_keys: a mobile source",
+            "sources.\"web/spaced\".write_keys: a write key is empty",
+            "sources.\"web/twice\".write_keys: a write key stands twice",
+        ]) {
+            assert!(text.starts_with(expected), "{text}");
+            assert!(!text.contains("wk_same") && !text.contains("secret"), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_id_without_exactly_one_namespace_is_refused() {
+        for id in ["", "web", "/app", "web/", "web/app/x", "web app/x", "wéb/app", "-web/app"] {
+            assert_eq!(catalog(vec![(id, config(SourceKind::Server, &[]))]).unwrap_err().len(), 1);
+        }
+    }
+
+    #[test]
+    fn printing_a_catalog_for_debugging_shows_no_write_key() {
+        let catalog =
+            catalog(vec![("web/app", config(SourceKind::Browser, &["wk_secret"]))]).unwrap();
+        assert!(!format!("{catalog:?}").contains("wk_secret"));
+    }
+
+    #[test]
+    fn a_table_with_an_unknown_key_is_refused_and_absent_keys_have_defaults() {
+        let refused = r#"{"kind":"browser","writekeys":[]}"#;
+        assert!(serde_json::from_str::<SourceConfig>(refused).is_err());
+        let read: SourceConfig = serde_json::from_str(r#"{"kind":"server"}"#).unwrap();
+        assert_eq!(read, config(SourceKind::Server, &[]));
+    }
+}

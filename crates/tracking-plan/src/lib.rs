@@ -1,0 +1,23 @@
+//! What a source is and what it may send.
+//!
+//! [`SourceCatalog`] holds the configured sources. Ingest asks it which source a write key belongs
+//! to; validate asks whether a source is known and may send. [`clean`] is the quality gate itself:
+//! a pure function from an event as it was told to an event made clean and typed.
+
+mod catalog;
+mod clean;
+mod clock;
+mod device_key;
+mod event_type;
+mod findings;
+mod ids;
+mod json_text;
+mod malformed;
+mod source;
+mod times;
+
+pub use catalog::{ConfigProblem, SourceCatalog};
+pub use clean::{VERSION, clean};
+pub use ids::MAX_MESSAGE_ID_CHARS;
+pub use json_text::MAX_JSON_DEPTH;
+pub use source::{Source, SourceConfig, SourceKind, WriteKey};

@@ -1,0 +1,60 @@
+//! Why a question or a command came to nothing.
+
+use crate::Exception;
+
+/// Why a question or a command came to nothing. (An INSERT has an
+/// [`InsertAnswer`](crate::InsertAnswer) instead.)
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WarehouseError {
+    /// ClickHouse cannot be reached or does not answer in time.
+    #[error("ClickHouse does not answer: {0}")]
+    Away(String),
+    /// ClickHouse answers with an exception.
+    #[error("ClickHouse answers with {0}")]
+    Exception(Exception),
+    /// The answer is not what the question asks for: tables and code do not fit together.
+    #[error("ClickHouse's answer cannot be read: {0}")]
+    Unreadable(String),
+    /// INSERTs still run after they were told to stop.
+    #[error("{count} queries {prefix}… still run after KILL QUERY")]
+    StillRunning {
+        /// What their ids begin with.
+        prefix: String,
+        /// How many.
+        count: usize,
+    },
+    /// The configuration makes no sense.
+    #[error("warehouse.{key}: {detail}")]
+    Config {
+        /// Which key.
+        key: &'static str,
+        /// What is wrong and how to mend it.
+        detail: String,
+    },
+    /// A file of `deploy/clickhouse` that was applied has been changed since.
+    #[error(
+        "{0} was applied with another text: put the old text back and add a file with the change"
+    )]
+    ChangedMigration(String),
+}
+
+impl From<clickhouse::error::Error> for WarehouseError {
+    fn from(error: clickhouse::error::Error) -> Self {
+        use clickhouse::error::Error;
+        match error {
+            Error::BadResponse(text) => Exception::from_text(&text).map_or_else(
+                || Self::Away("an answer that is not ClickHouse's".to_owned()),
+                Self::Exception,
+            ),
+            Error::Network(source) => Self::Away(with_sources(source.as_ref())),
+            Error::TimedOut => Self::Away("no answer in time".to_owned()),
+            other => Self::Unreadable(other.to_string()),
+        }
+    }
+}
+
+/// An error with its causes: the outermost words alone ("client error") say nothing.
+pub(crate) fn with_sources(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

@@ -1,0 +1,136 @@
+//! INSERTs whose answer can be relied on.
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::answer::{HttpAnswer, classify};
+use crate::client::Warehouse;
+use crate::error::with_sources;
+use crate::{InsertAnswer, Row, RowBinary, WarehouseError};
+
+/// An INSERT of rows that are encoded already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InsertRequest {
+    /// The table.
+    pub table: &'static str,
+    /// Columns in the order of the body.
+    pub columns: Vec<&'static str>,
+    /// The rows in RowBinary.
+    pub body: Vec<u8>,
+    /// Deduplication token: the same for the same rows, another for any other; empty for none.
+    pub token: String,
+    /// Id of the query; no two are the same.
+    pub query_id: String,
+}
+
+impl InsertRequest {
+    /// An INSERT of `rows`.
+    pub fn new<'a, R: Row>(
+        rows: impl IntoIterator<Item = &'a R>,
+        token: String,
+        query_id: String,
+    ) -> Self {
+        let mut body = RowBinary::default();
+        rows.into_iter().for_each(|row| row.write(&mut body));
+        Self {
+            table: R::TABLE,
+            columns: R::COLUMNS.iter().map(|column| column.name).collect(),
+            body: body.into_bytes(),
+            token,
+            query_id,
+        }
+    }
+
+    fn statement(&self) -> String {
+        format!("INSERT INTO {} ({}) FORMAT RowBinary", self.table, self.columns.join(", "))
+    }
+}
+
+/// One block, written and answered for before the answer begins.
+const SETTINGS: &[(&str, &str)] = &[
+    // On by default since 26.x, with another way to deduplicate.
+    ("async_insert", "0"),
+    ("insert_deduplicate", "1"),
+    // A merge of the block before it is written would fold duplicates before anyone sees them.
+    ("optimize_on_insert", "0"),
+    ("wait_end_of_query", "1"),
+    // Parallel parsing cuts blocks at 10 MB.
+    ("input_format_parallel_parsing", "0"),
+    // A batch of redriven events may come from as many months as it has events.
+    ("max_partitions_per_insert_block", "0"),
+];
+
+impl Warehouse {
+    /// Sends an INSERT and says how it ended. One attempt; the caller decides about another.
+    pub async fn insert(&self, request: InsertRequest) -> InsertAnswer {
+        let mut url = self.url.clone();
+        url.query_pairs_mut()
+            .append_pair("database", &self.database)
+            .append_pair("query", &request.statement())
+            .append_pair("query_id", &request.query_id)
+            .extend_pairs(SETTINGS);
+        if !request.token.is_empty() {
+            url.query_pairs_mut().append_pair("insert_deduplication_token", &request.token);
+        }
+        let sent = self.http.post(url).headers(self.credentials.clone()).body(request.body).send();
+        match sent.await {
+            Ok(response) => answer(response, &request.query_id).await,
+            Err(error) => no_answer(&error.without_url()),
+        }
+    }
+
+    /// Inserts rows that need no exactly-once loading: what the auditor writes.
+    pub async fn append<R: Row>(&self, rows: &[R], query_id: String) -> Result<(), WarehouseError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        match self.insert(InsertRequest::new(rows, String::new(), query_id)).await {
+            InsertAnswer::Loaded => Ok(()),
+            InsertAnswer::Away(detail) | InsertAnswer::Uncertain(detail) => {
+                Err(WarehouseError::Away(detail))
+            }
+            InsertAnswer::Busy(exception) | InsertAnswer::Refused(exception) => {
+                Err(WarehouseError::Exception(exception))
+            }
+        }
+    }
+}
+
+async fn answer(response: reqwest::Response, query_id: &str) -> InsertAnswer {
+    let header = |name: &'static str| {
+        let value = response.headers().get(HeaderName::from_static(name));
+        value.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
+    let mut answer = HttpAnswer {
+        status: response.status().as_u16(),
+        query_id: header("x-clickhouse-query-id"),
+        exception_code: header("x-clickhouse-exception-code"),
+        body: String::new(),
+    };
+    match response.text().await {
+        Ok(body) => answer.body = body,
+        Err(error) => return no_answer(&error.without_url()),
+    }
+    classify(&answer, query_id)
+}
+
+fn no_answer(error: &reqwest::Error) -> InsertAnswer {
+    let detail = with_sources(error);
+    if error.is_connect() { InsertAnswer::Away(detail) } else { InsertAnswer::Uncertain(detail) }
+}
+
+/// User and password as headers; never in the URL, which errors and logs may show.
+pub(crate) fn credentials(user: &str, password: &str) -> Result<HeaderMap, WarehouseError> {
+    let header = |key, text: &str| {
+        let value = HeaderValue::from_str(text).map_err(|_| WarehouseError::Config {
+            key,
+            detail: "contains a character that HTTP headers cannot carry".to_owned(),
+        })?;
+        Ok::<_, WarehouseError>(value)
+    };
+    let mut password = header("password", password)?;
+    password.set_sensitive(true);
+    Ok(HeaderMap::from_iter([
+        (HeaderName::from_static("x-clickhouse-user"), header("user", user)?),
+        (HeaderName::from_static("x-clickhouse-key"), password),
+    ]))
+}

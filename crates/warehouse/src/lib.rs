@@ -1,0 +1,30 @@
+//! ClickHouse: tables, rows, exact inserts, read-back.
+//!
+//! What exactly-once loading needs of the warehouse, and what the audit asks it. Rows go in as
+//! raw RowBinary in one buffered body, with a deduplication token, and only an unmistakable yes
+//! counts as one ([`InsertAnswer`]); questions are typed SELECTs. Nothing here decides what to do
+//! about an answer: that is the loader's and the auditor's part.
+
+mod answer;
+mod books;
+mod client;
+mod config;
+mod error;
+mod insert;
+mod migrate;
+mod migrations;
+mod read_back;
+mod row_binary;
+mod rows;
+mod settle;
+
+pub use answer::{Exception, InsertAnswer};
+pub use books::{AuditFinding, AuditHour};
+pub use client::Warehouse;
+pub use config::WarehouseConfig;
+pub use error::WarehouseError;
+pub use insert::InsertRequest;
+pub use migrate::{MigrationPlan, MigrationState, MigrationStep};
+pub use read_back::{Counts, LoadedEvent, OriginRange, PositionRange};
+pub use row_binary::RowBinary;
+pub use rows::{Column, DeadLetterRow, DiscardRow, EventRow, Row, RowPosition, Undecodable};

@@ -1,0 +1,172 @@
+//! Making the tables: what would be done, and doing it.
+
+use std::fmt::{self, Write as _};
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use crate::migrations::{MIGRATIONS, Migration};
+use crate::{Warehouse, WarehouseError};
+
+/// What stands between the database and the files of `deploy/clickhouse`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MigrationPlan {
+    /// The database.
+    pub database: String,
+    /// Whether it is there already.
+    pub database_exists: bool,
+    /// Every file in order.
+    pub steps: Vec<MigrationStep>,
+}
+
+/// One file of `deploy/clickhouse`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MigrationStep {
+    /// Number of the file.
+    pub version: u32,
+    /// Name of the file.
+    pub name: &'static str,
+    /// Whether the database has it.
+    pub state: MigrationState,
+    /// Its statements.
+    pub statements: Vec<String>,
+}
+
+/// Whether the database has a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MigrationState {
+    /// It has it.
+    Applied,
+    /// It is to be applied.
+    Pending,
+    /// It was applied with another text.
+    Changed,
+}
+
+impl MigrationPlan {
+    /// Whether there is nothing to do.
+    pub fn is_done(&self) -> bool {
+        self.database_exists && self.steps.iter().all(|s| s.state == MigrationState::Applied)
+    }
+}
+
+impl fmt::Display for MigrationPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verb = if self.database_exists { "is there" } else { "will be created" };
+        write!(f, "database {} {verb}", self.database)?;
+        for step in &self.steps {
+            let state = match step.state {
+                MigrationState::Applied => "applied",
+                MigrationState::Pending => "will be applied",
+                MigrationState::Changed => "was applied with another text: refused",
+            };
+            write!(f, "\n{} {state}", step.name)?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(clickhouse::Row, Deserialize)]
+struct Known {
+    version: u32,
+    checksum: String,
+}
+
+impl Warehouse {
+    /// What [`Self::migrate_apply`] would do. Changes nothing.
+    pub async fn migrate_plan(&self) -> Result<MigrationPlan, WarehouseError> {
+        const DATABASES: &str = "SELECT name FROM system.databases WHERE name = ?";
+        let found: Vec<String> = self.rows(self.server(DATABASES).bind(&self.database)).await?;
+        let known = self.known().await?;
+        Ok(MigrationPlan {
+            database: self.database.clone(),
+            database_exists: !found.is_empty(),
+            steps: MIGRATIONS.iter().map(|file| step(file, &known)).collect(),
+        })
+    }
+
+    /// Applies what is pending, in order, and returns the plan that it followed. Every statement
+    /// may be repeated, so it may be broken off and begun again, and run twice at once. Refuses to
+    /// do anything where a file was changed after it was applied.
+    pub async fn migrate_apply(&self) -> Result<MigrationPlan, WarehouseError> {
+        let plan = self.migrate_plan().await?;
+        if let Some(step) = plan.steps.iter().find(|s| s.state == MigrationState::Changed) {
+            return Err(WarehouseError::ChangedMigration(step.name.to_owned()));
+        }
+        let create = format!("CREATE DATABASE IF NOT EXISTS {}", self.database);
+        self.execute(self.server(&create)).await?;
+        for file in pending(&plan) {
+            for statement in file.statements() {
+                self.execute(self.statement(&statement)).await?;
+            }
+            self.record(file).await?;
+        }
+        Ok(plan)
+    }
+
+    async fn known(&self) -> Result<Vec<Known>, WarehouseError> {
+        const TABLE: &str = "SELECT name FROM system.tables \
+            WHERE database = ? AND name = 'schema_migrations'";
+        const KNOWN: &str = "SELECT DISTINCT version, checksum FROM schema_migrations";
+        let table: Vec<String> = self.rows(self.server(TABLE).bind(&self.database)).await?;
+        if table.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.rows(self.question(KNOWN)).await
+    }
+
+    async fn record(&self, file: &Migration) -> Result<(), WarehouseError> {
+        const SQL: &str =
+            "INSERT INTO schema_migrations (version, name, checksum) VALUES (?, ?, ?)";
+        let query = self.question(SQL).bind(file.version).bind(file.name).bind(checksum(file));
+        self.execute(query.with_setting("async_insert", "0")).await
+    }
+}
+
+fn pending(plan: &MigrationPlan) -> impl Iterator<Item = &'static Migration> {
+    let is_pending = |version| {
+        plan.steps.iter().any(|s| s.version == version && s.state == MigrationState::Pending)
+    };
+    MIGRATIONS.iter().filter(move |file| is_pending(file.version))
+}
+
+fn step(file: &Migration, known: &[Known]) -> MigrationStep {
+    let ours = checksum(file);
+    let texts: Vec<_> = known.iter().filter(|known| known.version == file.version).collect();
+    let state = if texts.is_empty() {
+        MigrationState::Pending
+    } else if texts.iter().all(|known| known.checksum == ours) {
+        MigrationState::Applied
+    } else {
+        MigrationState::Changed
+    };
+    MigrationStep { version: file.version, name: file.name, state, statements: file.statements() }
+}
+
+/// SHA-256 of the statements, 64 hex digits: a comment between them may be mended at any time.
+fn checksum(file: &Migration) -> String {
+    let digest = Sha256::digest(file.statements().join(";\n"));
+    digest.iter().fold(String::with_capacity(64), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_pending_then_applied_and_changed_when_its_text_is_another() {
+        let file = &MIGRATIONS[1];
+        let known = |checksum: String| vec![Known { version: file.version, checksum }];
+        assert_eq!(step(file, &[]).state, MigrationState::Pending);
+        assert_eq!(step(file, &known(checksum(file))).state, MigrationState::Applied);
+        assert_eq!(step(file, &known("another".to_owned())).state, MigrationState::Changed);
+        let other = Migration { text: "-- only a comment\nCREATE TABLE x", ..*file };
+        let same = Migration { text: "CREATE TABLE x;\n", ..*file };
+        assert_eq!(checksum(&other), checksum(&same));
+        assert_eq!(checksum(file).len(), 64);
+    }
+}

@@ -1,0 +1,90 @@
+//! The files of `deploy/clickhouse`, compiled in.
+
+/// One file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Migration {
+    pub(crate) version: u32,
+    pub(crate) name: &'static str,
+    pub(crate) text: &'static str,
+}
+
+macro_rules! migrations {
+    ($($version:literal = $name:literal,)*) => {
+        /// Every file in the order of its number. Number 0 makes the table that lists them.
+        pub(crate) const MIGRATIONS: &[Migration] = &[$(Migration {
+            version: $version,
+            name: $name,
+            text: include_str!(concat!("../../../deploy/clickhouse/", $name)),
+        }),*];
+    };
+}
+
+migrations! {
+    0 = "000_schema_migrations.sql",
+    1 = "001_events.sql",
+    2 = "002_dead_letters.sql",
+    3 = "003_discarded_events.sql",
+    4 = "004_audit.sql",
+    5 = "005_views.sql",
+}
+
+impl Migration {
+    /// The statements, without the comments between them. A statement ends with `;` at the end of
+    /// a line, or with the file.
+    pub(crate) fn statements(&self) -> Vec<String> {
+        let lines: Vec<&str> = self.text.lines().filter(|line| !line.starts_with("--")).collect();
+        let text = lines.join("\n") + "\n";
+        let statements = text.split(";\n").map(str::trim);
+        statements.filter(|statement| !statement.is_empty()).map(str::to_owned).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_file_is_listed_under_its_number() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/clickhouse");
+        let entries = std::fs::read_dir(folder).unwrap();
+        let names: BTreeSet<_> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.rsplit_once('.').is_some_and(|(_, end)| end == "sql"))
+            .collect();
+        let listed: BTreeSet<_> = MIGRATIONS.iter().map(|file| file.name.to_owned()).collect();
+        assert_eq!(listed, names);
+        for (index, file) in MIGRATIONS.iter().enumerate() {
+            assert_eq!(file.version as usize, index);
+            assert!(file.name.starts_with(&format!("{:03}_", file.version)), "{}", file.name);
+        }
+    }
+
+    #[test]
+    fn every_statement_may_be_repeated() {
+        for file in MIGRATIONS {
+            let statements = file.statements();
+            assert_eq!(statements.len(), file.text.matches("CREATE ").count(), "{}", file.name);
+            for statement in statements {
+                let first = statement.lines().next().unwrap();
+                assert!(
+                    first.starts_with("CREATE ") && first.contains(" IF NOT EXISTS "),
+                    "{first}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_column_has_a_comment() {
+        for file in MIGRATIONS {
+            let columns = file.text.lines().filter(|line| {
+                line.starts_with("    ") && line.contains(" COMMENT ") || line.contains(" CODEC(")
+            });
+            for column in columns {
+                assert!(column.contains(" COMMENT '"), "{}: {column}", file.name);
+            }
+        }
+    }
+}

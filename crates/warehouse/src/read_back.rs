@@ -1,0 +1,157 @@
+//! What the tables hold, asked by position or by origin; never by a time column, never FINAL.
+//!
+//! Ranges are inclusive at both ends.
+
+use clickhouse::query::Query;
+use event::{Millis, Origin};
+use serde::Deserialize;
+
+use crate::{Warehouse, WarehouseError};
+
+/// Offsets of one IN list: ClickHouse parses 256 KiB of a query.
+const ORIGINS_AT_ONCE: usize = 5_000;
+
+/// Positions of one partition that rows of a table were made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PositionRange {
+    /// The table.
+    pub table: &'static str,
+    /// Epoch of the log under which they are loaded.
+    pub epoch: u16,
+    /// Topic.
+    pub topic: &'static str,
+    /// Partition.
+    pub partition: i32,
+    /// First offset.
+    pub start: i64,
+    /// Last offset, inclusive.
+    pub end: i64,
+}
+
+/// Origins of one partition of `raw-events`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OriginRange {
+    /// Epoch of the log.
+    pub epoch: u16,
+    /// Partition of `raw-events`.
+    pub partition: i32,
+    /// First offset.
+    pub start: i64,
+    /// Last offset, inclusive.
+    pub end: i64,
+}
+
+/// How many rows there are, and of how many origins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clickhouse::Row, Deserialize)]
+pub struct Counts {
+    /// Rows in `events`.
+    pub rows: u64,
+    /// Different origins among them.
+    pub origins: u64,
+}
+
+/// One row of `events`, as far as it names an event to a person.
+#[derive(Debug, Clone, PartialEq, Eq, clickhouse::Row, Deserialize)]
+pub struct LoadedEvent {
+    /// Source of the event.
+    pub source: String,
+    /// Event name, else its type.
+    pub event_name: String,
+    /// The sender's own id of the message.
+    pub message_id: String,
+    /// Topic of the record that the row was made of.
+    pub position_topic: String,
+    /// Its partition.
+    pub position_partition: i32,
+    /// Its offset.
+    pub position_offset: i64,
+    /// When ClickHouse took the row; milliseconds UTC.
+    pub loaded_at: Millis,
+}
+
+impl Warehouse {
+    /// Which offsets of the range the table has rows of, ascending, each once.
+    pub async fn present(&self, range: &PositionRange) -> Result<Vec<i64>, WarehouseError> {
+        // The table is one of our own constants.
+        let sql = format!(
+            "SELECT DISTINCT position_offset FROM {} \
+             WHERE position_epoch = ? AND position_topic = ? AND position_partition = ? \
+             AND position_offset BETWEEN ? AND ? ORDER BY position_offset",
+            range.table
+        );
+        let query = self
+            .question(&sql)
+            .bind(range.epoch)
+            .bind(range.topic)
+            .bind(range.partition)
+            .bind(range.start)
+            .bind(range.end);
+        self.rows(query).await
+    }
+
+    /// Which of these origins are in `events`, in no particular order.
+    pub async fn loaded_origins(&self, origins: &[Origin]) -> Result<Vec<Origin>, WarehouseError> {
+        const SQL: &str = "SELECT DISTINCT origin_offset FROM events \
+            WHERE origin_epoch = ? AND origin_partition = ? AND origin_offset IN ?";
+        let mut sorted = origins.to_vec();
+        sorted.sort_unstable();
+        let mut loaded = Vec::new();
+        let same_log = |a: &Origin, b: &Origin| (a.epoch, a.partition) == (b.epoch, b.partition);
+        for chunk in sorted.chunk_by(same_log).flat_map(|log| log.chunks(ORIGINS_AT_ONCE)) {
+            let Some(&first) = chunk.first() else { continue };
+            let offsets: Vec<i64> = chunk.iter().map(|origin| origin.offset).collect();
+            let query = self.question(SQL).bind(first.epoch).bind(first.partition).bind(offsets);
+            let found: Vec<i64> = self.rows(query).await?;
+            loaded.extend(found.into_iter().map(|offset| Origin { offset, ..first }));
+        }
+        Ok(loaded)
+    }
+
+    /// The offsets of the range that `events` has, as contiguous runs (first, last), ascending.
+    pub async fn origin_ranges(
+        &self,
+        range: &OriginRange,
+    ) -> Result<Vec<(i64, i64)>, WarehouseError> {
+        const SQL: &str = "SELECT min(offset) AS first, max(offset) AS last FROM (\
+            SELECT offset, offset - toInt64(row_number() OVER (ORDER BY offset)) AS run FROM (\
+            SELECT DISTINCT origin_offset AS offset FROM events \
+            WHERE origin_epoch = ? AND origin_partition = ? AND origin_offset BETWEEN ? AND ?\
+            )) GROUP BY run ORDER BY first";
+        self.rows(self.about(SQL, range)).await
+    }
+
+    /// The offsets of the range that `events` has more than once, with how often, ascending. A
+    /// merge may have folded a duplicate before it is asked for.
+    pub async fn duplicated(&self, range: &OriginRange) -> Result<Vec<(i64, u64)>, WarehouseError> {
+        const SQL: &str = "SELECT origin_offset, count() AS copies FROM events \
+            WHERE origin_epoch = ? AND origin_partition = ? AND origin_offset BETWEEN ? AND ? \
+            GROUP BY origin_offset HAVING copies > 1 ORDER BY origin_offset";
+        self.rows(self.about(SQL, range)).await
+    }
+
+    /// How many rows `events` has of the range, and of how many origins.
+    pub async fn counts(&self, range: &OriginRange) -> Result<Counts, WarehouseError> {
+        const SQL: &str = "SELECT count() AS rows, uniqExact(origin_offset) AS origins \
+            FROM events \
+            WHERE origin_epoch = ? AND origin_partition = ? AND origin_offset BETWEEN ? AND ?";
+        let rows: Vec<Counts> = self.rows(self.about(SQL, range)).await?;
+        let none = || WarehouseError::Unreadable("a count without a row".to_owned());
+        rows.first().copied().ok_or_else(none)
+    }
+
+    /// Every row of `events` with this origin, oldest first: none, one, or a duplicate's copies.
+    pub async fn describe(&self, origin: Origin) -> Result<Vec<LoadedEvent>, WarehouseError> {
+        const SQL: &str = "SELECT toString(source) AS source, toString(event_name) AS event_name, \
+            message_id, toString(position_topic) AS position_topic, position_partition, \
+            position_offset, toUnixTimestamp64Milli(events.loaded_at) AS loaded_at FROM events \
+            WHERE origin_epoch = ? AND origin_partition = ? AND origin_offset BETWEEN ? AND ? \
+            ORDER BY events.loaded_at";
+        let Origin { epoch, partition, offset } = origin;
+        let range = OriginRange { epoch, partition, start: offset, end: offset };
+        self.rows(self.about(SQL, &range)).await
+    }
+
+    fn about(&self, sql: &str, range: &OriginRange) -> Query {
+        self.question(sql).bind(range.epoch).bind(range.partition).bind(range.start).bind(range.end)
+    }
+}

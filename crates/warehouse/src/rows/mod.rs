@@ -1,0 +1,124 @@
+//! What a row of each table is made of.
+
+mod dead_letter;
+mod discard;
+mod event;
+
+pub use dead_letter::DeadLetterRow;
+pub use discard::DiscardRow;
+pub use event::EventRow;
+
+use ::event::{Millis, Origin, Waybill};
+
+use crate::RowBinary;
+
+/// A column and what a row writes into it.
+#[derive(Debug)]
+pub struct Column<R: ?Sized> {
+    /// Name of the column.
+    pub name: &'static str,
+    /// Writes the row's value of it.
+    pub write: fn(&R, &mut RowBinary),
+}
+
+impl<R: ?Sized> Column<R> {
+    pub(crate) const fn new(name: &'static str, write: fn(&R, &mut RowBinary)) -> Self {
+        Self { name, write }
+    }
+}
+
+/// A row of one of our tables.
+pub trait Row: 'static {
+    /// The table.
+    const TABLE: &'static str;
+    /// Version of the bytes that a record becomes; part of the deduplication token. Raise it with
+    /// every change of `COLUMNS` or of what is written: the same token with other bytes drops rows
+    /// in silence.
+    const FORMAT: u16;
+    /// The columns that an INSERT names, in the order in which they are written.
+    const COLUMNS: &'static [Column<Self>];
+
+    /// Writes the row.
+    fn write(&self, out: &mut RowBinary) {
+        for column in Self::COLUMNS {
+            (column.write)(self, out);
+        }
+    }
+}
+
+/// Which Kafka record a row was made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowPosition {
+    /// Epoch of the log under which the row is loaded: offsets begin anew with every epoch.
+    pub epoch: u16,
+    /// Topic.
+    pub topic: &'static str,
+    /// Partition.
+    pub partition: i32,
+    /// Offset.
+    pub offset: i64,
+}
+
+/// A record of a side table that cannot be decoded: it is loaded all the same, as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undecodable {
+    /// Stage, from the header or the topic; empty where neither says it.
+    pub stage: String,
+    /// Reason, from the header; empty where there is none.
+    pub reason: String,
+    /// Waybill, from the header.
+    pub waybill: Option<Waybill>,
+    /// Kafka timestamp; milliseconds UTC.
+    pub timestamp: Option<Millis>,
+    /// The value, byte for byte.
+    pub value: Vec<u8>,
+}
+
+fn nullable_epoch(origin: Option<Origin>, out: &mut RowBinary) {
+    out.nullable(origin.map(|origin| origin.epoch), RowBinary::u16);
+}
+
+fn nullable_partition(origin: Option<Origin>, out: &mut RowBinary) {
+    out.nullable(origin.map(|origin| origin.partition), RowBinary::i32);
+}
+
+fn nullable_offset(origin: Option<Origin>, out: &mut RowBinary) {
+    out.nullable(origin.map(|origin| origin.offset), RowBinary::i64);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::{AuditFinding, AuditHour, migrations::MIGRATIONS};
+
+    /// Names of the columns in `CREATE TABLE`: lines of four blanks, a name and a type.
+    fn declared(table: &str) -> BTreeSet<&'static str> {
+        let heading = format!("CREATE TABLE IF NOT EXISTS {table}\n");
+        let body = MIGRATIONS.iter().find_map(|file| file.text.split_once(&heading)).unwrap().1;
+        let (columns, _) = body.split_once("\n)\n").unwrap();
+        columns
+            .lines()
+            .filter_map(|line| line.strip_prefix("    "))
+            .filter_map(|line| line.split_once(' '))
+            .map(|(name, _)| name)
+            .filter(|name| *name != "INDEX" && *name != "loaded_at")
+            .collect()
+    }
+
+    fn written<R: Row>() -> BTreeSet<&'static str> {
+        let names: BTreeSet<_> = R::COLUMNS.iter().map(|column| column.name).collect();
+        assert_eq!(names.len(), R::COLUMNS.len(), "a column of {} is written twice", R::TABLE);
+        names
+    }
+
+    #[test]
+    fn a_row_writes_every_column_that_the_server_does_not_fill_itself() {
+        assert_eq!(written::<EventRow>(), declared("events"));
+        assert_eq!(written::<DeadLetterRow>(), declared("dead_letters"));
+        assert_eq!(written::<DiscardRow>(), declared("discarded_events"));
+        assert_eq!(written::<AuditHour>(), declared("audit_hours"));
+        assert_eq!(written::<AuditFinding>(), declared("audit_findings"));
+    }
+}

@@ -1,0 +1,51 @@
+//! Waiting until no INSERT is under way any more.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::{Warehouse, WarehouseError};
+
+const ASK_EVERY: Duration = Duration::from_millis(100);
+const GONE_WITHIN: Duration = Duration::from_secs(10);
+
+impl Warehouse {
+    /// Waits until no query runs in our database whose id begins with `prefix`. Those that still
+    /// run after `patience` are killed; if that does not end them within ten seconds, it is an
+    /// error. Nothing holds back a query that the server has not begun yet: the token and the
+    /// read-back that follows are for it.
+    pub async fn settle(&self, prefix: &str, patience: Duration) -> Result<(), WarehouseError> {
+        let mut deadline = Instant::now() + patience;
+        let mut killed = false;
+        loop {
+            let count = self.running(prefix).await?;
+            if count == 0 {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                if killed {
+                    return Err(WarehouseError::StillRunning { prefix: prefix.to_owned(), count });
+                }
+                tracing::warn!(prefix, count, "killing INSERTs that are still under way");
+                self.kill(prefix).await?;
+                killed = true;
+                deadline = Instant::now() + GONE_WITHIN;
+            }
+            sleep(ASK_EVERY).await;
+        }
+    }
+
+    async fn running(&self, prefix: &str) -> Result<usize, WarehouseError> {
+        const SQL: &str = "SELECT query_id FROM system.processes \
+            WHERE startsWith(query_id, ?) AND current_database = ?";
+        let query = self.server(SQL).bind(prefix).bind(&self.database);
+        let ids: Vec<String> = self.rows(query).await?;
+        Ok(ids.len())
+    }
+
+    /// Another installation on the same server may use the same ids: only our database's die.
+    async fn kill(&self, prefix: &str) -> Result<(), WarehouseError> {
+        const SQL: &str = "KILL QUERY WHERE startsWith(query_id, ?) AND current_database = ? SYNC";
+        self.execute(self.server(SQL).bind(prefix).bind(&self.database)).await
+    }
+}

@@ -1,0 +1,383 @@
+//! The warehouse against a real ClickHouse.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use std::time::Duration;
+
+use event::{
+    BotFacts, DeadLetter, EnrichmentFacts, EnrichmentRun, Event, IdentityFacts, Origin,
+    RecordHeader, StitchedEvent, ValidationFacts, Waybill,
+};
+use local_stack::{Part, Stack, StackConfig};
+use warehouse::{
+    AuditFinding, AuditHour, Counts, DeadLetterRow, EventRow, InsertAnswer, InsertRequest,
+    MigrationState, OriginRange, PositionRange, Row, RowPosition, Undecodable, Warehouse,
+    WarehouseConfig, WarehouseError,
+};
+
+const TOPIC: &str = "stitched-events";
+const APPENDED_AT: i64 = 1_795_000_000_123;
+
+fn warehouse(stack: &Stack, database: &str) -> Warehouse {
+    let config = WarehouseConfig {
+        url: stack.clickhouse_url(),
+        database: database.to_owned(),
+        timeout_seconds: 20,
+        ..WarehouseConfig::default()
+    };
+    Warehouse::new(&config).unwrap()
+}
+
+async fn migrated(stack: &Stack, database: &str) -> Warehouse {
+    let warehouse = warehouse(stack, database);
+    warehouse.migrate_apply().await.unwrap();
+    execute(stack, database, "SYSTEM STOP MERGES").await;
+    warehouse
+}
+
+fn client(stack: &Stack, database: &str) -> clickhouse::Client {
+    clickhouse::Client::default().with_url(stack.clickhouse_url()).with_database(database)
+}
+
+async fn execute(stack: &Stack, database: &str, sql: &str) {
+    client(stack, database).query_raw(sql).execute().await.unwrap();
+}
+
+async fn number(stack: &Stack, database: &str, sql: &str) -> u64 {
+    client(stack, database).query_raw(sql).fetch_one().await.unwrap()
+}
+
+fn stitched(message_id: &str) -> StitchedEvent {
+    let object = || "{}".to_owned();
+    let event = Event {
+        source: "web/app".to_owned(),
+        source_kind: "browser".to_owned(),
+        environment: "production".to_owned(),
+        kind: "track".to_owned(),
+        message_id: message_id.to_owned(),
+        anonymous_id: Some("device-1".to_owned()),
+        user_id: None,
+        group_id: None,
+        previous_id: None,
+        event: Some("Order Completed".to_owned()),
+        name: None,
+        category: None,
+        channel: None,
+        timestamp: APPENDED_AT,
+        original_timestamp: Some(i64::MAX),
+        sent_at: None,
+        received_at: APPENDED_AT,
+        context: object(),
+        properties: r#"{"total":1.10,"a.b":1,"a":{"b":2}}"#.to_owned(),
+        traits: object(),
+        integrations: object(),
+        extra: object(),
+        request: None,
+    };
+    let validation = ValidationFacts {
+        version: "1".to_owned(),
+        plan_version: None,
+        device_key: "device-1".to_owned(),
+        device_key_kind: "anonymous_id".to_owned(),
+        time_basis: "sent".to_owned(),
+        clock_offset_ms: Some(-5),
+        flags: vec!["no-plan".to_owned()],
+    };
+    let run = EnrichmentRun { name: "bot".to_owned(), version: "1".to_owned() };
+    let bot = BotFacts { is_bot: true, indicators: vec!["user-agent".to_owned()] };
+    let enrichment = EnrichmentFacts { applied: vec![run], bot, ..EnrichmentFacts::default() };
+    let identity = IdentityFacts {
+        person_id: "0123456789abcdef0123456789abcdef".to_owned(),
+        basis: "anonymous_id".to_owned(),
+        user_id: None,
+        link_origin: None,
+        flags: Vec::new(),
+    };
+    StitchedEvent { event, validation, enrichment, identity }
+}
+
+fn row(offset: i64) -> EventRow {
+    let origin = Origin { epoch: 0, partition: 3, offset: offset + 1_000 };
+    EventRow {
+        position: RowPosition { epoch: 0, topic: TOPIC, partition: 3, offset },
+        waybill: Waybill { origin, appended_at: APPENDED_AT },
+        stitched: stitched(&format!("m-{offset}")),
+    }
+}
+
+fn request(offsets: &[i64], token: &str, attempt: u32) -> InsertRequest {
+    let rows: Vec<EventRow> = offsets.iter().map(|offset| row(*offset)).collect();
+    InsertRequest::new(&rows, token.to_owned(), format!("{token}-{attempt}-test"))
+}
+
+fn origins(start: i64, end: i64) -> OriginRange {
+    OriginRange { epoch: 0, partition: 3, start: start + 1_000, end: end + 1_000 }
+}
+
+fn positions(start: i64, end: i64) -> PositionRange {
+    PositionRange { table: "events", epoch: 0, topic: TOPIC, partition: 3, start, end }
+}
+
+/// One stack for all: what takes the time is starting it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_warehouse_keeps_its_promises_on_a_real_clickhouse() {
+    let folder = tempfile::tempdir().unwrap();
+    let stack = Stack::start(StackConfig::new(folder.path())).await.unwrap();
+    migrating_twice_and_twice_at_once_changes_nothing_more(&stack).await;
+    a_changed_file_is_refused(&stack).await;
+    an_insert_with_the_same_token_leaves_one_copy(&stack).await;
+    what_is_read_back_is_what_is_there(&stack).await;
+    every_fact_arrives_as_it_was(&stack).await;
+    side_tables_and_books_take_their_rows(&stack).await;
+    a_wrong_row_is_refused_and_a_missing_table_is_not_its_fault(&stack).await;
+    settling_ends_what_still_runs_and_nothing_else(&stack).await;
+    a_frozen_server_leaves_it_uncertain_and_a_dead_one_is_away(&stack).await;
+    stack.stop().await.unwrap();
+}
+
+async fn migrating_twice_and_twice_at_once_changes_nothing_more(stack: &Stack) {
+    let warehouse = warehouse(stack, "migrated");
+    let before = warehouse.migrate_plan().await.unwrap();
+    assert!(!before.database_exists && !before.is_done());
+    assert!(before.steps.iter().all(|step| step.state == MigrationState::Pending));
+    let (one, other) = tokio::join!(warehouse.migrate_apply(), warehouse.migrate_apply());
+    one.unwrap();
+    other.unwrap();
+    let after = warehouse.migrate_plan().await.unwrap();
+    assert!(after.is_done(), "{after}");
+    let tables = "SELECT count() FROM system.tables WHERE database = 'migrated'";
+    let made = number(stack, "migrated", tables).await;
+    warehouse.migrate_apply().await.unwrap();
+    assert_eq!(number(stack, "migrated", tables).await, made);
+    assert_eq!(made, 8);
+    assert_eq!(number(stack, "migrated", "SELECT count() FROM funnel").await, 0);
+}
+
+async fn a_changed_file_is_refused(stack: &Stack) {
+    let warehouse = migrated(stack, "changed").await;
+    let sql = "INSERT INTO schema_migrations (version, name, checksum) VALUES (1, 'x', 'y')";
+    execute(stack, "changed", sql).await;
+    let error = warehouse.migrate_apply().await.unwrap_err();
+    assert_eq!(error, WarehouseError::ChangedMigration("001_events.sql".to_owned()));
+}
+
+async fn an_insert_with_the_same_token_leaves_one_copy(stack: &Stack) {
+    let warehouse = migrated(stack, "tokens").await;
+    for attempt in 1..=2 {
+        let answer = warehouse.insert(request(&[0, 1, 2], "0-t-3-0-2-1-0", attempt)).await;
+        assert_eq!(answer, InsertAnswer::Loaded);
+    }
+    let counts = warehouse.counts(&origins(0, 10)).await.unwrap();
+    assert_eq!(counts, Counts { rows: 3, origins: 3 });
+    assert_eq!(warehouse.duplicated(&origins(0, 10)).await.unwrap(), []);
+}
+
+async fn what_is_read_back_is_what_is_there(stack: &Stack) {
+    let warehouse = migrated(stack, "read_back").await;
+    let inserts: [(&[i64], &str); 3] = [(&[0, 1, 2, 5, 6, 9], "a"), (&[5], "b"), (&[5, 9], "c")];
+    for (offsets, token) in inserts {
+        assert_eq!(warehouse.insert(request(offsets, token, 1)).await, InsertAnswer::Loaded);
+    }
+    let present = warehouse.present(&positions(1, 8)).await.unwrap();
+    assert_eq!(present, [1, 2, 5, 6]);
+    let elsewhere = [
+        PositionRange { partition: 4, ..positions(0, 9) },
+        PositionRange { epoch: 1, ..positions(0, 9) },
+        PositionRange { topic: "redrive.forward-clickhouse", ..positions(0, 9) },
+    ];
+    for range in elsewhere {
+        assert!(warehouse.present(&range).await.unwrap().is_empty(), "{range:?}");
+    }
+    let runs = warehouse.origin_ranges(&origins(0, 100)).await.unwrap();
+    assert_eq!(runs, [(1_000, 1_002), (1_005, 1_006), (1_009, 1_009)]);
+    let cut = warehouse.origin_ranges(&origins(1, 5)).await.unwrap();
+    assert_eq!(cut, [(1_001, 1_002), (1_005, 1_005)]);
+    let twice = warehouse.duplicated(&origins(0, 100)).await.unwrap();
+    assert_eq!(twice, [(1_005, 3), (1_009, 2)]);
+    let counts = warehouse.counts(&origins(0, 100)).await.unwrap();
+    assert_eq!(counts, Counts { rows: 9, origins: 6 });
+    let asked: Vec<Origin> = (990..16_000)
+        .map(|offset| Origin { epoch: 0, partition: 3, offset })
+        .chain([Origin { epoch: 1, partition: 3, offset: 1_000 }])
+        .collect();
+    let loaded = warehouse.loaded_origins(&asked).await.unwrap();
+    let offsets: Vec<i64> = loaded.iter().map(|origin| origin.offset).collect();
+    assert_eq!(offsets.len(), 6);
+    assert!([1_000, 1_001, 1_002, 1_005, 1_006, 1_009].iter().all(|o| offsets.contains(o)));
+    assert!(loaded.iter().all(|origin| origin.epoch == 0));
+    let copies =
+        warehouse.describe(Origin { epoch: 0, partition: 3, offset: 1_009 }).await.unwrap();
+    assert_eq!(copies.len(), 2);
+    let copy = &copies[0];
+    assert_eq!((copy.source.as_str(), copy.event_name.as_str()), ("web/app", "Order Completed"));
+    assert_eq!((copy.message_id.as_str(), copy.position_offset), ("m-9", 9));
+    assert!(copy.loaded_at > 1_700_000_000_000);
+}
+
+async fn every_fact_arrives_as_it_was(stack: &Stack) {
+    let warehouse = migrated(stack, "facts").await;
+    assert_eq!(warehouse.insert(request(&[0], "f", 1)).await, InsertAnswer::Loaded);
+    let exact = r#"SELECT count() FROM events WHERE
+        properties = '{"total":1.10,"a.b":1,"a":{"b":2}}' AND clock_offset_ms = -5
+        AND validation_flags = ['no-plan'] AND enrichments = [('bot', '1')] AND is_bot
+        AND bot_indicators = ['user-agent'] AND user_agent IS NULL AND page_url IS NULL
+        AND user_id IS NULL AND anonymous_id = 'device-1' AND device_key = 'device-1'
+        AND toUnixTimestamp64Milli(timestamp) = 1795000000123
+        AND toUnixTimestamp64Milli(appended_at) = 1795000000123
+        AND original_timestamp IS NOT NULL AND identity_flags = [] AND timezone IS NULL
+        AND person_id = '0123456789abcdef0123456789abcdef' AND extra = '{}'"#;
+    assert_eq!(number(stack, "facts", exact).await, 1);
+    let volumes = "SELECT sum(count) FROM event_volumes WHERE event = 'Order Completed'";
+    assert_eq!(number(stack, "facts", volumes).await, 1);
+}
+
+fn dead_letter() -> DeadLetter {
+    DeadLetter {
+        stage: "validate".to_owned(),
+        reason: "malformed".to_owned(),
+        detail: "properties is no object".to_owned(),
+        origin: None,
+        appended_at: None,
+        topic: "raw-events".to_owned(),
+        partition: 1,
+        offset: 7,
+        record_timestamp: Some(APPENDED_AT),
+        key: None,
+        value: Some(vec![0, 255, 254, b'"']),
+        headers: vec![RecordHeader { name: "h".to_owned(), value: Some(vec![255]) }],
+        by_reference: None,
+        attempts: 1,
+        failed_at: APPENDED_AT,
+        code_version: "1".to_owned(),
+        plan_version: None,
+        source: None,
+        event: None,
+        message_id: None,
+    }
+}
+
+async fn side_tables_and_books_take_their_rows(stack: &Stack) {
+    let warehouse = migrated(stack, "side").await;
+    let at =
+        |offset| RowPosition { epoch: 0, topic: "dead-letters.validate", partition: 1, offset };
+    let garbage = Undecodable {
+        stage: "validate".to_owned(),
+        reason: String::new(),
+        waybill: None,
+        timestamp: None,
+        value: vec![0xde, 0xad],
+    };
+    let rows =
+        [DeadLetterRow::new(at(4), dead_letter()), DeadLetterRow::undecodable(at(5), garbage)];
+    let insert = InsertRequest::new(&rows, "d".to_owned(), "d-1".to_owned());
+    assert_eq!(warehouse.insert(insert).await, InsertAnswer::Loaded);
+    let exact = "SELECT count() FROM dead_letters WHERE (value = unhex('00FFFE22') \
+        AND headers = [('h', unhex('FF'))] AND rejected_offset = 7 AND raw IS NULL) \
+        OR (raw = unhex('DEAD') AND rejected_offset IS NULL AND value IS NULL)";
+    assert_eq!(number(stack, "side", exact).await, 2);
+    let table = DeadLetterRow::TABLE;
+    let range = PositionRange {
+        table,
+        epoch: 0,
+        topic: "dead-letters.validate",
+        partition: 1,
+        start: 0,
+        end: 9,
+    };
+    assert_eq!(warehouse.present(&range).await.unwrap(), [4, 5]);
+
+    let hour = |revision, state: &str, closed_at| AuditHour {
+        revision,
+        hour: 1_794_996_000,
+        epoch: 0,
+        state: state.to_owned(),
+        raw: 10,
+        loaded: 8,
+        discarded: 1,
+        dead: 1,
+        missing: 0,
+        duplicated: 0,
+        counts: vec![("raw-events".to_owned(), 10)],
+        closed_at,
+    };
+    let verdicts = [hour(1, "open", None), hour(2, "balanced", Some(APPENDED_AT))];
+    warehouse.append(&verdicts, "audit-1".to_owned()).await.unwrap();
+    let read = warehouse.audit_hours(0, 1_794_996_000, 1_794_996_000).await.unwrap();
+    assert_eq!(read, [verdicts[1].clone()]);
+    let finding = AuditFinding {
+        found_at: APPENDED_AT,
+        hour: 1_794_996_000,
+        kind: "missing",
+        origin: Origin { epoch: 0, partition: 3, offset: 1 },
+        source: None,
+        event_name: None,
+        message_id: None,
+        detail: String::new(),
+    };
+    warehouse.append(&[finding], "audit-2".to_owned()).await.unwrap();
+    assert_eq!(number(stack, "side", "SELECT count() FROM audit_findings").await, 1);
+}
+
+async fn a_wrong_row_is_refused_and_a_missing_table_is_not_its_fault(stack: &Stack) {
+    let warehouse = migrated(stack, "refused").await;
+    let mut cut = request(&[0, 1], "cut", 1);
+    cut.body.truncate(cut.body.len() - 3);
+    let InsertAnswer::Refused(exception) = warehouse.insert(cut).await else {
+        panic!("a body that ends within a row is refused");
+    };
+    assert_eq!((exception.code, exception.row), (33, Some(2)), "{exception}");
+    let elsewhere = InsertRequest { table: "nonesuch", ..request(&[0], "none", 1) };
+    let InsertAnswer::Busy(exception) = warehouse.insert(elsewhere).await else {
+        panic!("a table that is not there is no fault of the rows");
+    };
+    assert_eq!((exception.code, exception.name.as_str()), (60, "UNKNOWN_TABLE"));
+    assert!(warehouse.present(&positions(0, 9)).await.unwrap().is_empty());
+}
+
+async fn settling_ends_what_still_runs_and_nothing_else(stack: &Stack) {
+    let warehouse = migrated(stack, "settled").await;
+    warehouse.settle("0-stitched-events-1-", Duration::ZERO).await.unwrap();
+    let slow = |id: &str| {
+        let sql = "SELECT sum(sleepEachRow(1)) FROM numbers(100) \
+            SETTINGS function_sleep_max_microseconds_per_block = 0, max_block_size = 1";
+        let query = client(stack, "settled").query_raw(sql).with_setting("query_id", id);
+        tokio::spawn(async move { query.fetch_one::<u64>().await })
+    };
+    let (ours, neighbour) = (slow("0-stitched-events-1-a"), slow("0-stitched-events-11-a"));
+    let running = "SELECT count() FROM system.processes WHERE startsWith(query_id, '0-stitched')";
+    while number(stack, "settled", running).await < 2 {
+        tokio::task::yield_now().await;
+    }
+    warehouse.settle("0-stitched-events-1-", Duration::from_millis(200)).await.unwrap();
+    assert!(ours.await.unwrap().is_err());
+    assert_eq!(number(stack, "settled", running).await, 1);
+    warehouse.settle("0-stitched-events-11-", Duration::ZERO).await.unwrap();
+    assert!(neighbour.await.unwrap().is_err());
+}
+
+async fn a_frozen_server_leaves_it_uncertain_and_a_dead_one_is_away(stack: &Stack) {
+    migrated(stack, "faults").await;
+    let config = WarehouseConfig {
+        url: stack.clickhouse_url(),
+        database: "faults".to_owned(),
+        timeout_seconds: 1,
+        ..WarehouseConfig::default()
+    };
+    let warehouse = Warehouse::new(&config).unwrap();
+    let server = stack.part(Part::ClickHouse);
+    server.freeze().unwrap();
+    let answer = warehouse.insert(request(&[0], "frozen", 1)).await;
+    assert!(matches!(answer, InsertAnswer::Uncertain(_)), "{answer:?}");
+    assert!(matches!(warehouse.ping().await, Err(WarehouseError::Away(_))));
+    server.thaw().unwrap();
+    server.kill().await.unwrap();
+    let answer = warehouse.insert(request(&[1], "dead", 1)).await;
+    assert!(matches!(answer, InsertAnswer::Away(_)), "{answer:?}");
+    assert!(matches!(warehouse.present(&positions(0, 9)).await, Err(WarehouseError::Away(_))));
+    server.restart().await.unwrap();
+    assert_eq!(warehouse.insert(request(&[1], "dead", 2)).await, InsertAnswer::Loaded);
+}

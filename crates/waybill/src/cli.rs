@@ -1,0 +1,150 @@
+//! The command line.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+
+/// Server-side event tracking that can prove it delivered every event.
+#[derive(Debug, Parser)]
+#[command(
+    name = "waybill",
+    version,
+    propagate_version = true,
+    after_help = "Examples:\n  waybill up                         everything on this machine, without Docker\n  waybill --config w.toml migrate    show what is to be made, ask, make it\n  waybill audit --wait 60            do the books balance?\n  waybill trace 0-3-18446            the life of one event\n\nExit codes: 0 done, 1 failed or unbalanced, 2 open (audit), 64 bad command line or configuration."
+)]
+pub struct Cli {
+    /// Configuration file.
+    #[arg(long, global = true, env = "WAYBILL_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Collect events over HTTP and write them to raw-events.
+    Ingest,
+    /// Judge raw events: the quality gate.
+    Validate,
+    /// Add what a server can work out.
+    Enrich,
+    /// Drop repeats and link identities.
+    IdentityStitch,
+    /// Load ClickHouse.
+    Forward,
+    /// Compare every topic with ClickHouse: now, or every hour with --serve.
+    #[command(
+        after_help = "Exit codes: 0 balanced, 1 unbalanced, 2 open.\n\nExamples:\n  waybill audit\n  waybill audit --wait 60 --json\n  waybill audit --serve"
+    )]
+    Audit(AuditArgs),
+    /// All six services in one process.
+    Run,
+    /// A local stack (Kafka, registry, ClickHouse), migrated, with all six services.
+    #[command(
+        after_help = "Needs Java 21 or newer, Maven, npm, tar and cc; says what is missing.\n\nExample:\n  waybill up --dir .stack"
+    )]
+    Up(UpArgs),
+    /// Make topics, schemas and tables as this version needs them.
+    #[command(
+        after_help = "Shows the plan first and asks. Idempotent; safe to run twice at once.\n\nExamples:\n  waybill migrate\n  waybill migrate --yes --json"
+    )]
+    Migrate(MigrateArgs),
+    /// Check the configuration; with --online also Kafka, the registry and ClickHouse.
+    Check(CheckArgs),
+    /// The life of one event by its waybill number.
+    #[command(after_help = "Example:\n  waybill trace 0-3-18446 --json")]
+    Trace(TraceArgs),
+    /// Send events to ingest and measure the answers.
+    #[command(
+        after_help = "Example:\n  waybill load --events 10000 --per-request 100 --write-key wk_web"
+    )]
+    Load(LoadArgs),
+}
+
+/// Arguments of `audit`.
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// Serve: check every hour that closes, publish the verdicts.
+    #[arg(long, conflicts_with_all = ["json", "wait"])]
+    pub serve: bool,
+    /// Print the report as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Seconds to wait for the books to close.
+    #[arg(long, default_value_t = 30, value_name = "SECONDS")]
+    pub wait: u64,
+}
+
+/// Arguments of `up`.
+#[derive(Debug, Args)]
+pub struct UpArgs {
+    /// Where the stack keeps its data and logs.
+    #[arg(long, default_value = ".stack", value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Take free ports instead of the well-known ones.
+    #[arg(long)]
+    pub free_ports: bool,
+}
+
+/// Arguments of `migrate`.
+#[derive(Debug, Args)]
+pub struct MigrateArgs {
+    /// Do not ask.
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Print plan and result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Also ask Kafka, the registry and ClickHouse.
+    #[arg(long)]
+    pub online: bool,
+    /// Print an example of every key instead.
+    #[arg(long)]
+    pub example: bool,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `trace`.
+#[derive(Debug, Args)]
+pub struct TraceArgs {
+    /// Waybill number: epoch-partition-offset.
+    pub origin: event::Origin,
+    /// Print it as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `load`.
+#[derive(Debug, Args)]
+pub struct LoadArgs {
+    /// Where ingest listens.
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    pub target: SocketAddr,
+    /// Write key of the source to send as.
+    #[arg(long, value_name = "KEY")]
+    pub write_key: String,
+    /// Events in all.
+    #[arg(long, default_value_t = 10_000)]
+    pub events: u64,
+    /// Events per request.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=2500))]
+    pub per_request: u64,
+    /// Events per second; as fast as it goes if absent.
+    #[arg(long, value_name = "EVENTS")]
+    pub rate: Option<u64>,
+    /// Requests in flight at once.
+    #[arg(long, default_value_t = 8)]
+    pub connections: usize,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,143 @@
+//! `waybill migrate`: topics, schemas, tables and the groups' first positions.
+
+use anyhow::{Context as _, bail};
+use forward::side_tables;
+use kafka_runtime::{Admin, TopicChange};
+use schema_registry::{RegistrationState, Registry};
+use serde::Serialize;
+use tokio::runtime::Handle;
+use topology::{Stage, Topic};
+use warehouse::Warehouse;
+
+use crate::{Exit, cli::MigrateArgs, config::Config, output};
+
+/// What is to be done, in words.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Plan {
+    topics: Vec<String>,
+    schemas: Vec<String>,
+    warehouse: Vec<String>,
+    #[serde(skip)]
+    changes: Vec<TopicChange>,
+    #[serde(skip)]
+    unregistered: Vec<Topic>,
+}
+
+impl Plan {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.topics.is_empty() && self.schemas.is_empty() && self.warehouse.is_empty()
+    }
+
+    pub(crate) fn describe(&self) -> String {
+        let lines = self.topics.iter().chain(&self.schemas).chain(&self.warehouse);
+        lines.map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// Shows the plan, asks, and does it.
+pub(crate) async fn run(arguments: &MigrateArgs, config: &Config) -> anyhow::Result<Exit> {
+    let parts = Parts::new(config)?;
+    let plan = parts.plan(config).await?;
+    if arguments.json {
+        output::json(&plan)?;
+    } else if plan.is_empty() {
+        output::text("topics, schemas and tables are as they should be");
+    } else {
+        output::text(&format!("to be done:\n{}", plan.describe()));
+    }
+    if !plan.is_empty() && !arguments.yes && !output::confirmed("Do it?") {
+        let message = "nothing was done; pass --yes to do it";
+        return Ok(output::refused(message, Exit::Failed));
+    }
+    parts.apply(config, &plan).await?;
+    if !arguments.json {
+        output::text("done");
+    }
+    Ok(Exit::Done)
+}
+
+/// What `migrate` talks to.
+pub(crate) struct Parts {
+    admin: Admin,
+    registry: Registry,
+    warehouse: Warehouse,
+}
+
+impl Parts {
+    pub(crate) fn new(config: &Config) -> anyhow::Result<Self> {
+        Ok(Self {
+            admin: Admin::new(&config.kafka)?,
+            registry: Registry::new(&config.registry, Handle::current())?,
+            warehouse: Warehouse::new(&config.warehouse)?,
+        })
+    }
+
+    /// What is to be done. Changes nothing.
+    pub(crate) async fn plan(&self, config: &Config) -> anyhow::Result<Plan> {
+        let changes = self.admin.plan(&config.topics).await?;
+        let registrations = self.registry.registrations().await?;
+        let unregistered: Vec<Topic> = registrations
+            .iter()
+            .filter(|it| it.state == RegistrationState::Absent)
+            .map(|it| it.topic)
+            .collect();
+        let tables = self.warehouse.migrate_plan().await?;
+        Ok(Plan {
+            topics: changes.iter().map(ToString::to_string).collect(),
+            schemas: unregistered
+                .iter()
+                .map(|topic| {
+                    let level = topic.spec().compatibility.as_str();
+                    format!("register schema {} ({level})", topic.subject())
+                })
+                .collect(),
+            warehouse: if tables.is_done() { Vec::new() } else { vec![tables.to_string()] },
+            changes,
+            unregistered,
+        })
+    }
+
+    /// Does it.
+    pub(crate) async fn apply(&self, config: &Config, plan: &Plan) -> anyhow::Result<()> {
+        let wrong =
+            plan.changes.iter().find(|it| matches!(it, TopicChange::WrongPartitions { .. }));
+        if let Some(wrong) = wrong {
+            bail!("{wrong}");
+        }
+        self.admin.apply(&plan.changes, &config.topics).await?;
+        for topic in &plan.unregistered {
+            self.registry.register(*topic).await?;
+        }
+        self.warehouse.migrate_apply().await?;
+        self.first_positions().await
+    }
+
+    /// Gives every group the positions that it has not got. A topic that was made a moment ago
+    /// may not have its leaders yet: hence the few tries.
+    async fn first_positions(&self) -> anyhow::Result<()> {
+        let groups = groups();
+        for (group, topics) in groups {
+            let mut tries = 0;
+            loop {
+                let given =
+                    tokio::task::block_in_place(|| self.admin.first_positions(group, &topics));
+                match given {
+                    Ok(_) => break,
+                    Err(error) if tries >= 10 => {
+                        return Err(error).with_context(|| format!("positions of group {group}"));
+                    }
+                    Err(_) => tries += 1,
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Every group with what it reads.
+fn groups() -> Vec<(&'static str, Vec<Topic>)> {
+    let stages = Stage::ALL.into_iter().map(|stage| (stage.group(), stage.inputs().to_vec()));
+    let tables = side_tables().into_iter().map(|spec| (spec.name, spec.topics));
+    stages.chain(tables).collect()
+}

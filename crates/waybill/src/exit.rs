@@ -1,0 +1,27 @@
+//! What the process says when it ends.
+
+use std::process::ExitCode;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done; the books balance.
+    Done,
+    /// Failed, or the books do not balance.
+    Failed,
+    /// The books are not closed yet.
+    Open,
+    /// The command line or the configuration is wrong (`EX_USAGE` of sysexits.h).
+    Usage,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Open => 2,
+            Exit::Usage => 64,
+        })
+    }
+}

@@ -1,0 +1,43 @@
+//! The only place that writes to the terminal: results to stdout, progress and errors to stderr.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the commands' own output")]
+
+use std::io::Write as _;
+
+use serde::Serialize;
+
+use crate::Exit;
+
+/// Prints a result for a person.
+pub(crate) fn text(text: &str) -> Exit {
+    // A closed pipe (`| head`) is no failure of ours.
+    let _reader_may_be_gone = writeln!(std::io::stdout(), "{}", text.trim_end());
+    Exit::Done
+}
+
+/// Prints a result for a script.
+pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<Exit> {
+    Ok(text(&serde_json::to_string_pretty(value)?))
+}
+
+/// Says what is going on.
+pub(crate) fn progress(line: &str) {
+    eprintln!("{line}");
+}
+
+/// Says what is wrong.
+pub(crate) fn refused(message: &str, exit: Exit) -> Exit {
+    eprintln!("waybill: {message}");
+    exit
+}
+
+/// Asks on the terminal; `false` where nobody can answer.
+pub(crate) fn confirmed(question: &str) -> bool {
+    use std::io::IsTerminal as _;
+    if !std::io::stdin().is_terminal() {
+        return false;
+    }
+    eprint!("{question} [y/N] ");
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
+}

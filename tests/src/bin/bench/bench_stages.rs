@@ -1,0 +1,238 @@
+//! Running each stage by itself over the same events.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, bail};
+use event::RawEvent;
+use kafka_runtime::{
+    Admin, BatchLimits, KafkaConfig, Outgoing, Producer, RuntimeError, Scanner, Shutdown,
+    StageSettings, TopicSettings, bare_pass_through,
+};
+use local_stack::{Progress, Stack, StackConfig};
+use rustix::time::{ClockId, clock_gettime};
+use schema_registry::{Registry, RegistryConfig};
+use telemetry::Health;
+use tokio::runtime::Runtime;
+use topology::{Stage, TOPICS, Topic};
+use tracking_plan::{SourceCatalog, SourceConfig};
+use warehouse::{Warehouse, WarehouseConfig};
+
+const PARTITIONS: u16 = 6;
+/// Events that are sent at once while the log is filled.
+const CHUNK: usize = 5_000;
+const PATIENCE: Duration = Duration::from_mins(10);
+
+/// What a stage cost.
+pub(crate) struct Figure {
+    /// Stage, or the bare loop.
+    pub(crate) name: &'static str,
+    /// CPU microseconds per event, user and system, of this process.
+    pub(crate) cpu_us_per_event: f64,
+    /// Events per second, with the broker on the same cores.
+    pub(crate) events_per_second: f64,
+}
+
+/// A stack whose `raw-events` holds the events.
+pub(crate) struct Bench {
+    runtime: Runtime,
+    kafka: KafkaConfig,
+    registry: Registry,
+    warehouse: Warehouse,
+    folder: tempfile::TempDir,
+    _stack: Stack,
+    events: usize,
+}
+
+impl Bench {
+    /// Starts the parts, migrates and fills `raw-events`.
+    pub(crate) fn start(events: usize) -> anyhow::Result<Self> {
+        let runtime = Runtime::new()?;
+        let folder = tempfile::tempdir()?;
+        let mut wanted = StackConfig::new(folder.path().join("stack"));
+        wanted.progress = Progress::new(|line| eprintln!("{line}"));
+        let stack = runtime.block_on(Stack::start(wanted))?;
+        let kafka =
+            KafkaConfig { bootstrap_servers: stack.bootstrap_servers(), ..KafkaConfig::default() };
+        let at = RegistryConfig { url: stack.registry_url(), ..RegistryConfig::default() };
+        let registry = Registry::new(&at, runtime.handle().clone())?;
+        let at = WarehouseConfig { url: stack.clickhouse_url(), ..WarehouseConfig::default() };
+        let warehouse = Warehouse::new(&at)?;
+        let bench = Self { runtime, kafka, registry, warehouse, folder, _stack: stack, events };
+        bench.runtime.block_on(bench.migrate())?;
+        eprintln!("writing {events} events to {}", Topic::RawEvents);
+        bench.fill()?;
+        Ok(bench)
+    }
+
+    async fn migrate(&self) -> anyhow::Result<()> {
+        let admin = Admin::new(&self.kafka)?;
+        let settings = TopicSettings { partitions: PARTITIONS, ..TopicSettings::default() };
+        admin.apply(&admin.plan(&settings).await?, &settings).await?;
+        for spec in TOPICS {
+            self.registry.register(spec.topic).await?;
+        }
+        self.warehouse.migrate_apply().await?;
+        Ok(())
+    }
+
+    fn fill(&self) -> anyhow::Result<()> {
+        let encoder = self.registry.encoder(Topic::RawEvents)?;
+        let producer = Producer::new(&self.kafka)?;
+        for first in (0..self.events).step_by(CHUNK) {
+            let numbers = first..(first + CHUNK).min(self.events);
+            let records: Result<Vec<Outgoing>, _> = numbers
+                .map(|number| {
+                    let event = raw_event(number);
+                    let key = event.anonymous_id.clone().map(String::into_bytes);
+                    let value = Some(encoder.encode(&event)?);
+                    let (topic, headers) = (Topic::RawEvents, Vec::new());
+                    Ok::<_, anyhow::Error>(Outgoing { topic, partition: None, key, value, headers })
+                })
+                .collect();
+            self.runtime.block_on(producer.send_all(records?))?;
+        }
+        Ok(())
+    }
+
+    /// The bare loop first, then each stage in the order of the flow.
+    pub(crate) fn run(&self) -> anyhow::Result<Vec<Figure>> {
+        let mut figures = vec![self.measure("bare pass-through", || {
+            bare_pass_through(
+                &self.kafka,
+                Topic::RawEvents,
+                Topic::IdentityLinks,
+                PARTITIONS,
+                self.events,
+            )
+            .context("the bare loop")
+        })?];
+        let admin = Admin::new(&self.kafka)?;
+        for stage in Stage::ALL {
+            admin.first_positions(stage.group(), &stage.inputs())?;
+            figures.push(self.measure(stage.name(), || self.until_through(stage))?);
+        }
+        Ok(figures)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "figures for a person")]
+    fn measure(
+        &self,
+        name: &'static str,
+        work: impl FnOnce() -> anyhow::Result<()>,
+    ) -> anyhow::Result<Figure> {
+        eprintln!("measuring {name}");
+        let (cpu, begun) = (cpu_seconds(), Instant::now());
+        work()?;
+        let events = self.events as f64;
+        Ok(Figure {
+            name,
+            cpu_us_per_event: (cpu_seconds() - cpu) * 1e6 / events,
+            events_per_second: events / begun.elapsed().as_secs_f64(),
+        })
+    }
+
+    /// Runs a stage until it has committed past everything that its input holds.
+    fn until_through(&self, stage: Stage) -> anyhow::Result<()> {
+        let shutdown = Shutdown::new();
+        let mut scanner = Scanner::new(&self.kafka, "waybill-bench")?;
+        thread::scope(|scope| {
+            let running = scope.spawn(|| self.run_stage(stage, &shutdown));
+            let through = until_committed(stage, &mut scanner);
+            shutdown.request();
+            match running.join() {
+                Ok(ended) => ended.with_context(|| stage.name())?,
+                Err(_) => bail!("{stage} panicked"),
+            }
+            through
+        })
+    }
+
+    fn run_stage(&self, stage: Stage, shutdown: &Shutdown) -> Result<(), RuntimeError> {
+        let mut settings = StageSettings {
+            kafka: self.kafka.clone(),
+            registry: self.registry.clone(),
+            epoch: 0,
+            slot: 0,
+            batch: BatchLimits::default(),
+            readiness: Health::new().component(stage.name()),
+        };
+        match stage {
+            Stage::Validate => validate::run(&settings, catalog(), shutdown),
+            Stage::Enrich => enrich::run(&settings, &enrich::Config::default(), shutdown),
+            Stage::IdentityStitch => {
+                let config = identity_stitch::Config {
+                    state_dir: self.folder.path().join("identity-stitch"),
+                    ..identity_stitch::Config::default()
+                };
+                identity_stitch::run(&settings, &config, shutdown)
+            }
+            Stage::ForwardClickhouse => {
+                settings.batch = BatchLimits::for_sink();
+                let runtime = self.runtime.handle().clone();
+                forward::run(&settings, self.warehouse.clone(), runtime, shutdown)
+            }
+        }
+    }
+}
+
+/// Waits until the stage has committed past what its input holds.
+fn until_committed(stage: Stage, scanner: &mut Scanner) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    let ends = scanner.bounds(stage.input())?;
+    while begun.elapsed() < PATIENCE {
+        let at = scanner.group_positions(stage.group(), &[stage.input()])?;
+        // The last offset of a transactional topic is a marker, which nobody commits past.
+        let through = ends.iter().all(|end| {
+            at.iter().any(|at| {
+                at.partition == end.partition
+                    && at.metadata.is_empty()
+                    && at.offset.is_some_and(|offset| offset + 1 >= end.stable_end)
+            })
+        });
+        if through {
+            return Ok(());
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    bail!("{stage} was not through after {PATIENCE:?}")
+}
+
+/// CPU seconds of this process so far, user and system, all threads.
+#[expect(clippy::cast_precision_loss, reason = "seconds need no 53 bits")]
+fn cpu_seconds() -> f64 {
+    let spent = clock_gettime(ClockId::ProcessCPUTime);
+    spent.tv_sec as f64 + spent.tv_nsec as f64 / 1e9
+}
+
+fn catalog() -> SourceCatalog {
+    let source = r#"{"kind":"browser","write_keys":["wk"]}"#;
+    let source: Option<SourceConfig> = serde_json::from_str(source).ok();
+    let sources = source.map(|source| ("web/app".to_owned(), source)).into_iter().collect();
+    SourceCatalog::new(sources).unwrap_or_default()
+}
+
+/// About 900 bytes, as an SDK in a browser sends.
+fn raw_event(number: usize) -> RawEvent {
+    let text = |text: &str| Some(text.to_owned());
+    RawEvent {
+        source: text("web/app"),
+        kind: text("track"),
+        message_id: Some(format!("bench-{number}")),
+        anonymous_id: Some(format!("device-{}", number % 20_000)),
+        user_id: number.is_multiple_of(4).then(|| format!("user-{}", number % 20_000)),
+        event: text("Product Viewed"),
+        timestamp: text("2026-11-23T10:00:00.000Z"),
+        sent_at: text("2026-11-23T10:00:00.500Z"),
+        received_at: text("2026-11-23T10:00:00.700Z"),
+        context: text(
+            r#"{"page":{"url":"https://shop.example/p/17?utm_source=news&utm_medium=email&utm_campaign=autumn","path":"/p/17","referrer":"https://www.google.com/","title":"A product"},"userAgent":"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36","locale":"en-GB","timezone":"Europe/London","library":{"name":"analytics.js","version":"next-1.84.3"}}"#,
+        ),
+        properties: text(
+            r#"{"product_id":"17","name":"A product","price":12.50,"currency":"EUR"}"#,
+        ),
+        ..RawEvent::default()
+    }
+}

@@ -1,0 +1,56 @@
+//! The configuration of a flow: one file for all six services.
+
+use std::{fmt::Write as _, net::SocketAddr, path::Path};
+
+use local_stack::Stack;
+
+/// A source of a flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FlowSource {
+    /// Its id.
+    pub id: &'static str,
+    /// browser, mobile or server.
+    pub kind: &'static str,
+    /// Its write key; none where its only way in is Kafka.
+    pub write_key: Option<&'static str>,
+}
+
+/// What browsers send.
+pub const WEB: FlowSource =
+    FlowSource { id: "web/app", kind: "browser", write_key: Some("wk_web") };
+/// A backend that uses an SDK.
+pub const BILLING: FlowSource =
+    FlowSource { id: "server/billing", kind: "server", write_key: Some("wk_billing") };
+/// A backend that writes `raw-events` itself.
+pub const CRM: FlowSource = FlowSource { id: "server/crm", kind: "server", write_key: None };
+
+/// All of them.
+pub const FLOW_SOURCES: [FlowSource; 3] = [WEB, BILLING, CRM];
+
+/// The text of the configuration file. Each service gets its admin port by its environment.
+pub(crate) fn text(stack: &Stack, folder: &Path, ingest: SocketAddr) -> String {
+    let mut text = format!(
+        "epoch = 0\n\
+         slot = 0\n\
+         [kafka]\nbootstrap_servers = \"{}\"\n\
+         [topics]\npartitions = 6\n\
+         [registry]\nurl = \"{}\"\n\
+         [warehouse]\nurl = \"{}\"\ndatabase = \"waybill\"\n\
+         [ingest]\nlisten = \"{ingest}\"\n\
+         [identity_stitch]\nstate_dir = \"{}\"\n",
+        stack.bootstrap_servers(),
+        stack.registry_url(),
+        stack.clickhouse_url(),
+        folder.join("identity-stitch").display(),
+    );
+    for source in FLOW_SOURCES {
+        let keys: Vec<_> = source.write_key.into_iter().collect();
+        // Writing to a String cannot fail.
+        let _written = write!(
+            text,
+            "[sources.{:?}]\nkind = {:?}\nenvironment = \"production\"\nwrite_keys = {keys:?}\n",
+            source.id, source.kind
+        );
+    }
+    text
+}

@@ -1,0 +1,27 @@
+//! What the end-to-end tests and the demo stand on: the whole flow on real parts, one process per
+//! service, and the oracle that says whether it kept its promises.
+//!
+//! Everything here blocks; a [`Flow`] has a runtime of its own inside.
+
+mod audit_report;
+mod fates;
+mod flow;
+mod flow_config;
+mod http;
+mod oracle;
+mod place;
+mod ports;
+mod service_process;
+mod traffic;
+mod wait;
+
+pub use audit_report::{Audit, AuditReport, Books, NamedOrigin};
+pub use fates::{FateRecords, Placed};
+pub use flow::{Flow, Options};
+pub use flow_config::{BILLING, CRM, FLOW_SOURCES, FlowSource, WEB};
+pub use http::{Answer, Http};
+pub use oracle::{Fate, ID_PREFIX, Issued, Oracle, Tally};
+pub use place::target_folder;
+pub use service_process::{ServiceProcess, Stopped};
+pub use traffic::Traffic;
+pub use wait::until;

@@ -1,0 +1,125 @@
+//! What bad input gets.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use event::{DeadLetter, Origin};
+use kafka_runtime::Outgoing;
+use pipeline::RejectReason;
+use topology::{Stage, Topic};
+use waybill_tests::{Fate, Flow, WEB};
+
+use crate::world::on_the_flow;
+
+#[test]
+fn a_request_that_is_no_events_of_a_known_sender_is_refused_with_code_and_message() {
+    on_the_flow("refused", |flow, oracle| {
+        let good = br#"{"batch":[{"type":"track"}]}"#;
+        let cases: [(&str, Option<&str>, &[u8], u16); 5] = [
+            ("not JSON", WEB.write_key, b"{\"batch\":[", 400),
+            ("not text", WEB.write_key, b"\xff\xfe", 400),
+            ("no batch", WEB.write_key, b"{}", 400),
+            ("unknown key", Some("wk_nobody"), good, 401),
+            ("no key", None, good, 401),
+        ];
+        let before = flow.audit(Duration::from_mins(1))?.report.books();
+        for (name, key, body, status) in cases {
+            let answer = flow.post("/v1/batch", key, body)?;
+            ensure!(answer.status == status, "{name}: {answer:?}");
+            let said: serde_json::Value = serde_json::from_str(&answer.body).context(name)?;
+            for field in ["code", "message"] {
+                ensure!(said[field].as_str().is_some_and(|it| !it.is_empty()), "{name}: {said}");
+            }
+        }
+        let after = flow.audit(Duration::from_mins(1))?.report.books();
+        ensure!(before.raw == after.raw, "a refused request was numbered");
+        oracle.settle(flow)?;
+        Ok(())
+    });
+}
+
+#[test]
+fn an_event_that_makes_no_sense_is_accepted_numbered_and_dead_lettered_with_its_reason() {
+    on_the_flow("nonsense", |flow, oracle| {
+        let dead = |reason| oracle.issue_for(WEB, Fate::Dead(Stage::Validate, reason));
+        let cases = [
+            (RejectReason::UnknownType, r#""type":"purchase","userId":"u""#),
+            (RejectReason::UnknownType, r#""userId":"u""#),
+            (RejectReason::MissingField, r#""type":"track","userId":"u""#),
+            (RejectReason::MissingField, r#""type":"track","event":"E""#),
+            (
+                RejectReason::InvalidField,
+                r#""type":"track","event":"E","userId":"u","timestamp":"yesterday""#,
+            ),
+            (RejectReason::Malformed, r#""type":"track","event":{"no":"name"},"userId":"u""#),
+            (
+                RejectReason::Malformed,
+                r#""type":"track","event":"E","userId":"u","properties":[1]"#,
+            ),
+        ];
+        for (reason, members) in cases {
+            let message = dead(reason);
+            let body =
+                format!(r#"{{"batch":[{{"messageId":"{}",{members}}}]}}"#, message.message_id);
+            let messages = std::slice::from_ref(&message);
+            oracle.sending(messages);
+            let answer = flow.post("/v1/batch", WEB.write_key, body.as_bytes())?;
+            ensure!(answer.status == 200, "{members}: {answer:?}");
+            oracle.acknowledged(messages);
+        }
+        let tally = oracle.settle(flow)?;
+        ensure!(tally.dead == 7, "{tally}");
+        Ok(())
+    });
+}
+
+#[test]
+fn bytes_that_are_no_event_are_dead_lettered_byte_for_byte_and_the_partition_moves_on() {
+    on_the_flow("garbage", |flow, oracle| {
+        let cases = [
+            (RejectReason::Undecodable, b"\xff\x00 no frame".to_vec()),
+            (RejectReason::Undecodable, b"{\"json\":\"but not Avro\"}".to_vec()),
+            (RejectReason::UnknownSchema, vec![0, 0x7f, 0xff, 0xff, 0xfe, 1, 2, 3]),
+            (RejectReason::Undecodable, Vec::new()),
+        ];
+        for (reason, value) in cases {
+            let record = Outgoing {
+                topic: Topic::RawEvents,
+                partition: Some(0),
+                key: Some(b"\x00key\xff".to_vec()),
+                value: Some(value),
+                headers: vec![
+                    ("X-Any".to_owned(), Some(b"\xfe".to_vec())),
+                    ("none".to_owned(), None),
+                ],
+            };
+            let delivered = flow.produce(vec![record.clone()])?;
+            let at = delivered[0].position;
+            let origin = Origin { epoch: 0, partition: at.partition, offset: at.offset };
+            let letter = dead_letter(flow, origin)?;
+            ensure!(letter.stage == Stage::Validate.name(), "{letter:?}");
+            ensure!(letter.reason == reason.word(), "{letter:?}");
+            ensure!((letter.partition, letter.offset) == (at.partition, at.offset), "{letter:?}");
+            let headers = letter.headers.into_iter().map(|header| (header.name, header.value));
+            let kept = Outgoing {
+                key: letter.key,
+                value: letter.value,
+                headers: headers.collect(),
+                ..record.clone()
+            };
+            ensure!(kept == record, "{kept:?} is not {record:?}");
+        }
+        // More than one for each partition.
+        let messages: Vec<_> = (0..60).map(|_| oracle.issue(WEB)).collect();
+        ensure!(oracle.post(flow, &messages)?, "refused");
+        oracle.settle(flow)?;
+        Ok(())
+    });
+}
+
+fn dead_letter(flow: &Flow, origin: Origin) -> anyhow::Result<DeadLetter> {
+    waybill_tests::until(&format!("{origin} is dead-lettered"), Duration::from_secs(30), || {
+        let letters = flow.fates()?.dead_letters.into_iter().map(|placed| placed.value);
+        Ok(letters.into_iter().find(|letter| letter.origin == Some(origin)))
+    })
+}

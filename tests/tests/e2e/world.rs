@@ -1,0 +1,47 @@
+//! The flow that all tests share.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use local_stack::Progress;
+use waybill_tests::{Flow, Options, Oracle};
+
+/// Started by the first test; never dropped: its processes die with this one.
+static FLOW: Mutex<Option<Result<Flow, String>>> = Mutex::new(None);
+
+fn flow() -> MutexGuard<'static, Option<Result<Flow, String>>> {
+    let mut flow = FLOW.lock().unwrap_or_else(PoisonError::into_inner);
+    flow.get_or_insert_with(|| {
+        let progress = Progress::new(|line| eprintln!("{line}"));
+        let options = Options { kind: "e2e", progress };
+        Flow::start(&options, &|line| eprintln!("{line}")).map_err(|error| format!("{error:#}"))
+    });
+    flow
+}
+
+/// Runs a test on the shared flow, all of it up, with an oracle of its own. If the test fails,
+/// shows the end of each service's log.
+pub(crate) fn on_the_flow(label: &str, test: impl FnOnce(&Flow, &Oracle) -> anyhow::Result<()>) {
+    let guard = flow();
+    let flow = match guard.as_ref().unwrap() {
+        Ok(flow) => flow,
+        Err(error) => panic!("the flow did not start: {error}"),
+    };
+    let tested = catch_unwind(AssertUnwindSafe(|| {
+        flow.mend()?;
+        test(flow, &Oracle::new(label))
+    }));
+    match tested {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            eprintln!("{}", flow.log_tails());
+            panic!("{error:?}");
+        }
+        Err(panic) => {
+            eprintln!("{}", flow.log_tails());
+            resume_unwind(panic);
+        }
+    }
+}
