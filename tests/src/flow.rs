@@ -24,6 +24,7 @@ use crate::{
     http::{Answer, Http},
     place, ports,
     service_process::ServiceProcess,
+    span_collector::SpanCollector,
 };
 
 /// How a flow is started.
@@ -46,6 +47,7 @@ pub struct Flow {
     folder: PathBuf,
     ingest: SocketAddr,
     stack: Stack,
+    spans: SpanCollector,
     http: Http,
 }
 
@@ -81,7 +83,8 @@ impl Flow {
         let stack = http.runtime().block_on(Stack::start(stack))?;
         let addresses = ports::free_addresses::<7>()?;
         let config = folder.join("waybill.toml");
-        fs::write(&config, flow_config::text(&stack, &folder, addresses[6]))?;
+        let spans = SpanCollector::start(&http)?;
+        fs::write(&config, flow_config::text(&stack, &folder, addresses[6], &spans.url()))?;
         let kafka = KafkaConfig {
             bootstrap_servers: stack.bootstrap_servers(),
             properties: BTreeMap::new(),
@@ -97,6 +100,7 @@ impl Flow {
             folder,
             ingest: addresses[6],
             stack,
+            spans,
             http,
         })
     }
@@ -190,6 +194,11 @@ impl Flow {
     /// The three parts.
     pub fn stack(&self) -> &Stack {
         &self.stack
+    }
+
+    /// The spans that the services export.
+    pub fn spans(&self) -> &SpanCollector {
+        &self.spans
     }
 
     /// The runtime under it all.

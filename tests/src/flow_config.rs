@@ -28,10 +28,13 @@ pub const CRM: FlowSource = FlowSource { id: "server/crm", kind: "server", write
 pub const FLOW_SOURCES: [FlowSource; 3] = [WEB, BILLING, CRM];
 
 /// The text of the configuration file. Each service gets its admin port by its environment.
-pub(crate) fn text(stack: &Stack, folder: &Path, ingest: SocketAddr) -> String {
+///
+/// One trace in ten is sampled: enough to see some, and few enough to cost little.
+pub(crate) fn text(stack: &Stack, folder: &Path, ingest: SocketAddr, collector: &str) -> String {
     let mut text = format!(
         "epoch = 0\n\
          slot = 0\n\
+         [log]\notlp_endpoint = \"{collector}\"\nsample_ratio = 0.1\n\
          [kafka]\nbootstrap_servers = \"{}\"\n\
          [topics]\npartitions = 6\n\
          [registry]\nurl = \"{}\"\n\

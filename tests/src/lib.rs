@@ -12,6 +12,7 @@ mod oracle;
 mod place;
 mod ports;
 mod service_process;
+mod span_collector;
 mod traffic;
 mod wait;
 
@@ -23,5 +24,6 @@ pub use http::{Answer, Http};
 pub use oracle::{Fate, ID_PREFIX, Issued, Oracle, Tally};
 pub use place::target_folder;
 pub use service_process::{ServiceProcess, Stopped};
+pub use span_collector::{CollectedSpan, SpanCollector};
 pub use traffic::Traffic;
 pub use wait::until;

@@ -15,7 +15,7 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use event::RawEvent;
-use kafka_runtime::Outgoing;
+use kafka_runtime::{Header, Outgoing};
 use pipeline::RejectReason;
 use topology::{Stage, Topic};
 
@@ -128,8 +128,18 @@ impl Oracle {
 
     /// Writes a message to `raw-events` as its own producer.
     pub fn produce(&self, flow: &Flow, message: &Issued) -> anyhow::Result<event::Origin> {
+        self.produce_with(flow, message, Vec::new())
+    }
+
+    /// [`produce`](Self::produce) with headers.
+    pub fn produce_with(
+        &self,
+        flow: &Flow,
+        message: &Issued,
+        headers: Vec<Header>,
+    ) -> anyhow::Result<event::Origin> {
         let messages = std::slice::from_ref(message);
-        let record = raw_record(flow, &raw_event(message))?;
+        let record = Outgoing { headers, ..raw_record(flow, &raw_event(message))? };
         self.sending(messages);
         let delivered = flow.produce(vec![record])?;
         self.acknowledged(messages);

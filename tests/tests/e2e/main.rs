@@ -19,4 +19,5 @@ mod hours;
 mod kills;
 mod redrive;
 mod shutdown;
+mod telemetry;
 mod world;

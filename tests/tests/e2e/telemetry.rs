@@ -1,0 +1,93 @@
+//! What an operator sees of a flow from outside: traces and freshness.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use kafka_runtime::header;
+use topology::{Service, Stage};
+use waybill_tests::{CRM, Flow, WEB, until};
+
+use crate::world::on_the_flow;
+
+/// The exporter sends what it has every 5 s.
+const EXPORTED_WITHIN: Duration = Duration::from_secs(30);
+
+#[test]
+fn a_trace_begun_by_a_sender_goes_through_every_stage_to_the_collector() {
+    on_the_flow("trace", |flow, oracle| {
+        let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+        let sender = "00f067aa0ba902b7";
+        let traceparent = format!("00-{trace}-{sender}-01").into_bytes();
+        let headers = vec![(header::TRACEPARENT.to_owned(), Some(traceparent))];
+        oracle.produce_with(flow, &oracle.issue(CRM), headers)?;
+        goes_through(flow, trace, &[], sender)?;
+        oracle.settle(flow).map(drop)
+    });
+}
+
+#[test]
+fn a_trace_begun_by_ingest_goes_through_every_stage_to_the_collector() {
+    on_the_flow("ingest-trace", |flow, oracle| {
+        let request = telemetry::span::INGEST_REQUEST;
+        let trace = until("ingest exports a sampled request", EXPORTED_WITHIN, || {
+            ensure!(oracle.post(flow, &[oracle.issue(WEB)])?, "refused");
+            Ok(flow.spans().trace_begun_by(request))
+        })?;
+        goes_through(flow, &trace, &[request], "")?;
+        oracle.settle(flow).map(drop)
+    });
+}
+
+#[test]
+fn the_loader_tells_how_long_events_took_from_accepted_to_queryable() {
+    on_the_flow("freshness", |flow, oracle| {
+        let before = freshness(flow)?;
+        let messages: Vec<_> = (0..20).map(|_| oracle.issue(WEB)).collect();
+        ensure!(oracle.post(flow, &messages)?, "refused");
+        oracle.settle(flow)?;
+        let after = freshness(flow)?;
+        ensure!(after.events >= before.events + 20.0, "{before:?} {after:?}");
+        let mean = (after.seconds - before.seconds) / (after.events - before.events);
+        // Both clocks are this machine's: more than a poll's wait, less than the settling.
+        ensure!(mean > 0.0 && mean < 60.0, "{mean} s on average");
+        Ok(())
+    });
+}
+
+/// Waits until the collector has a chain of spans: `first`, then one for each stage, each a child
+/// of the one before it.
+fn goes_through(flow: &Flow, trace: &str, first: &[&str], root: &str) -> anyhow::Result<()> {
+    let stages = Stage::ALL.iter().map(|stage| stage.name());
+    let expected: Vec<&str> = first.iter().copied().chain(stages).collect();
+    let chain = |names: &[&str]| {
+        let spans = flow.spans().of_trace(trace);
+        names.iter().try_fold(root.to_owned(), |parent, name| {
+            let child =
+                spans.iter().find(|span| span.name == *name && span.parent_span_id == parent)?;
+            Some(child.span_id.clone())
+        })
+    };
+    until("every stage exports its span", EXPORTED_WITHIN, || Ok(chain(&expected)))
+        .with_context(|| format!("came: {:#?}", flow.spans().of_trace(trace)))
+        .map(drop)
+}
+
+#[derive(Debug)]
+struct Freshness {
+    events: f64,
+    seconds: f64,
+}
+
+fn freshness(flow: &Flow) -> anyhow::Result<Freshness> {
+    let url = format!("{}/metrics", flow.service(Service::Forward).admin_url());
+    let text = flow.http().get(&url)?.ok()?;
+    let label = format!("{{sink=\"{}\"}}", Stage::ForwardClickhouse.name());
+    let value = |part: &str| {
+        let line = text
+            .lines()
+            .find(|line| line.contains(&format!("loader_freshness_seconds_{part}{label}")));
+        // Before the first event there is no such line.
+        line.and_then(|line| line.rsplit(' ').next()).map_or(Ok(0.0), str::parse)
+    };
+    Ok(Freshness { events: value("count")?, seconds: value("sum")? })
+}
