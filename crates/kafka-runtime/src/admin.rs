@@ -262,6 +262,10 @@ fn topic_settings(spec: &TopicSpec, settings: &TopicSettings) -> Vec<(&'static s
             wanted.push(("retention.ms", (u64::from(hours) * 3_600_000).to_string()));
         }
         Cleanup::Compact => wanted.push(("cleanup.policy", "compact".to_owned())),
+        Cleanup::Never => {
+            wanted.push(("cleanup.policy", "delete".to_owned()));
+            wanted.push(("retention.ms", "-1".to_owned()));
+        }
     }
     let stamp = match spec.timestamps {
         Timestamps::LogAppend => "LogAppendTime",

@@ -8,6 +8,7 @@ mod admin;
 mod bare;
 mod batch;
 mod changelog;
+mod commands;
 mod config;
 mod context;
 mod convert;
@@ -37,6 +38,7 @@ mod step_processor;
 
 pub use admin::{Admin, AdminError, TopicChange, TopicSettings};
 pub use bare::bare_pass_through;
+pub use commands::{order, read_commands};
 pub use config::{BatchLimits, KafkaConfig, StageSettings};
 pub use error::RuntimeError;
 pub use processor::{Changelog, Fate, Processed, Processor};

@@ -50,7 +50,7 @@ impl Patience {
         mut seen: impl FnMut(Polled),
     ) -> Result<(), LogError> {
         tracing::warn!(stage = who.name, dependency = halt.dependency, "halted: {halt}");
-        who.readiness.waiting(halt.to_string());
+        who.readiness.halted(halt.dependency, halt.to_string());
         who.metrics.halted(halt.dependency, true);
         log.pause()?;
         let begun = Instant::now();

@@ -155,7 +155,7 @@ impl<'a> Slot<'a> {
         halt: &Halt,
     ) {
         tracing::warn!(slot = self.id, dependency = halt.dependency, "halted: {halt}");
-        settings.readiness.waiting(halt.to_string());
+        settings.readiness.halted(halt.dependency, halt.to_string());
         metrics.halted(halt.dependency, true);
         shutdown.wait_timeout(HALT_BACKOFF);
         metrics.halted(halt.dependency, false);

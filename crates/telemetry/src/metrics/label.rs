@@ -35,6 +35,16 @@ words! {
 }
 
 words! {
+    /// Who ordered a stage to stand still.
+    StoppedBy {
+        /// A person.
+        Operator = "operator",
+        /// The stage's own breaker.
+        Breaker = "breaker",
+    }
+}
+
+words! {
     /// Why ingest refused a request; the same word is the `code` of the answer.
     IngestRefusal {
         /// The body is not JSON.
@@ -100,6 +110,12 @@ pub(super) struct StageCause {
 pub(super) struct StageDependency {
     pub(super) stage: String,
     pub(super) dependency: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct StageStop {
+    pub(super) stage: String,
+    pub(super) by: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
