@@ -151,6 +151,11 @@ impl Flow {
         self.services.values().filter(|instance| instance.slot == 0)
     }
 
+    /// The services that are to run and do not.
+    pub fn ended(&self) -> impl Iterator<Item = &ServiceProcess> {
+        self.first_slots().filter(|instance| !instance.is_running())
+    }
+
     /// The proxies; an error if the flow was started without.
     pub fn proxies(&self) -> anyhow::Result<&Proxies> {
         self.proxies.as_ref().context("this flow has no proxies")

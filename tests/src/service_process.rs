@@ -195,6 +195,11 @@ impl ServiceProcess {
         format!("http://{}", self.admin)
     }
 
+    /// The last line of its log.
+    pub fn last_line(&self) -> String {
+        self.log().lines().last().unwrap_or_default().to_owned()
+    }
+
     /// The last lines of its log.
     pub fn log_tail(&self) -> String {
         let text = self.log();
