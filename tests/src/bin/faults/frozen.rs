@@ -58,7 +58,7 @@ fn frozen(stage: Stage) -> Fault {
             let seen = until("the group takes it back", SEEN_WITHIN, || {
                 ensure!(process.is_running(), "{process} has ended:\n{}", process.log_tail());
                 let grown = assignments(&process.log()) - before;
-                Ok((grown > 0 || !reports_assignments(stage)).then_some(grown.max(1)))
+                Ok((grown > 0).then_some(grown))
             });
             fired += seen?;
             scene.traffic.until_acknowledged(5)?;
@@ -67,13 +67,11 @@ fn frozen(stage: Stage) -> Fault {
     })
 }
 
-/// The loop of a sink says nothing of assignments.
-fn reports_assignments(stage: Stage) -> bool {
-    stage != Stage::ForwardClickhouse
-}
-
+/// A transforming stage says that it was assigned partitions; a loader, that it has found its own
+/// intent when it took them up.
 fn assignments(log: &str) -> u64 {
-    log.lines().filter(|line| line.contains("assigned")).count() as u64
+    let says = |line: &&str| line.contains("\"assigned\"") || line.contains("settling an intent");
+    log.lines().filter(says).count() as u64
 }
 
 /// Another instance has its partitions and goes on; then it wakes with a batch in hand.
