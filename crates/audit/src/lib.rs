@@ -52,3 +52,13 @@ pub enum AuditError {
     #[error(transparent)]
     Warehouse(#[from] WarehouseError),
 }
+
+impl AuditError {
+    /// What did not answer, in one word.
+    pub fn dependency(&self) -> &'static str {
+        match self {
+            Self::Read(_) => "broker",
+            Self::Warehouse(_) => "clickhouse",
+        }
+    }
+}

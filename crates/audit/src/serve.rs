@@ -41,7 +41,7 @@ pub fn serve_by(
     while !shutdown.is_requested() {
         if let Err(error) = follow(config, deps, readiness, shutdown, clock) {
             tracing::warn!("the audit waits: {error}");
-            readiness.waiting(error.to_string());
+            readiness.halted(error.dependency(), error.to_string());
             shutdown.wait_timeout(BACKOFF);
         }
     }

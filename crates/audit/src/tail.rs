@@ -16,9 +16,11 @@ const POLL: Duration = Duration::from_millis(100);
 /// Records after which the sets are packed.
 const COMPACT_AFTER: u64 = 2_000_000;
 
-/// The topics that the auditor reads, as the topology says.
+/// The topics from which the books are written, as the topology says. The commands to stages are
+/// no fates.
 pub(crate) fn audited() -> impl Iterator<Item = Topic> {
-    TOPICS.iter().filter(|spec| spec.read_by.contains(&Service::Audit)).map(|spec| spec.topic)
+    let read = TOPICS.iter().filter(|spec| spec.read_by.contains(&Service::Audit));
+    read.map(|spec| spec.topic).filter(|topic| *topic != Topic::StageCommands)
 }
 
 /// The books, and the log that they are written from.

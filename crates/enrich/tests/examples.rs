@@ -20,7 +20,7 @@ use enrich::EnrichStep;
 use enrichment::Enrichments;
 use event::{
     DeadLetter, DiscardedEvent, EnrichedEvent, IdentityJournal, IdentityLink, IdentityState,
-    Origin, RawEvent, StitchedEvent, ValidatedEvent, Waybill,
+    Origin, RawEvent, StageCommand, StitchedEvent, ValidatedEvent, Waybill,
     codec::{Decoder, Encoder},
     frame,
     schema::{self, TopicSchema},
@@ -112,6 +112,7 @@ fn every_example_of_every_topic_reads_as_its_struct_and_survives_its_avro_schema
         (&schema::IDENTITY_LINKS, check::<IdentityLink>),
         (&schema::IDENTITY_JOURNAL, check::<IdentityJournal>),
         (&schema::IDENTITY_STATE, check::<IdentityState>),
+        (&schema::STAGE_COMMANDS, check::<StageCommand>),
         (&schema::DISCARDED_EVENTS, check::<DiscardedEvent>),
         (&schema::DEAD_LETTERS, check::<DeadLetter>),
     ];

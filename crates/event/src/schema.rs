@@ -48,6 +48,7 @@ schemas! {
     IDENTITY_LINKS = "identity-links", "Candidate links.";
     IDENTITY_JOURNAL = "identity-journal", "Changelog of emitted messages.";
     IDENTITY_STATE = "identity-state", "Changelog of devices.";
+    STAGE_COMMANDS = "stage-commands", "Orders to stages.";
     DISCARDED_EVENTS = "discarded-events", "Intended drops.";
     DEAD_LETTERS = "dead-letters", "What stages rejected.";
 }

@@ -6,8 +6,8 @@ use std::fmt::Debug;
 
 use apache_avro::Schema;
 use event::{
-    DeadLetter, DiscardedEvent, IdentityJournal, IdentityLink, IdentityState, JournalEntry, Origin,
-    RawEvent, RecordHeader, Reference, RequestFacts,
+    DeadLetter, DiscardedEvent, IdentityJournal, IdentityLink, IdentityState, JournalEntry,
+    LostRange, Origin, RawEvent, RecordHeader, Reference, RequestFacts, StageCommand,
     codec::{CodecError, Decoder, Encoder},
     frame,
     schema::{self, TopicSchema},
@@ -91,6 +91,22 @@ fn a_discard_survives() {
         message_id: None,
     };
     survives(&schema::DISCARDED_EVENTS, &discard);
+}
+
+#[test]
+fn a_command_to_a_stage_survives() {
+    let lost = LostRange { topic: "validated-events".into(), partition: 3, from: 1, to: 2 };
+    let command = StageCommand {
+        stage: "enrich".into(),
+        action: "skip-expired".into(),
+        partition: Some(3),
+        who: "ada@ops-1".into(),
+        why: "too long an outage".into(),
+        at: 1,
+        breaker_off_until: Some(2),
+        lost: Some(lost),
+    };
+    survives(&schema::STAGE_COMMANDS, &command);
 }
 
 #[test]

@@ -59,7 +59,7 @@ pub async fn run(
     bound: impl FnOnce(SocketAddr) + Send,
 ) -> Result<(), IngestError> {
     let bind = |cause| IngestError::Bind { address: config.listen, cause };
-    with.readiness.waiting("registry");
+    with.readiness.halted("registry", "the registry has not told the schema yet");
     let listener = TcpListener::bind(config.listen).await.map_err(bind)?;
     let address = listener.local_addr().map_err(bind)?;
     let collector = Arc::new(Collector::new(config, with.catalog, with.producer));
@@ -72,7 +72,7 @@ pub async fn run(
     });
     let served = serve(listener, router(collector), &with.shutdown).await;
     started.abort();
-    with.readiness.waiting("end");
+    with.readiness.halted("end", "the process is ending");
     served
 }
 

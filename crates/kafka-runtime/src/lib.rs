@@ -7,16 +7,20 @@
 mod admin;
 mod bare;
 mod batch;
+mod breaker;
+mod care;
 mod changelog;
+mod commands;
 mod config;
 mod context;
 mod convert;
 mod error;
-mod intent;
 mod kafka_log;
 mod lane;
 mod ledger;
 mod log;
+mod metadata;
+mod orders;
 mod patience;
 mod processor;
 mod producer;
@@ -34,9 +38,12 @@ mod stage_loop;
 #[cfg(test)]
 mod stage_loop_tests;
 mod step_processor;
+mod trouble;
+mod watchdog;
 
 pub use admin::{Admin, AdminError, TopicChange, TopicSettings};
 pub use bare::bare_pass_through;
+pub use commands::{order, read_commands};
 pub use config::{BatchLimits, KafkaConfig, StageSettings};
 pub use error::RuntimeError;
 pub use processor::{Changelog, Fate, Processed, Processor};

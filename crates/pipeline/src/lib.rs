@@ -3,10 +3,12 @@
 //!
 //! Steps are pure: no clock, socket, randomness or thread. They know nothing of Kafka.
 
+mod control;
 mod reason;
 mod step;
 mod verdict;
 
+pub use control::{StageAction, StageControl, Stop};
 pub use reason::{DiscardReason, RejectReason};
 pub use step::{Context, Halt, Step};
 pub use verdict::{Discarded, Rejected, Verdict};

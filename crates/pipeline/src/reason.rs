@@ -58,6 +58,8 @@ reasons! {
         InvalidField = "invalid-field",
         /// The step panicked on the record.
         StepPanicked = "step-panicked",
+        /// The process died on the record again and again: it was put aside unread.
+        ProcessKilled = "process-killed",
         /// The result does not fit the output topic.
         TooLarge = "too-large",
         /// The warehouse refused the row.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The health of one process; clones share it.
 #[derive(Debug, Clone, Default)]
@@ -15,17 +15,39 @@ pub struct Health {
 #[derive(Debug, Clone)]
 pub struct Readiness {
     name: Arc<str>,
-    state: Arc<Mutex<State>>,
+    slot: Option<u16>,
+    state: Arc<Mutex<Known>>,
 }
 
 #[derive(Debug)]
-struct State {
+struct Known {
+    state: ComponentState,
+    dependency: Option<String>,
     waiting_for: Option<String>,
+    restored_percent: Option<u8>,
     since: Instant,
 }
 
+/// What a component does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ComponentState {
+    /// It has not begun yet.
+    Starting,
+    /// It does its work.
+    Running,
+    /// It waits for something that it needs.
+    Halted,
+    /// A person ordered it to stand still.
+    Paused,
+    /// Its breaker opened: too much of what came was rejected.
+    Breaker,
+    /// It brings its state up to date.
+    Restoring,
+}
+
 /// The health of a process at one moment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HealthReport {
     /// Whether there is a component and every component is ready.
     pub ready: bool,
@@ -34,15 +56,23 @@ pub struct HealthReport {
 }
 
 /// One component at one moment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ComponentReport {
     /// Its name.
     pub name: String,
+    /// The slot of a stage.
+    pub slot: Option<u16>,
     /// Whether it can do its work.
     pub ready: bool,
-    /// What it waits for while it is not ready.
+    /// What it does.
+    pub state: ComponentState,
+    /// While it is halted: what is gone, in one word, such as `registry`.
+    pub dependency: Option<String>,
+    /// What it waits for while it is not ready, for a person.
     pub waiting_for: Option<String>,
-    /// For how long it has been ready, or not ready; milliseconds.
+    /// How much of its state is restored.
+    pub restored_percent: Option<u8>,
+    /// For how long it has been in this state; milliseconds.
     pub since_ms: u64,
 }
 
@@ -54,9 +84,23 @@ impl Health {
 
     /// Adds a component. It is not ready until it says so.
     pub fn component(&self, name: impl Into<String>) -> Readiness {
-        let state = State { waiting_for: Some("start".to_owned()), since: Instant::now() };
-        let name: String = name.into();
-        let readiness = Readiness { name: name.into(), state: Arc::new(Mutex::new(state)) };
+        self.add(name.into(), None)
+    }
+
+    /// Adds a stage that runs in `slot`.
+    pub fn stage(&self, name: impl Into<String>, slot: u16) -> Readiness {
+        self.add(name.into(), Some(slot))
+    }
+
+    fn add(&self, name: String, slot: Option<u16>) -> Readiness {
+        let known = Known {
+            state: ComponentState::Starting,
+            dependency: None,
+            waiting_for: Some("start".to_owned()),
+            restored_percent: None,
+            since: Instant::now(),
+        };
+        let readiness = Readiness { name: name.into(), slot, state: Arc::new(Mutex::new(known)) };
         locked(&self.components).push(readiness.clone());
         readiness
     }
@@ -74,29 +118,54 @@ impl Health {
 impl Readiness {
     /// The component can do its work.
     pub fn ready(&self) {
-        self.set(None);
+        self.set(ComponentState::Running, None, None, None);
     }
 
-    /// The component cannot do its work until `what` is there. No personal values, no secrets.
-    pub fn waiting(&self, what: impl Into<String>) {
-        self.set(Some(what.into()));
+    /// The component cannot do its work until `dependency` (one word) is there. `what` is for a
+    /// person. No personal values, no secrets.
+    pub fn halted(&self, dependency: &str, what: impl Into<String>) {
+        self.set(ComponentState::Halted, Some(dependency), Some(what.into()), None);
     }
 
-    fn set(&self, waiting_for: Option<String>) {
-        let mut state = locked(&self.state);
-        if state.waiting_for.is_some() != waiting_for.is_some() {
-            state.since = Instant::now();
-        }
-        state.waiting_for = waiting_for;
+    /// A person ordered the component to stand still.
+    pub fn paused(&self, what: impl Into<String>) {
+        self.set(ComponentState::Paused, None, Some(what.into()), None);
+    }
+
+    /// The component's breaker has opened.
+    pub fn breaker(&self, what: impl Into<String>) {
+        self.set(ComponentState::Breaker, None, Some(what.into()), None);
+    }
+
+    /// The component brings its state up to date; `percent` of it is done.
+    pub fn restoring(&self, percent: u8, what: impl Into<String>) {
+        self.set(ComponentState::Restoring, None, Some(what.into()), Some(percent));
+    }
+
+    fn set(
+        &self,
+        state: ComponentState,
+        dependency: Option<&str>,
+        waiting_for: Option<String>,
+        restored_percent: Option<u8>,
+    ) {
+        let mut known = locked(&self.state);
+        let since = if known.state == state { known.since } else { Instant::now() };
+        let dependency = dependency.map(str::to_owned);
+        *known = Known { state, dependency, waiting_for, restored_percent, since };
     }
 
     fn report(&self, now: Instant) -> ComponentReport {
-        let state = locked(&self.state);
-        let since = now.saturating_duration_since(state.since).as_millis();
+        let known = locked(&self.state);
+        let since = now.saturating_duration_since(known.since).as_millis();
         ComponentReport {
             name: self.name.to_string(),
-            ready: state.waiting_for.is_none(),
-            waiting_for: state.waiting_for.clone(),
+            slot: self.slot,
+            ready: known.state == ComponentState::Running,
+            state: known.state,
+            dependency: known.dependency.clone(),
+            waiting_for: known.waiting_for.clone(),
+            restored_percent: known.restored_percent,
             since_ms: u64::try_from(since).unwrap_or(u64::MAX),
         }
     }
@@ -125,19 +194,39 @@ mod tests {
         assert!(!health.report().ready);
         registry.clone().ready();
         assert!(health.report().ready);
-        kafka.waiting("kafka");
+        kafka.halted("broker", "it does not answer");
         let report = health.report();
         assert!(!report.ready);
-        assert_eq!(report.components[0].waiting_for.as_deref(), Some("kafka"));
+        assert_eq!(report.components[0].dependency.as_deref(), Some("broker"));
         assert!(report.components[1].ready);
+    }
+
+    #[test]
+    fn each_state_but_running_is_not_ready_and_says_why() {
+        let health = Health::new();
+        let stage = health.stage("identity-stitch", 2);
+        let states: [(&dyn Fn(), ComponentState); 4] = [
+            (&|| stage.halted("registry", "why"), ComponentState::Halted),
+            (&|| stage.paused("why"), ComponentState::Paused),
+            (&|| stage.breaker("why"), ComponentState::Breaker),
+            (&|| stage.restoring(40, "why"), ComponentState::Restoring),
+        ];
+        for (enter, state) in states {
+            enter();
+            let report = health.report().components.remove(0);
+            assert_eq!((report.state, report.ready, report.slot), (state, false, Some(2)));
+            assert_eq!(report.waiting_for.as_deref(), Some("why"));
+        }
+        assert_eq!(health.report().components[0].restored_percent, Some(40));
     }
 
     #[test]
     fn waiting_for_something_else_does_not_restart_the_clock() {
         let health = Health::new();
         let component = health.component("loader");
+        component.halted("broker", "gone");
         let since = locked(&component.state).since;
-        component.waiting("clickhouse");
+        component.halted("clickhouse", "gone");
         assert_eq!(locked(&component.state).since, since);
         component.ready();
         assert!(locked(&component.state).since >= since);

@@ -14,11 +14,11 @@ pub mod span;
 pub mod trace;
 
 pub use config::{LogConfig, LogFormat};
-pub use health::{ComponentReport, Health, HealthReport, Readiness};
+pub use health::{ComponentReport, ComponentState, Health, HealthReport, Readiness};
 pub use init::{Guard, TelemetryError, init};
 pub use metrics::{
     AbortCause, AuditMetrics, HourState, IngestMetrics, IngestRefusal, KafkaLogMetrics,
-    LoaderMetrics, RecoveryFound, StageMetrics,
+    LoaderMetrics, RecoveryFound, StageMetrics, StoppedBy,
 };
 pub use pipeline::{DiscardReason, RejectReason};
 pub use rate_limited::{Admission, RateLimited};

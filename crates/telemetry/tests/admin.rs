@@ -50,19 +50,21 @@ async fn readyz_flips_with_the_components_and_names_what_is_awaited() {
     let port = open().await;
     assert_eq!(get(port.address, "/readyz").await.0, 503, "nothing has started");
     let stage = port.health.component("validate");
-    stage.waiting("registry");
+    stage.halted("registry", "it does not answer");
     let (status, head, body) = get(port.address, "/readyz").await;
     assert_eq!(status, 503);
     assert!(head.contains("content-type: application/json"), "{head}");
     let report: serde_json::Value = serde_json::from_str(&body).unwrap();
     assert_eq!(report["ready"], false);
     assert_eq!(report["components"][0]["name"], "validate");
-    assert_eq!(report["components"][0]["waiting_for"], "registry");
+    assert_eq!(report["components"][0]["state"], "halted");
+    assert_eq!(report["components"][0]["dependency"], "registry");
+    assert_eq!(report["components"][0]["waiting_for"], "it does not answer");
     assert!(report["components"][0]["since_ms"].is_u64());
     stage.ready();
     let (status, _, body) = get(port.address, "/readyz").await;
     assert_eq!(status, 200, "{body}");
-    stage.waiting("kafka");
+    stage.halted("broker", "it does not answer");
     assert_eq!(get(port.address, "/readyz").await.0, 503);
 }
 

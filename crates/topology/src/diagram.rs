@@ -72,6 +72,7 @@ fn kept(cleanup: Cleanup) -> String {
     match cleanup {
         Cleanup::DeleteAfterHours(hours) => format!("{} days", hours / 24),
         Cleanup::Compact => "newest per key".to_owned(),
+        Cleanup::Never => "for ever".to_owned(),
     }
 }
 

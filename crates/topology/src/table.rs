@@ -15,6 +15,8 @@ pub enum Key {
     InputPartition,
     /// The device key, and written to the partition with the input's number.
     DeviceInInputPartition,
+    /// The name of the stage.
+    Stage,
 }
 
 impl Key {
@@ -26,6 +28,7 @@ impl Key {
             Self::AsInput => "as the input's",
             Self::InputPartition => "none; the input's partition",
             Self::DeviceInInputPartition => "device key; the input's partition",
+            Self::Stage => "stage",
         }
     }
 }
@@ -56,6 +59,8 @@ pub enum Cleanup {
     DeleteAfterHours(u32),
     /// Only the newest record of each key is kept, for ever.
     Compact,
+    /// Nothing is forgotten: for the few records that people write.
+    Never,
 }
 
 /// Whose clock stamps the records.
@@ -218,6 +223,31 @@ pub const TOPICS: &[TopicSpec] = &[
             &[Service::IdentityStitch],
             &[Service::IdentityStitch],
             "a link holds for ever; the newest state of a device is enough",
+        )
+    },
+    TopicSpec {
+        key: Key::Stage,
+        partitions: Partitions::Fixed(1),
+        cleanup: Cleanup::Never,
+        timestamps: Timestamps::LogAppend,
+        ..flow(
+            Topic::StageCommands,
+            &[
+                Service::Validate,
+                Service::Enrich,
+                Service::IdentityStitch,
+                Service::Forward,
+                Service::Operators,
+            ],
+            &[
+                Service::Validate,
+                Service::Enrich,
+                Service::IdentityStitch,
+                Service::Forward,
+                Service::Audit,
+                Service::Operators,
+            ],
+            "for ever: a pause holds until it is lifted, and who did what, and why, stays known",
         )
     },
     TopicSpec {

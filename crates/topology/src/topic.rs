@@ -28,6 +28,8 @@ pub enum Topic {
     IdentityJournal,
     /// Changelog of what lives for ever: the user of each device.
     IdentityState,
+    /// What operators, and a stage's breaker, ordered: pause, resume, skip what has expired.
+    StageCommands,
     /// Intended drops of every stage.
     DiscardedEvents,
     /// What a stage rejected.
@@ -47,6 +49,7 @@ impl Topic {
             Self::IdentityLinks => "identity-links",
             Self::IdentityJournal => "identity-journal",
             Self::IdentityState => "identity-state",
+            Self::StageCommands => "stage-commands",
             Self::DiscardedEvents => "discarded-events",
             Self::DeadLetters(Stage::Validate) => "dead-letters.validate",
             Self::DeadLetters(Stage::Enrich) => "dead-letters.enrich",

@@ -132,7 +132,7 @@ fn settings(shared: &Shared, component: &str, batch: BatchLimits) -> StageSettin
         epoch: shared.config.epoch,
         slot: shared.config.slot,
         batch,
-        readiness: shared.health.component(component),
+        readiness: shared.health.stage(component, shared.config.slot),
     }
 }
 

@@ -27,10 +27,22 @@ words! {
         Halt = "halt",
         /// The broker asked for it: the transaction failed and can begin again.
         Abortable = "abortable",
+        /// The breaker opened.
+        Breaker = "breaker",
         /// Partitions of the batch were revoked.
         Revoked = "revoked",
         /// It did not end in time.
         Timeout = "timeout",
+    }
+}
+
+words! {
+    /// Who ordered a stage to stand still.
+    StoppedBy {
+        /// A person.
+        Operator = "operator",
+        /// The stage's own breaker.
+        Breaker = "breaker",
     }
 }
 
@@ -100,6 +112,12 @@ pub(super) struct StageCause {
 pub(super) struct StageDependency {
     pub(super) stage: String,
     pub(super) dependency: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct StageStop {
+    pub(super) stage: String,
+    pub(super) by: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

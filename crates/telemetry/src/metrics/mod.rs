@@ -22,7 +22,7 @@ use prometheus_client::registry::{Metric, Registry, Unit};
 pub use audit::AuditMetrics;
 pub use ingest::IngestMetrics;
 pub use kafka::KafkaLogMetrics;
-pub use label::{AbortCause, HourState, IngestRefusal, RecoveryFound};
+pub use label::{AbortCause, HourState, IngestRefusal, RecoveryFound, StoppedBy};
 pub use loader::LoaderMetrics;
 pub use stage::StageMetrics;
 

@@ -11,7 +11,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::label::{AbortCause, Stage, StageCause, StageDependency, StagePartition, StageReason};
+use super::label::{
+    AbortCause, Stage, StageCause, StageDependency, StagePartition, StageReason, StageStop,
+    StoppedBy,
+};
 use super::{GLOBAL, Histograms, buckets, bytes, observation, plain, seconds};
 
 pub(super) struct Families {
@@ -26,6 +29,10 @@ pub(super) struct Families {
     commits: Family<Stage, Counter>,
     aborts: Family<StageCause, Counter>,
     rebuilds: Family<Stage, Counter>,
+    renewals: Family<Stage, Counter>,
+    careful: Family<Stage, Counter>,
+    stopped: Family<StageStop, Gauge>,
+    expiry: Family<StagePartition, Gauge<f64, AtomicU64>>,
     halted: Family<StageDependency, Gauge>,
     lag_records: Family<StagePartition, Gauge>,
     lag_seconds: Family<Stage, Gauge<f64, AtomicU64>>,
@@ -47,6 +54,10 @@ impl Families {
             commits: plain(r, "stage_commits", "Transactions committed", Family::default()),
             aborts: plain(r, "stage_aborts", "Transactions aborted, by cause", Family::default()),
             rebuilds: plain(r, "stage_rebuilds", "Times that consumer and producer were made anew", Family::default()),
+            renewals: plain(r, "stage_producer_renewals", "Times that the producer was made anew after transport trouble, to fence what may be on its way", Family::default()),
+            careful: plain(r, "stage_careful_records", "Records handled one by one, since processes died on this partition", Family::default()),
+            stopped: plain(r, "stage_stopped", "1 while the stage stands still by order, by who ordered it: operator or breaker", Family::default()),
+            expiry: seconds(r, "stage_expiry", "Time until the oldest record that is not processed leaves its topic, by partition", Family::default()),
             halted: plain(r, "stage_halted", "1 while the stage waits for the dependency", Family::default()),
             lag_records: plain(r, "stage_lag_records", "Records behind the last stable offset, by partition", Family::default()),
             lag_seconds: seconds(r, "stage_lag", "Now minus the timestamp of the next record", Family::default()),
@@ -72,6 +83,8 @@ struct Resolved {
     commits: Counter,
     aborts: Vec<Counter>,
     rebuilds: Counter,
+    renewals: Counter,
+    careful: Counter,
 }
 
 impl StageMetrics {
@@ -106,6 +119,8 @@ impl StageMetrics {
                 .map(|why| families.aborts.get_or_create_owned(&cause(why)))
                 .collect(),
             rebuilds: families.rebuilds.get_or_create_owned(&label),
+            renewals: families.renewals.get_or_create_owned(&label),
+            careful: families.careful.get_or_create_owned(&label),
         }))
     }
 
@@ -161,6 +176,28 @@ impl StageMetrics {
         self.0.rebuilds.inc();
     }
 
+    /// The producer was made anew after transport trouble.
+    pub fn producer_renewed(&self) {
+        self.0.renewals.inc();
+    }
+
+    /// A record was handled by itself, with a probe committed before it.
+    pub fn careful_record(&self) {
+        self.0.careful.inc();
+    }
+
+    /// Whether the stage, or a partition of it, stands still by an order of this kind.
+    pub fn stopped(&self, by: StoppedBy, stopped: bool) {
+        let label = StageStop { stage: self.0.stage.clone(), by: by.word() };
+        self.0.families.stopped.get_or_create(&label).set(i64::from(stopped));
+    }
+
+    /// Seconds until the oldest record of the partition that is not processed leaves its topic.
+    pub fn expiry_seconds(&self, partition: i32, seconds: f64) {
+        let label = StagePartition { stage: self.0.stage.clone(), partition };
+        self.0.families.expiry.get_or_create(&label).set(seconds);
+    }
+
     /// The stage waits for the dependency, or no longer does.
     pub fn halted(&self, dependency: &'static str, waiting: bool) {
         let label = StageDependency { stage: self.0.stage.clone(), dependency };
@@ -177,6 +214,7 @@ impl StageMetrics {
     pub fn partition_lost(&self, partition: i32) {
         let label = StagePartition { stage: self.0.stage.clone(), partition };
         self.0.families.lag_records.remove(&label);
+        self.0.families.expiry.remove(&label);
     }
 
     /// Now minus the timestamp of the next record, in seconds; 0 when there is none.

@@ -9,6 +9,8 @@ fn touch_everything() {
     stage.halted("registry", true);
     stage.lag_records(3, 17);
     stage.lag_seconds(2.5);
+    stage.expiry_seconds(3, 100.5);
+    stage.stopped(crate::StoppedBy::Breaker, true);
     let ingest = IngestMetrics::new();
     ingest.request("/v1/batch", 200);
     ingest.accepted("web/app", 2);
@@ -60,7 +62,8 @@ fn every_name_begins_with_waybill_and_ends_with_what_it_counts() {
     assert!(!metrics.is_empty());
     let counted = ["records", "events", "requests", "rows", "origins", "lines", "hours", "inserts"]
         .into_iter()
-        .chain(["commits", "aborts", "rebuilds", "recoveries", "ratio", "halted", "exceeded"]);
+        .chain(["commits", "aborts", "rebuilds", "recoveries", "ratio", "halted", "exceeded"])
+        .chain(["renewals", "stopped"]);
     let suffixes: Vec<_> = counted.chain(["seconds", "bytes"]).collect();
     for metric in metrics {
         let (name, rest) = metric.split_once(':').unwrap();
