@@ -1,6 +1,10 @@
 //! The command line.
 
+mod stage;
+
 use std::{net::SocketAddr, path::PathBuf};
+
+pub use stage::{LogArgs, OrderArgs, ResumeArgs, SkipArgs, StageCommand};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -56,6 +60,9 @@ pub enum Command {
     /// The life of one event by its waybill number.
     #[command(after_help = "Example:\n  waybill trace 0-3-18446 --json")]
     Trace(TraceArgs),
+    /// Pause and resume stages, give up what has expired, and see who did so and why.
+    #[command(subcommand)]
+    Stage(StageCommand),
     /// Send events to ingest and measure the answers.
     #[command(
         after_help = "Example:\n  waybill load --events 10000 --per-request 100 --write-key wk_web"

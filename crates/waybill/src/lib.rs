@@ -69,6 +69,7 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<Exit> {
         Command::Migrate(arguments) => commands::migrate::run(&arguments, &config).await,
         Command::Check(arguments) => commands::check::run(&arguments, &config).await,
         Command::Trace(arguments) => commands::trace::run(arguments, config).await,
+        Command::Stage(command) => commands::stage::run(command, config).await,
         Command::Load(arguments) => commands::load::run(&arguments).await,
     }
 }
