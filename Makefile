@@ -7,6 +7,8 @@
 SHELL := /bin/sh
 CARGO ?= cargo
 ONE ?=
+# In debug builds the crash points are in, so that tests and faults share one build; in no release.
+CRASHPOINTS = --features waybill/crashpoints
 say = @printf '==> %s\n'
 
 .DEFAULT_GOAL := help
@@ -21,7 +23,7 @@ prerequisites:
 
 build: prerequisites
 	$(say) "building waybill and the demo (the first time takes minutes)"
-	@$(CARGO) build --locked -p waybill -p waybill-tests --bins
+	@$(CARGO) build --locked -p waybill -p waybill-tests --bins $(CRASHPOINTS)
 
 demo: build
 	$(say) "the demo"
@@ -31,16 +33,16 @@ test: unit e2e
 
 unit: prerequisites
 	$(say) "tests of every crate, on real parts where they need them"
-	@$(CARGO) test --locked --workspace --exclude waybill-tests
+	@$(CARGO) test --locked --workspace --exclude waybill-tests $(CRASHPOINTS)
 	$(say) "tests of the architecture"
-	@$(CARGO) test --locked -p waybill-tests --lib --bins $(ARCHITECTURE)
+	@$(CARGO) test --locked -p waybill-tests --features crashpoints --lib --bins $(ARCHITECTURE)
 
 # Every test target of tests/ but e2e, which needs the binary and runs alone.
 ARCHITECTURE = $(patsubst tests/tests/%.rs,--test %,$(wildcard tests/tests/*.rs))
 
 e2e: build
 	$(say) "end-to-end tests: six processes on a real Kafka, registry and ClickHouse"
-	@$(CARGO) test --locked -p waybill -p waybill-tests --test e2e -- --test-threads=1 --nocapture $(ONE)
+	@$(CARGO) test --locked -p waybill -p waybill-tests --test e2e $(CRASHPOINTS) -- --test-threads=1 --nocapture $(ONE)
 
 bench: prerequisites
 	$(say) "building for the bench (release)"

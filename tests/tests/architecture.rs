@@ -18,8 +18,8 @@ use topology::TOPICS;
 
 const PURE: [&str; 7] =
     ["event", "topology", "pipeline", "tracking-plan", "enrichment", "identity", "reconciliation"];
-const OUTSIDE: [&str; 5] =
-    ["telemetry", "schema-registry", "kafka-runtime", "warehouse", "local-stack"];
+const OUTSIDE: [&str; 6] =
+    ["crashpoint", "telemetry", "schema-registry", "kafka-runtime", "warehouse", "local-stack"];
 const SERVICES: [&str; 6] = ["ingest", "validate", "enrich", "identity-stitch", "forward", "audit"];
 const FILE_LINES: usize = 400;
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crashpoint::crashpoint;
 use event::{Described, Hints, IdentityLink, Keyed, StitchedEvent};
 use identity::{Window, stitch};
 use kafka_runtime::{Changelog, Fate, Numbered, Outgoing, Position, Processed, Processor, Record};
@@ -135,12 +136,14 @@ impl<T: Stores> Stitcher<T> {
                 journal: written.journal.or(before.journal),
                 state: written.state.or(before.state),
             };
+            crashpoint!("before-store");
             if let Err(error) = store.apply(&overlay.into_writes(), covered) {
                 if matches!(error, StoreError::Damaged(_)) {
                     self.condemn(partition);
                 }
                 return Err(store_halt(&error));
             }
+            crashpoint!("after-store");
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ use axum::{
     extract::{ConnectInfo, FromRequest, Request},
     http::{StatusCode, request::Parts},
 };
+use crashpoint::crashpoint;
 use event::codec::Encoder;
 use kafka_runtime::{Outgoing, SendError};
 use telemetry::{IngestMetrics, trace::traceparent_of_current_span};
@@ -127,6 +128,7 @@ impl<L: Log> Collector<L> {
         let appended = timeout(patience, self.log.append(parcel.records)).await;
         match appended.unwrap_or_else(|_| Err(SendError::NotAcknowledged("timeout".to_owned()))) {
             Ok(delivered) if count(delivered.len()) == events => {
+                crashpoint!("before-answer");
                 self.metrics.acknowledged_after(began.elapsed());
                 self.metrics.accepted(&parcel.source, events);
                 Ok(())

@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crashpoint::crashpoint;
 use pipeline::Halt;
 use rdkafka::{
     ClientContext, Offset, TopicPartitionList,
@@ -253,6 +254,10 @@ impl Log for KafkaLog {
             message = returned;
             thread::sleep(DRAIN_STEP);
         }
+        crashpoint!("mid-send");
+        if matches!(record.topic, Topic::DeadLetters(_)) {
+            crashpoint!("dead-letter-sent");
+        }
         Ok(())
     }
 
@@ -278,10 +283,14 @@ impl Log for KafkaLog {
             return Err(LogError::Abort("not a member of the group".to_owned()));
         };
         let list = offset_list(offsets).map_err(|error| LogError::Abort(error.to_string()))?;
+        crashpoint!("after-send");
         self.persist("send_offsets_to_transaction", || {
             self.producer.send_offsets_to_transaction(&list, metadata, CALL_TIMEOUT)
         })?;
-        self.persist("commit_transaction", || self.producer.commit_transaction(CALL_TIMEOUT))
+        crashpoint!("after-offsets");
+        self.persist("commit_transaction", || self.producer.commit_transaction(CALL_TIMEOUT))?;
+        crashpoint!("after-commit");
+        Ok(())
     }
 
     fn abort(&mut self) -> Result<(), LogError> {

@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crashpoint::crashpoint;
 use event::{Hints, Origin, Waybill};
 use pipeline::Halt;
 use telemetry::{AbortCause, LoaderMetrics, Readiness, StageMetrics, trace::RecordSpan};
@@ -143,6 +144,7 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
             }
             return Ok(());
         }
+        crashpoint!("after-poll");
         self.load(batch)?;
         self.patience.restored();
         self.parts.readiness.ready();
@@ -159,7 +161,12 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
             match self.log.poll(wait)? {
                 Polled::Record(record) => batch.push(record),
                 Polled::Nothing => break,
-                Polled::Assigned(_) | Polled::Revoked(_) => {
+                Polled::Assigned(_) => {
+                    self.stale = true;
+                    break;
+                }
+                Polled::Revoked(_) => {
+                    crashpoint!("in-revoke");
                     self.stale = true;
                     break;
                 }
@@ -186,6 +193,7 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
             loads.push(self.map_range(range, records)?);
         }
         self.commit_lanes(&loads.iter().map(|load| load.range).collect::<Vec<_>>())?;
+        crashpoint!("after-intent");
         for load in loads {
             if load.rows.is_empty() {
                 self.loaded(load);
@@ -233,6 +241,7 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
     fn insert(&mut self, range: &Range, rows: &[PlacedRow<S::Row>]) -> Result<bool, Failed> {
         let begun = Instant::now();
         let inserted = self.parts.sink.insert(range, rows)?;
+        crashpoint!("insert-acknowledged");
         self.loader.insert_seconds(begun.elapsed());
         let Inserted::Uncertain(detail) = inserted else { return Ok(true) };
         tracing::warn!(sink = self.parts.name, "INSERT is uncertain: {detail}");

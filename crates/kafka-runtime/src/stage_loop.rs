@@ -10,6 +10,7 @@ use std::{
     time::Instant,
 };
 
+use crashpoint::crashpoint;
 use event::{Hints, Millis, Origin, Waybill};
 use pipeline::{Halt, RejectReason, Rejected};
 use telemetry::{AbortCause, Readiness, StageMetrics, trace::RecordSpan};
@@ -87,6 +88,7 @@ impl<'a, L: Log, P: Processor> StageLoop<'a, L, P> {
         if batch.is_empty() {
             return Ok(());
         }
+        crashpoint!("after-poll");
         match self.settle(&batch) {
             Ok(()) => {
                 self.patience.restored();
@@ -145,6 +147,7 @@ impl<'a, L: Log, P: Processor> StageLoop<'a, L, P> {
 
     fn revoked(&mut self, partitions: &[Partition]) {
         tracing::info!(stage = self.parts.stage.name(), partitions = partitions.len(), "revoked");
+        crashpoint!("in-revoke");
         let numbers = numbers(partitions.iter());
         for number in &numbers {
             self.parts.metrics.partition_lost(*number);

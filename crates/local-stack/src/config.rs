@@ -16,6 +16,9 @@ pub struct StackConfig {
     pub registry_storage: RegistryStorage,
     /// The ports to listen on.
     pub ports: PortChoice,
+    /// Whether Kafka has a second listener, whose clients are told to come to
+    /// [`Ports::kafka_proxy`]: Kafka's clients go where it tells them, so a proxy must be told of.
+    pub proxied: bool,
     /// Told, one line at a time, about anything that takes longer than two seconds.
     pub progress: Progress,
 }
@@ -27,6 +30,7 @@ impl StackConfig {
             dir: dir.into(),
             registry_storage: RegistryStorage::default(),
             ports: PortChoice::default(),
+            proxied: false,
             progress: Progress::default(),
         }
     }

@@ -26,6 +26,7 @@ pub(crate) struct Kafka<'a> {
     pub(crate) folder: PathBuf,
     pub(crate) log: PathBuf,
     pub(crate) ports: Ports,
+    pub(crate) proxied: bool,
 }
 
 impl Kafka<'_> {
@@ -33,7 +34,7 @@ impl Kafka<'_> {
     pub(crate) fn prepare(&self, progress: &Progress) -> Result<Launch, StackError> {
         let data = self.folder.join("data");
         fs::create_dir_all(&self.folder).map_err(StackError::file(&self.folder))?;
-        self.write("server.properties", &server_properties(self.ports, &data))?;
+        self.write("server.properties", &self.server_properties(&data))?;
         self.write("log4j2.properties", LOG_CONFIG)?;
         if !data.join("meta.properties").exists() {
             self.format(&data, progress)?;
@@ -53,6 +54,12 @@ impl Kafka<'_> {
     fn write(&self, name: &str, text: &str) -> Result<(), StackError> {
         let path = self.folder.join(name);
         fs::write(&path, text).map_err(StackError::file(&path))
+    }
+
+    fn server_properties(&self, data: &Path) -> String {
+        let mut text = server_properties(self.ports, data);
+        text.push_str(&listeners(self.ports, self.proxied));
+        text
     }
 
     /// `meta.properties` is written last: without it, what lies there is a format cut off.
@@ -81,14 +88,12 @@ impl Kafka<'_> {
 /// After a SIGKILL the controller refuses the broker until its old session has timed out; the
 /// default of 9 s would be most of a restart.
 fn server_properties(ports: Ports, data: &Path) -> String {
-    let Ports { kafka, kafka_controller: controller, .. } = ports;
+    let controller = ports.kafka_controller;
     format!(
         "\
 process.roles=broker,controller
 node.id=1
 controller.quorum.bootstrap.servers=127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{kafka},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{kafka}
 controller.listener.names=CONTROLLER
 log.dirs={}
 auto.create.topics.enable=false
@@ -106,6 +111,23 @@ message.max.bytes=8388608
 replica.fetch.max.bytes=8388608
 ",
         data.display()
+    )
+}
+
+/// A client is told the address of the listener that it came to: behind a proxy, the proxy's.
+fn listeners(ports: Ports, proxied: bool) -> String {
+    let Ports { kafka, kafka_controller, kafka_behind_proxy, kafka_proxy, .. } = ports;
+    let plain = format!("PLAINTEXT://127.0.0.1:{kafka}");
+    let controller = format!("CONTROLLER://127.0.0.1:{kafka_controller}");
+    if !proxied {
+        return format!("listeners={plain},{controller}\nadvertised.listeners={plain}\n");
+    }
+    format!(
+        "\
+listeners={plain},{controller},PROXIED://127.0.0.1:{kafka_behind_proxy}
+advertised.listeners={plain},PROXIED://127.0.0.1:{kafka_proxy}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT
+"
     )
 }
 
@@ -140,10 +162,18 @@ mod tests {
     #[test]
     fn the_properties_hold_ports_and_folder() {
         let text = server_properties(Ports::WELL_KNOWN, Path::new("/stack/kafka/data"));
+        let text = text + &listeners(Ports::WELL_KNOWN, false);
         assert!(text.contains("\nadvertised.listeners=PLAINTEXT://127.0.0.1:9092\n"));
         assert!(text.contains("\ncontroller.quorum.bootstrap.servers=127.0.0.1:9093\n"));
         assert!(text.contains("\nlog.dirs=/stack/kafka/data\n"));
         assert!(text.lines().all(|line| line.split_once('=').is_some()));
+    }
+
+    #[test]
+    fn clients_behind_a_proxy_are_told_to_come_through_it() {
+        let text = listeners(Ports::WELL_KNOWN, true);
+        assert!(text.contains(",PROXIED://127.0.0.1:9094\n"));
+        assert!(text.contains("=PLAINTEXT://127.0.0.1:9092,PROXIED://127.0.0.1:9095\n"));
     }
 
     #[tokio::test]

@@ -31,6 +31,10 @@ pub struct Ports {
     pub clickhouse_http: u16,
     /// ClickHouse's native protocol.
     pub clickhouse_tcp: u16,
+    /// Kafka's listener for clients that come through a proxy ([`crate::StackConfig::proxied`]).
+    pub kafka_behind_proxy: u16,
+    /// Where that proxy is to listen, as Kafka tells those clients.
+    pub kafka_proxy: u16,
 }
 
 impl Ports {
@@ -41,6 +45,8 @@ impl Ports {
         registry: 8081,
         clickhouse_http: 8123,
         clickhouse_tcp: 9000,
+        kafka_behind_proxy: 9094,
+        kafka_proxy: 9095,
     };
 
     fn from_first(first: u16) -> Self {
@@ -50,6 +56,8 @@ impl Ports {
             registry: first + 2,
             clickhouse_http: first + 3,
             clickhouse_tcp: first + 4,
+            kafka_behind_proxy: first + 5,
+            kafka_proxy: first + 6,
         }
     }
 

@@ -105,7 +105,7 @@ impl Stack {
         let handle = |launch| {
             PartHandle::new(launch, spawner.clone(), client.clone(), config.progress.clone())
         };
-        let plan = Plan { cache, java, dir, ports: lease.ports };
+        let plan = Plan { cache, java, dir, ports: lease.ports, proxied: config.proxied };
         Ok(Self {
             kafka: handle(plan.kafka().prepare(&config.progress)?),
             registry: handle(plan.registry(config.registry_storage).prepare()?),
@@ -130,6 +130,7 @@ struct Plan {
     java: PathBuf,
     dir: PathBuf,
     ports: Ports,
+    proxied: bool,
 }
 
 impl Plan {
@@ -140,6 +141,7 @@ impl Plan {
             folder: self.folder(Part::Kafka),
             log: self.log(Part::Kafka),
             ports: self.ports,
+            proxied: self.proxied,
         }
     }
 

@@ -5,6 +5,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use crate::answer::{HttpAnswer, classify};
 use crate::client::Warehouse;
 use crate::error::with_sources;
+use crate::half_sent;
 use crate::{InsertAnswer, Row, RowBinary, WarehouseError};
 
 /// An INSERT of rows that are encoded already.
@@ -70,6 +71,9 @@ impl Warehouse {
             .extend_pairs(SETTINGS);
         if !request.token.is_empty() {
             url.query_pairs_mut().append_pair("insert_deduplication_token", &request.token);
+        }
+        if crashpoint::reached(half_sent::POINT) {
+            half_sent::send_half_and_act(&url, &self.credentials, &request.body);
         }
         let sent = self.http.post(url).headers(self.credentials.clone()).body(request.body).send();
         match sent.await {

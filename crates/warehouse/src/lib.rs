@@ -10,6 +10,7 @@ mod books;
 mod client;
 mod config;
 mod error;
+mod half_sent;
 mod insert;
 mod migrate;
 mod migrations;

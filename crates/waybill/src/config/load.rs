@@ -9,7 +9,8 @@ use tracking_plan::SourceCatalog;
 use super::{Config, ConfigProblems, Problem, Sources};
 
 /// Variables with our prefix that are no configuration keys.
-const NOT_KEYS: [&str; 3] = ["WAYBILL_CONFIG", "WAYBILL_CACHE", "WAYBILL_LOG"];
+const NOT_KEYS: [&str; 4] =
+    ["WAYBILL_CONFIG", "WAYBILL_CACHE", "WAYBILL_LOG", crashpoint::VARIABLE];
 const PREFIX: &str = "WAYBILL_";
 
 /// Loads the configuration. `file` may be absent only if it was not asked for by name.

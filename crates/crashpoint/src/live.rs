@@ -1,0 +1,68 @@
+//! The points as they are in a build for tests.
+
+use std::{
+    env, process,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+};
+
+use rustix::process::{Signal, getpid, kill_process};
+
+use crate::{Act, Order, VARIABLE};
+
+static ORDER: OnceLock<Option<Order>> = OnceLock::new();
+static HITS: AtomicU64 = AtomicU64::new(0);
+
+/// Whether the order is for this point now: counts each time that it is asked at that point.
+pub fn reached(point: &str) -> bool {
+    let Some(order) = ORDER.get_or_init(ordered) else { return false };
+    let meant = order.point == point
+        && order.thread.as_deref().is_none_or(|name| thread::current().name() == Some(name));
+    meant && HITS.fetch_add(1, Ordering::Relaxed) + 1 == order.hit
+}
+
+/// Does what the order says, and says so first.
+pub fn act(point: &str) {
+    let thread = thread::current();
+    let name = thread.name().unwrap_or("?");
+    match ORDER.get().and_then(Option::as_ref).map(|order| order.act) {
+        None => {}
+        Some(Act::Abort) => {
+            say(&format!("crashpoint: {name} aborts at {point}"));
+            process::abort();
+        }
+        Some(Act::Freeze) => {
+            say(&format!("crashpoint: {name} freezes at {point}"));
+            if let Err(error) = kill_process(getpid(), Signal::STOP) {
+                say(&format!("crashpoint: cannot freeze: {error}"));
+            }
+        }
+    }
+}
+
+/// What [`crate::crashpoint!`] becomes.
+pub fn hit(point: &str) {
+    if reached(point) {
+        act(point);
+    }
+}
+
+/// An order that is not understood must not pass for a run without a crash.
+fn ordered() -> Option<Order> {
+    let text = env::var_os(VARIABLE)?;
+    match text.to_string_lossy().parse() {
+        Ok(order) => Some(order),
+        Err(error) => {
+            say(&format!("crashpoint: {error}"));
+            process::exit(64);
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the log's threads would not live to write it")]
+fn say(line: &str) {
+    eprintln!("{line}");
+}
