@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Output},
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, bail, ensure};
@@ -25,6 +25,7 @@ use crate::{
     place, ports,
     service_process::ServiceProcess,
     span_collector::SpanCollector,
+    status_report::Status,
 };
 
 /// How a flow is started.
@@ -84,7 +85,8 @@ impl Flow {
         let addresses = ports::free_addresses::<7>()?;
         let config = folder.join("waybill.toml");
         let spans = SpanCollector::start(&http)?;
-        fs::write(&config, flow_config::text(&stack, &folder, addresses[6], &spans.url()))?;
+        let ports = (&addresses[..6], addresses[6]);
+        fs::write(&config, flow_config::text(&stack, &folder, ports, &spans.url()))?;
         let kafka = KafkaConfig {
             bootstrap_servers: stack.bootstrap_servers(),
             properties: BTreeMap::new(),
@@ -166,6 +168,17 @@ impl Flow {
         let report = serde_json::from_slice(&output.stdout);
         let report = report.with_context(|| format!("no report: {}", text_of(&output)))?;
         Ok(Audit { code, report: AuditReport(report) })
+    }
+
+    /// `waybill status --json`.
+    pub fn status(&self) -> anyhow::Result<Status> {
+        let begun = Instant::now();
+        let output = self.output(&["status", "--json"])?;
+        let code = output.status.code();
+        let Some(code @ 0..=2) = code else { bail!("waybill status failed: {}", text_of(&output)) };
+        let json = serde_json::from_slice(&output.stdout);
+        let json = json.with_context(|| format!("no status: {}", text_of(&output)))?;
+        Ok(Status { code, json, took: begun.elapsed() })
     }
 
     /// Runs the binary with this flow's configuration; its standard output.

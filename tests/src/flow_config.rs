@@ -30,10 +30,17 @@ pub const FLOW_SOURCES: [FlowSource; 3] = [WEB, BILLING, CRM];
 /// The text of the configuration file. Each service gets its admin port by its environment.
 ///
 /// One trace in ten is sampled: enough to see some, and few enough to cost little.
-pub(crate) fn text(stack: &Stack, folder: &Path, ingest: SocketAddr, collector: &str) -> String {
+pub(crate) fn text(
+    stack: &Stack,
+    folder: &Path,
+    (admin, ingest): (&[SocketAddr], SocketAddr),
+    collector: &str,
+) -> String {
+    let admin: Vec<_> = admin.iter().map(ToString::to_string).collect();
     let mut text = format!(
         "epoch = 0\n\
          slot = 0\n\
+         [status]\nadmin = {admin:?}\n\
          [log]\notlp_endpoint = \"{collector}\"\nsample_ratio = 0.1\n\
          [kafka]\nbootstrap_servers = \"{}\"\n\
          [topics]\npartitions = 6\n\

@@ -13,6 +13,7 @@ mod place;
 mod ports;
 mod service_process;
 mod span_collector;
+mod status_report;
 mod traffic;
 mod wait;
 
@@ -25,5 +26,6 @@ pub use oracle::{Fate, ID_PREFIX, Issued, Oracle, Tally};
 pub use place::target_folder;
 pub use service_process::{ServiceProcess, Stopped};
 pub use span_collector::{CollectedSpan, SpanCollector};
+pub use status_report::Status;
 pub use traffic::Traffic;
 pub use wait::until;

@@ -19,5 +19,6 @@ mod hours;
 mod kills;
 mod redrive;
 mod shutdown;
+mod status;
 mod telemetry;
 mod world;

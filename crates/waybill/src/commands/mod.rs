@@ -7,6 +7,7 @@ pub(crate) mod load;
 pub(crate) mod migrate;
 mod ports;
 pub(crate) mod stage;
+pub(crate) mod status;
 mod times;
 pub(crate) mod trace;
 pub(crate) mod up;
