@@ -16,10 +16,7 @@ use rdkafka::{
 };
 use topology::Topic;
 
-use crate::{
-    config::KafkaConfig, context::ReaderContext, convert::record_of, record::Record,
-    scanner::ReadError,
-};
+use crate::{config::KafkaConfig, convert::record_of, record::Record, scanner::ReadError};
 
 const CLIENT: &str = "waybill-status";
 const POLL: Duration = Duration::from_millis(50);

@@ -22,6 +22,8 @@ pub struct Progress {
     pub ends: Ends,
     /// What the auditor itself will read next; control records that it passed count.
     pub read: Ends,
+    /// The start of each partition: what is below has left the log.
+    pub starts: Ends,
     /// The last record that the auditor read; absent where there was none.
     pub last: Ends,
 }
@@ -185,8 +187,15 @@ fn all_committed(stage: Stage, goals: &Ends, progress: &Progress) -> Result<(), 
         if committed.is_none_or(|committed| committed < goal) {
             let so_far =
                 committed.map_or_else(|| "nothing".to_owned(), |offset| offset.to_string());
-            let detail =
+            let mut detail =
                 format!("has committed {so_far} of {goal} on {topic} partition {partition}");
+            let start = progress.starts.get(&(topic, partition)).copied().unwrap_or(0);
+            if committed.is_some_and(|committed| committed < start) {
+                detail = format!(
+                    "{detail}, but the log begins at {start}: \
+                     `waybill stage skip-expired {stage}` gives up what has expired"
+                );
+            }
             return Err((Holder::Stage(stage), detail));
         }
     }
