@@ -1,6 +1,10 @@
 //! Topics and the groups' first positions: what `waybill migrate` does with Kafka.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    time::{Duration, Instant},
+};
 
 use rdkafka::{
     Offset, TopicPartitionList,
@@ -17,6 +21,7 @@ use crate::{
 };
 
 const TIMEOUT: Duration = Duration::from_secs(15);
+const KNOWN_STEP: Duration = Duration::from_millis(50);
 
 /// How the topics are to be made.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
@@ -175,7 +180,24 @@ impl Admin {
                 }
             }
         }
-        Ok(())
+        self.until_known(changes).await
+    }
+
+    /// A broker acknowledges a new topic before it tells of it.
+    async fn until_known(&self, changes: &[TopicChange]) -> Result<(), AdminError> {
+        let begun = Instant::now();
+        loop {
+            let known = self.partition_counts()?;
+            let unknown = changes.iter().find_map(|change| match change {
+                TopicChange::Create(topic) if !known.contains_key(topic.name()) => Some(topic),
+                _ => None,
+            });
+            let Some(topic) = unknown else { return Ok(()) };
+            if begun.elapsed() > TIMEOUT {
+                return Err(failed(topic.name(), "created, but the broker does not know it yet"));
+            }
+            tokio::time::sleep(KNOWN_STEP).await;
+        }
     }
 
     async fn create(&self, spec: &TopicSpec, settings: &TopicSettings) -> Result<(), AdminError> {
@@ -272,5 +294,11 @@ fn topic_settings(spec: &TopicSpec, settings: &TopicSettings) -> Vec<(&'static s
         Timestamps::Create => "CreateTime",
     };
     wanted.push(("message.timestamp.type", stamp.to_owned()));
+    if spec.topic == Topic::RawEvents {
+        // The limit of a topic is on the compressed batch, and librdkafka gives up on a zstd frame
+        // that unpacks to more than 100 MB, for ever. Anybody may write here: what lz4 packs into
+        // 1 MiB unpacks to at most 255 MiB, whatever the producer used.
+        wanted.push(("compression.type", "lz4".to_owned()));
+    }
     wanted
 }

@@ -8,6 +8,7 @@ use std::{
 use crate::{
     config::BatchLimits,
     log::{Commit, Partition},
+    metadata::Metadata,
     record::Record,
 };
 
@@ -60,14 +61,25 @@ impl Batch {
 
     /// Per partition the offset after its last record: never the consumer's position, which
     /// jumps around control records.
-    pub(crate) fn commits(&self) -> Vec<Commit> {
+    pub(crate) fn commits(&self, metadata: impl Fn(Partition) -> Option<Metadata>) -> Vec<Commit> {
         let mut next: BTreeMap<Partition, i64> = BTreeMap::new();
         for record in &self.records {
             next.insert(partition_of(record), record.position.offset + 1);
         }
-        next.into_iter()
-            .map(|(partition, next)| Commit { partition, next, metadata: String::new() })
-            .collect()
+        let commit = |(partition, next)| {
+            let metadata = metadata(partition).unwrap_or_default().to_string();
+            Commit { partition, next, metadata }
+        };
+        next.into_iter().map(commit).collect()
+    }
+
+    /// The first offset of each partition.
+    pub(crate) fn firsts(&self) -> BTreeMap<Partition, i64> {
+        let mut firsts = BTreeMap::new();
+        for record in &self.records {
+            firsts.entry(partition_of(record)).or_insert(record.position.offset);
+        }
+        firsts
     }
 
     pub(crate) fn into_records(self) -> Vec<Record> {

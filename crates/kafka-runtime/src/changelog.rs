@@ -19,16 +19,18 @@ use crate::{
 
 const ASK_TIMEOUT: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(100);
+const TELL_EVERY: Duration = Duration::from_millis(250);
 /// How long nothing at all may come before the broker counts as away.
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// Calls `each` with every committed record from `from` to the last stable offset as it is now.
-/// Returns that offset.
+/// Returns that offset. `told` hears, a few times a second, how many percent are done.
 pub(crate) fn replay(
     config: &KafkaConfig,
     slot_id: &str,
     from: Position,
     each: &mut dyn FnMut(Record) -> Result<(), Halt>,
+    told: &mut dyn FnMut(u8),
 ) -> Result<i64, Halt> {
     let broker = |what: &str, detail: String| Halt::new("broker", format!("{what}: {detail}"));
     let consumer: BaseConsumer<ReaderContext> = config
@@ -47,11 +49,15 @@ pub(crate) fn replay(
     list.add_partition_offset(from.topic.name(), from.partition, Offset::Offset(first))
         .and_then(|()| consumer.assign(&list))
         .map_err(|error| broker("restore", error.to_string()))?;
-    let mut heard = Instant::now();
+    let (mut heard, mut said) = (Instant::now(), Instant::now());
     loop {
         match consumer.poll(POLL) {
             Some(Ok(message)) => {
                 heard = Instant::now();
+                if said.elapsed() >= TELL_EVERY {
+                    told(percent(message.offset() - first, end - first));
+                    said = Instant::now();
+                }
                 if message.offset() >= end {
                     return Ok(end);
                 }
@@ -72,4 +78,8 @@ pub(crate) fn replay(
             return Err(broker("changelog", format!("{} does not answer", from.topic)));
         }
     }
+}
+
+fn percent(done: i64, of: i64) -> u8 {
+    u8::try_from(done.saturating_mul(100) / of.max(1)).unwrap_or(100)
 }

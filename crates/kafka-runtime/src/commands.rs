@@ -83,7 +83,13 @@ impl Tail {
         each: &mut dyn FnMut(StageCommand),
     ) -> Result<(), Halt> {
         let from = self.position();
-        let next = replay(kafka, client, from, &mut |record| self.take(&record, each))?;
+        let next = replay(
+            kafka,
+            client,
+            from,
+            &mut |record| self.take(&record, each),
+            &mut |_percent| {},
+        )?;
         self.next = self.next.max(next);
         Ok(())
     }

@@ -9,9 +9,13 @@ use telemetry::Readiness;
 use topology::{HEADROOM, RAW_MESSAGE_BYTES};
 
 /// How long a transaction may stay open before the broker aborts it.
-const TRANSACTION_TIMEOUT_MS: u32 = 15_000;
+pub(crate) const TRANSACTION_TIMEOUT_MS: u32 = 15_000;
 /// How long a message may wait for its acknowledgement inside a transaction; below the above.
 const MESSAGE_TIMEOUT_MS: u32 = 10_000;
+/// How long a static member may be silent before the group gives its partitions away. A slot that
+/// was scaled away leaves nobody behind to say so: within 10 s, the rebalance included, its
+/// partitions are to be read again.
+const SESSION_TIMEOUT_MS: u32 = 8_000;
 /// How often librdkafka reports positions and lag.
 const STATISTICS_MS: u32 = 500;
 
@@ -65,6 +69,11 @@ impl BatchLimits {
     /// Limits for a sink, for which larger batches are cheaper.
     pub fn for_sink() -> Self {
         Self { records: 20_000, bytes: 16 * 1024 * 1024, age_ms: 250, dry_ms: 20 }
+    }
+
+    /// The same, record by record.
+    pub(crate) fn one(self) -> Self {
+        Self { records: 1, ..self }
     }
 
     pub(crate) fn age(&self) -> Duration {
@@ -136,7 +145,7 @@ impl KafkaConfig {
         config
             .set("group.id", group)
             .set("group.instance.id", slot_id)
-            .set("session.timeout.ms", "10000")
+            .set("session.timeout.ms", SESSION_TIMEOUT_MS.to_string())
             .set("heartbeat.interval.ms", "2000")
             .set("partition.assignment.strategy", "range");
         config

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use telemetry::{Admission, KafkaLogMetrics, RateLimited};
 use topology::Topic;
 
-use crate::log::Partition;
+use crate::{log::Partition, trouble::Trouble};
 
 /// How long the committed offsets of an assignment may take. A transaction of the partitions'
 /// former owner may hold them until the broker aborts it.
@@ -98,6 +98,7 @@ pub(crate) enum Rebalanced {
 #[derive(Default)]
 pub(crate) struct ReaderContext {
     log: QuietLog,
+    trouble: Trouble,
     pub(crate) rebalances: Mutex<VecDeque<Rebalanced>>,
     pub(crate) stats: Mutex<BTreeMap<Partition, PartitionStats>>,
 }
@@ -108,6 +109,7 @@ impl ClientContext for ReaderContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        self.trouble.error(&error, reason);
         self.log.error(&error, reason);
     }
 
@@ -124,7 +126,14 @@ impl ClientContext for ReaderContext {
 }
 
 impl ReaderContext {
+    /// The context of a consumer whose trouble is watched.
+    pub(crate) fn new(trouble: Trouble) -> Self {
+        Self { trouble, ..Self::default() }
+    }
+
     fn note(&self, report: Report) {
+        let answers = report.brokers.values().map(|broker| broker.rx).sum();
+        self.trouble.answers(answers, Instant::now());
         let mut known = locked(&self.stats);
         for (name, topic) in report.topics {
             let Some(topic_id) = Topic::from_name(&name) else { continue };
@@ -151,7 +160,15 @@ impl ReaderContext {
 #[derive(Deserialize)]
 struct Report {
     #[serde(default)]
+    brokers: BTreeMap<String, BrokerReport>,
+    #[serde(default)]
     topics: BTreeMap<String, TopicReport>,
+}
+
+#[derive(Deserialize)]
+struct BrokerReport {
+    /// Answers received.
+    rx: u64,
 }
 
 #[derive(Deserialize)]

@@ -56,6 +56,8 @@ pub(crate) enum LogError {
 pub(crate) enum Failed {
     /// A dependency of the step is gone; no transaction error.
     Halt(Halt),
+    /// The breaker opened.
+    Breaker(String),
     /// The log failed.
     Log(LogError),
 }
@@ -103,13 +105,9 @@ pub(crate) fn classify(error: &KafkaError) -> ErrorClass {
     }
 }
 
-fn is_slot_taken(code: RDKafkaErrorCode) -> bool {
+/// Whether this code says that another process owns the slot.
+pub(crate) fn is_slot_taken(code: RDKafkaErrorCode) -> bool {
     matches!(code, Code::ProducerFenced | Code::Fenced | Code::FencedInstanceId)
-}
-
-/// Whether an error that a poll returned says that another process owns the slot.
-pub(crate) fn poll_says_slot_taken(error: &KafkaError) -> bool {
-    error.rdkafka_error_code().is_some_and(is_slot_taken)
 }
 
 #[cfg(test)]

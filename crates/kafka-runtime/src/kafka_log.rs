@@ -1,8 +1,11 @@
 //! One slot's consumer and transactional producer on a real broker.
 
+mod calls;
+mod delivery;
+mod offsets;
+
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Mutex,
+    collections::{BTreeMap, BTreeSet},
     thread,
     time::{Duration, Instant},
 };
@@ -10,85 +13,68 @@ use std::{
 use crashpoint::crashpoint;
 use pipeline::Halt;
 use rdkafka::{
-    ClientContext, Offset, TopicPartitionList,
-    config::RDKafkaLogLevel,
+    Offset, TopicPartitionList,
+    client::ClientContext as _,
     consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata},
-    error::{KafkaError, KafkaResult},
-    message::{DeliveryResult, Message},
-    producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer},
+    error::KafkaError,
+    producer::{BaseRecord, Producer as _, ThreadedProducer},
     types::RDKafkaErrorCode as Code,
 };
+use telemetry::{Readiness, StageMetrics};
 use topology::Topic;
 
+use self::{
+    calls::new_producer,
+    delivery::{Deliveries, DeliveryContext, UNTRACKED},
+    offsets::{commits_of, list_at, offset_list},
+};
 use crate::{
     changelog::replay,
     config::KafkaConfig,
-    context::{QuietLog, ReaderContext, Rebalanced, locked},
+    context::{ReaderContext, Rebalanced, locked, named},
     convert::{owned_headers, record_of},
-    error::{ErrorClass, LogError, classify, poll_says_slot_taken},
-    log::{Commit, Log, Partition, Polled},
+    error::{LogError, is_slot_taken},
+    log::{Commit, Extent, Log, Partition, Polled},
     processor::Changelog,
     record::{Outgoing, Position, Record},
+    trouble::Trouble,
+    watchdog::guarded,
 };
 
 /// How long one transactional call may take before it is called again.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a retriable call is repeated before the clients are rebuilt.
-const RETRY_FOR: Duration = Duration::from_secs(30);
-/// How long the producer may take to get its epoch from the broker.
-const INIT_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a full queue may take to have room again.
+const ROOM_WITHIN: Duration = Duration::from_secs(30);
 /// How often the producer's queue is looked at while it drains.
 const DRAIN_STEP: Duration = Duration::from_micros(200);
+/// An acknowledgement that takes longer than this is told.
+const SLOW: Duration = Duration::from_secs(2);
 
-/// The delivery opaque of records whose position nobody asks for.
-const UNTRACKED: usize = 0;
+type SlotProducer = ThreadedProducer<DeliveryContext>;
 
-#[derive(Default)]
-struct DeliveryContext {
-    log: QuietLog,
-    deliveries: Mutex<Deliveries>,
-}
-
-#[derive(Default)]
-struct Deliveries {
-    failed: Option<KafkaError>,
-    tracked: HashMap<usize, (i32, i64)>,
-}
-
-impl ClientContext for DeliveryContext {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
-        self.log.line(level, facility, text);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.log.error(&error, reason);
-    }
-}
-
-impl ProducerContext for DeliveryContext {
-    type DeliveryOpaque = usize;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, tag: usize) {
-        match result {
-            Ok(_) if tag == UNTRACKED => {}
-            Ok(message) => {
-                let written = (message.partition(), message.offset());
-                locked(&self.deliveries).tracked.insert(tag, written);
-            }
-            Err((error, _)) => {
-                locked(&self.deliveries).failed.get_or_insert_with(|| error.clone());
-            }
-        }
-    }
+/// Whose clients these are, and who is told about them.
+#[derive(Clone)]
+pub(crate) struct SlotClients {
+    pub(crate) kafka: KafkaConfig,
+    pub(crate) group: &'static str,
+    pub(crate) topics: Vec<Topic>,
+    /// Transactional id and group instance id.
+    pub(crate) slot_id: String,
+    pub(crate) readiness: Readiness,
+    pub(crate) metrics: StageMetrics,
+    pub(crate) trouble: Trouble,
 }
 
 /// The clients of one slot.
 pub(crate) struct KafkaLog {
-    config: KafkaConfig,
-    slot_id: String,
+    slot: SlotClients,
     consumer: BaseConsumer<ReaderContext>,
-    producer: ThreadedProducer<DeliveryContext>,
+    producer: SlotProducer,
+    /// How much trouble the producer has been told of and renewed for.
+    renewed_at: u64,
     group_metadata: Option<ConsumerGroupMetadata>,
+    /// When the open transaction began.
+    transaction: Option<Instant>,
     tracked: Vec<Topic>,
     unpolled: Option<Record>,
 }
@@ -96,32 +82,32 @@ pub(crate) struct KafkaLog {
 impl KafkaLog {
     /// Makes the clients, takes the slot and subscribes. A dangling transaction of the slot is
     /// aborted here.
-    pub(crate) fn open(
-        config: &KafkaConfig,
-        group: &str,
-        topics: &[Topic],
-        slot_id: &str,
-    ) -> Result<Self, LogError> {
-        let producer: ThreadedProducer<DeliveryContext> = config
-            .transactional_producer(slot_id)
-            .create_with_context(DeliveryContext::default())
+    pub(crate) fn open(slot: &SlotClients) -> Result<Self, LogError> {
+        let renewed_at = slot.trouble.count();
+        let producer = new_producer(slot)?;
+        let consumer: BaseConsumer<ReaderContext> = slot
+            .kafka
+            .group_consumer(slot.group, &slot.slot_id)
+            .create_with_context(ReaderContext::new(slot.trouble.clone()))
             .map_err(|error| LogError::Rebuild(error.to_string()))?;
-        producer.init_transactions(INIT_TIMEOUT).map_err(|error| init_error(&error))?;
-        let consumer: BaseConsumer<ReaderContext> = config
-            .group_consumer(group, slot_id)
-            .create_with_context(ReaderContext::default())
-            .map_err(|error| LogError::Rebuild(error.to_string()))?;
-        let names: Vec<&str> = topics.iter().map(|topic| topic.name()).collect();
+        let names: Vec<&str> = slot.topics.iter().map(|topic| topic.name()).collect();
         consumer.subscribe(&names).map_err(|error| LogError::Rebuild(error.to_string()))?;
         Ok(Self {
-            config: config.clone(),
-            slot_id: slot_id.to_owned(),
+            slot: slot.clone(),
             consumer,
             producer,
+            renewed_at,
             group_metadata: None,
+            transaction: None,
             tracked: Vec::new(),
             unpolled: None,
         })
+    }
+
+    /// Closes the clients; the process ends if that hangs.
+    pub(crate) fn close(self) {
+        let what = format!("closing the Kafka clients of {}", self.slot.slot_id);
+        guarded(&what, || drop(self));
     }
 
     fn next_rebalance(&self) -> Option<Result<Polled, LogError>> {
@@ -140,19 +126,23 @@ impl KafkaLog {
     }
 
     fn poll_error(&self, error: &KafkaError) -> Result<Polled, LogError> {
-        if poll_says_slot_taken(error) {
-            return Err(LogError::SlotTaken(error.to_string()));
+        // A fenced member is told as a fatal error, whose cause only the client knows.
+        let fatal = self.consumer.client().fatal_error();
+        if let Some((code, reason)) = fatal {
+            let taken = is_slot_taken(code);
+            return Err(if taken {
+                LogError::SlotTaken(reason)
+            } else {
+                LogError::Rebuild(reason)
+            });
         }
         match error.rdkafka_error_code() {
-            Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => {
-                let detail = format!("a committed offset is not in the log any more: {error}");
-                Err(LogError::Halt(Halt::new("position", detail)))
-            }
+            Some(code) if is_slot_taken(code) => Err(LogError::SlotTaken(error.to_string())),
+            Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => Ok(Polled::OutOfRange),
             Some(Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition) => {
                 let detail = format!("a topic is missing ({error}): run `waybill migrate`");
                 Err(LogError::Halt(Halt::new("topics", detail)))
             }
-            Some(Code::Fatal) => Err(LogError::Rebuild(error.to_string())),
             // Brokers that come and go are librdkafka's business; it goes on by itself.
             _ => {
                 self.consumer.context().error(error.clone(), "poll");
@@ -161,36 +151,8 @@ impl KafkaLog {
         }
     }
 
-    /// Repeats a retriable call with identical arguments.
-    fn persist(&self, what: &str, call: impl Fn() -> KafkaResult<()>) -> Result<(), LogError> {
-        let begun = Instant::now();
-        loop {
-            let Err(error) = call() else { return Ok(()) };
-            let detail = format!("{what}: {error}");
-            match classify(&error) {
-                ErrorClass::Retriable if begun.elapsed() < RETRY_FOR => {
-                    tracing::warn!(slot = self.slot_id, "{detail}; trying again");
-                }
-                ErrorClass::Abort => return Err(LogError::Abort(detail)),
-                ErrorClass::SlotTaken => return Err(LogError::SlotTaken(detail)),
-                ErrorClass::Retriable | ErrorClass::Rebuild => {
-                    return Err(LogError::Rebuild(detail));
-                }
-            }
-        }
-    }
-
     fn assigned(&self) -> Result<TopicPartitionList, LogError> {
-        self.consumer.assignment().map_err(|error| LogError::Rebuild(error.to_string()))
-    }
-}
-
-fn init_error(error: &KafkaError) -> LogError {
-    let detail = format!("init_transactions: {error}");
-    match classify(error) {
-        ErrorClass::SlotTaken => LogError::SlotTaken(detail),
-        ErrorClass::Retriable => LogError::Halt(Halt::new("broker", detail)),
-        ErrorClass::Abort | ErrorClass::Rebuild => LogError::Rebuild(detail),
+        self.consumer.assignment().map_err(|error| self.broken("assignment", &error))
     }
 }
 
@@ -221,14 +183,17 @@ impl Log for KafkaLog {
         if self.consumer.assignment_lost() {
             return Ok(BTreeSet::new());
         }
-        Ok(crate::context::named(&self.assigned()?).into_iter().collect())
+        Ok(named(&self.assigned()?).into_iter().collect())
     }
 
     fn begin(&mut self) -> Result<(), LogError> {
+        self.renew_after_trouble()?;
         self.group_metadata = self.consumer.group_metadata();
         self.tracked.clear();
         *locked(&self.producer.context().deliveries) = Deliveries::default();
-        self.persist("begin_transaction", || self.producer.begin_transaction())
+        self.persist("begin_transaction", || self.producer.begin_transaction())?;
+        self.transaction = Some(Instant::now());
+        Ok(())
     }
 
     fn send(&mut self, record: &Outgoing, tracked: bool) -> Result<(), LogError> {
@@ -248,7 +213,7 @@ impl Log for KafkaLog {
         while let Err((error, returned)) = self.producer.send(message) {
             let full = error.rdkafka_error_code() == Some(Code::QueueFull);
             let waited = begun.get_or_insert_with(Instant::now).elapsed();
-            if !full || waited > RETRY_FOR {
+            if !full || waited > ROOM_WITHIN {
                 return Err(LogError::Abort(format!("send to {}: {error}", record.topic)));
             }
             message = returned;
@@ -262,7 +227,14 @@ impl Log for KafkaLog {
     }
 
     fn drain(&mut self) -> Result<Vec<Position>, LogError> {
+        let (begun, mut told) = (Instant::now(), false);
         while self.producer.in_flight_count() > 0 {
+            if !told && begun.elapsed() >= SLOW {
+                let waiting = self.producer.in_flight_count();
+                let detail = format!("{waiting} records sent are not acknowledged");
+                self.slot.readiness.halted("broker", detail);
+                told = true;
+            }
             thread::sleep(DRAIN_STEP);
         }
         let mut deliveries = locked(&self.producer.context().deliveries);
@@ -284,18 +256,25 @@ impl Log for KafkaLog {
         };
         let list = offset_list(offsets).map_err(|error| LogError::Abort(error.to_string()))?;
         crashpoint!("after-send");
-        self.persist("send_offsets_to_transaction", || {
-            self.producer.send_offsets_to_transaction(&list, metadata, CALL_TIMEOUT)
-        })?;
+        if !offsets.is_empty() {
+            self.persist("send_offsets_to_transaction", || {
+                self.producer.send_offsets_to_transaction(&list, metadata, CALL_TIMEOUT)
+            })?;
+        }
         crashpoint!("after-offsets");
         self.persist("commit_transaction", || self.producer.commit_transaction(CALL_TIMEOUT))?;
+        self.transaction = None;
         crashpoint!("after-commit");
         Ok(())
     }
 
     fn abort(&mut self) -> Result<(), LogError> {
+        if self.transaction.is_none() {
+            return Ok(());
+        }
         let aborted =
             self.persist("abort_transaction", || self.producer.abort_transaction(CALL_TIMEOUT));
+        self.transaction = None;
         // An abort that asks for an abort leads nowhere.
         aborted.map_err(|error| match error {
             LogError::Abort(detail) => LogError::Rebuild(detail),
@@ -308,25 +287,55 @@ impl Log for KafkaLog {
         let committed = self
             .consumer
             .committed_offsets(self.assigned()?, CALL_TIMEOUT * 2)
-            .map_err(|error| LogError::Rebuild(format!("committed offsets: {error}")))?;
+            .map_err(|error| self.broken("committed offsets", &error))?;
         if committed.count() == 0 {
             return Ok(Vec::new());
         }
         let found = commits_of(&committed);
         self.consumer
             .seek_partitions(committed, CALL_TIMEOUT)
-            .map_err(|error| LogError::Rebuild(format!("seek: {error}")))?;
+            .map_err(|error| self.broken("seek", &error))?;
         Ok(found)
     }
 
-    fn pause(&mut self) -> Result<(), LogError> {
-        let assigned = self.assigned()?;
-        self.consumer.pause(&assigned).map_err(|error| LogError::Rebuild(error.to_string()))
+    fn hold(&mut self, held: &BTreeSet<Partition>) -> Result<(), LogError> {
+        let ours: BTreeSet<Partition> = named(&self.assigned()?).into_iter().collect();
+        let (stop, go): (BTreeSet<_>, BTreeSet<_>) =
+            ours.into_iter().partition(|partition| held.contains(partition));
+        list_at(&stop, Offset::Invalid)
+            .and_then(|list| self.consumer.pause(&list))
+            .and_then(|()| list_at(&go, Offset::Invalid))
+            .and_then(|list| self.consumer.resume(&list))
+            .map_err(|error| self.broken("pause", &error))
     }
 
-    fn resume(&mut self) -> Result<(), LogError> {
-        let assigned = self.assigned()?;
-        self.consumer.resume(&assigned).map_err(|error| LogError::Rebuild(error.to_string()))
+    fn extents(
+        &mut self,
+        of: &BTreeSet<Partition>,
+    ) -> Result<BTreeMap<Partition, Extent>, LogError> {
+        if of.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        // The protocol has times of its own for the first and the last offset; one request for all
+        // partitions of a broker.
+        let ask = |time: Offset| {
+            list_at(of, time)
+                .and_then(|list| self.consumer.offsets_for_times(list, CALL_TIMEOUT))
+                .map(|list| commits_of(&list))
+                .map_err(|error| self.broken("bounds of the log", &error))
+        };
+        let starts = ask(Offset::Beginning)?;
+        let ends: BTreeMap<Partition, i64> =
+            ask(Offset::End)?.into_iter().map(|end| (end.partition, end.next)).collect();
+        let extent = |start: Commit| {
+            let end = ends.get(&start.partition).copied().unwrap_or(start.next);
+            (start.partition, Extent { start: start.next, end })
+        };
+        Ok(starts.into_iter().map(extent).collect())
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.slot.trouble.away()
     }
 
     fn lag(&self) -> Vec<(i32, i64)> {
@@ -351,26 +360,9 @@ impl Changelog for KafkaLog {
         from: Position,
         each: &mut dyn FnMut(Record) -> Result<(), Halt>,
     ) -> Result<i64, Halt> {
-        replay(&self.config, &self.slot_id, from, each)
+        let readiness = &self.slot.readiness;
+        let what = format!("partition {} of {}", from.partition, from.topic);
+        let mut told = |percent| readiness.restoring(percent, what.as_str());
+        replay(&self.slot.kafka, &self.slot.slot_id, from, each, &mut told)
     }
-}
-
-fn offset_list(offsets: &[Commit]) -> KafkaResult<TopicPartitionList> {
-    let mut list = TopicPartitionList::with_capacity(offsets.len());
-    for commit in offsets {
-        let (topic, partition) = commit.partition;
-        let mut element = list.add_partition(topic.name(), partition);
-        element.set_offset(Offset::Offset(commit.next))?;
-        element.set_metadata(commit.metadata.as_str());
-    }
-    Ok(list)
-}
-
-fn commits_of(committed: &TopicPartitionList) -> Vec<Commit> {
-    let of_element = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
-        let Offset::Offset(next) = element.offset() else { return None };
-        let partition = (Topic::from_name(element.topic())?, element.partition());
-        Some(Commit { partition, next, metadata: element.metadata().to_owned() })
-    };
-    committed.elements().iter().filter_map(of_element).collect()
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use telemetry::RecoveryFound;
 
 use crate::{
-    intent::Intent,
+    care::Care,
     log::{Commit, Partition},
+    metadata::{Intent, Metadata},
     record::Outgoing,
     sink::{PlacedRow, Range},
 };
@@ -17,37 +18,63 @@ pub(crate) struct Lane {
     pub(crate) start: i64,
     /// Dead letters and discards of what is loaded but not confirmed.
     pub(crate) told: Vec<Outgoing>,
-    unconfirmed: bool,
+    /// What is known of processes that died on the partition.
+    pub(crate) care: Care,
+    /// The intent that is committed at `start`.
+    intent: Option<Intent>,
+    /// Something is loaded, or begun, that is not committed.
+    uncommitted: bool,
 }
 
 impl Lane {
-    pub(crate) fn new(start: i64) -> Self {
-        Self { start, told: Vec::new(), unconfirmed: false }
+    pub(crate) fn new(start: i64, intent: Option<Intent>, care: Care) -> Self {
+        Self { start, told: Vec::new(), care, intent, uncommitted: false }
     }
 
     /// Everything below `start` is loaded.
     pub(crate) fn advance(&mut self, start: i64, told: Vec<Outgoing>) {
         self.start = start;
         self.told.extend(told);
-        self.unconfirmed = true;
+        self.care.progress(start);
+        self.intent = None;
+        self.uncommitted = true;
     }
 
-    /// What is to be committed for the lane: its intent if a range of `ranges` is its own, a
-    /// confirmation if something is loaded, else nothing.
+    /// Notes that the records from `offset` on are about to be handled. True if that must be
+    /// committed before.
+    pub(crate) fn begin(&mut self, offset: i64) -> bool {
+        let begun = self.care.begin(offset);
+        self.uncommitted |= begun;
+        begun
+    }
+
+    /// A halt is not an attempt. True if that must be committed.
+    pub(crate) fn take_back(&mut self) -> bool {
+        let back = self.care.take_back();
+        self.uncommitted |= back;
+        back
+    }
+
+    /// What is to be committed for the lane: its intent if a range of `ranges` is its own, else
+    /// what changed since the last commit, if anything did.
     pub(crate) fn commit(&self, partition: Partition, ranges: &[Range]) -> Option<Commit> {
         let own = ranges.iter().find(|range| (range.topic, range.partition) == partition);
-        let metadata = match own {
-            Some(range) => Intent { end: range.end, content: range.content }.to_string(),
-            None if self.unconfirmed => String::new(),
-            None => return None,
-        };
-        Some(Commit { partition, next: self.start, metadata })
+        let own = own.map(|range| Intent { end: range.end, content: range.content });
+        if own.is_none() && !self.uncommitted {
+            return None;
+        }
+        let metadata = Metadata { intent: own.or(self.intent), ..self.care.metadata() };
+        Some(Commit { partition, next: self.start, metadata: metadata.to_string() })
     }
 
-    /// The commit is through.
-    pub(crate) fn committed(&mut self) {
+    /// The commit with the intents of `ranges` is through.
+    pub(crate) fn committed(&mut self, partition: Partition, ranges: &[Range]) {
+        let own = ranges.iter().find(|range| (range.topic, range.partition) == partition);
+        if let Some(range) = own {
+            self.intent = Some(Intent { end: range.end, content: range.content });
+        }
         self.told.clear();
-        self.unconfirmed = false;
+        self.uncommitted = false;
     }
 }
 
@@ -61,11 +88,13 @@ pub(crate) struct Load<R> {
     pub(crate) range: Range,
     pub(crate) rows: Vec<PlacedRow<R>>,
     pub(crate) told: Vec<Outgoing>,
+    /// A record that killed processes is left out: the content is not the complete range.
+    pub(crate) condemned: bool,
 }
 
 impl<R> Load<R> {
     pub(crate) fn new(range: Range) -> Self {
-        Self { range, rows: Vec::new(), told: Vec::new() }
+        Self { range, rows: Vec::new(), told: Vec::new(), condemned: false }
     }
 
     /// Offsets of the rows that are not among `present`.

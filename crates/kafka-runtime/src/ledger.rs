@@ -6,8 +6,8 @@ use std::{
 };
 
 use event::{
-    DeadLetter, DiscardedEvent, Hints, Millis, Origin, RecordHeader, Reference, Waybill,
-    codec::Encoder,
+    DeadLetter, DiscardedEvent, Hints, Millis, Origin, RecordHeader, Reference, StageCommand,
+    Waybill, codec::Encoder,
 };
 use pipeline::{Discarded, Halt, RejectReason, Rejected};
 use schema_registry::Registry;
@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use topology::{Stage, Topic};
 
 use crate::{
+    commands::record_of,
     config::STAGE_MESSAGE_BYTES,
     record::{Header, Outgoing, Record, header},
 };
@@ -64,6 +65,13 @@ impl Ledger {
             self.encoders = Some((letters, discards));
         }
         self.encoders.as_ref().ok_or_else(|| Halt::new("registry", "no encoder"))
+    }
+
+    /// The record of a command that the stage itself gives.
+    pub(crate) fn command(&self, command: &StageCommand) -> Result<Outgoing, Halt> {
+        let encoder = self.registry.encoder(Topic::StageCommands)?;
+        let value = encoder.encode(command).map_err(|error| unencodable(&error))?;
+        Ok(record_of(command, value))
     }
 
     fn told(&self, topic: Topic, reason: &str, value: Vec<u8>, of: &Told<'_>) -> Outgoing {

@@ -7,6 +7,8 @@
 mod admin;
 mod bare;
 mod batch;
+mod breaker;
+mod care;
 mod changelog;
 mod commands;
 mod config;
@@ -14,11 +16,12 @@ mod context;
 mod convert;
 mod error;
 mod groups;
-mod intent;
 mod kafka_log;
 mod lane;
 mod ledger;
 mod log;
+mod metadata;
+mod orders;
 mod patience;
 mod processor;
 mod producer;
@@ -36,6 +39,8 @@ mod stage_loop;
 #[cfg(test)]
 mod stage_loop_tests;
 mod step_processor;
+mod trouble;
+mod watchdog;
 
 pub use admin::{Admin, AdminError, TopicChange, TopicSettings};
 pub use bare::bare_pass_through;

@@ -2,7 +2,10 @@
 //!
 //! Behind a trait, so that the loop can be tested on an ordered list of recorded actions.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use topology::Topic;
 
@@ -24,6 +27,8 @@ pub(crate) enum Polled {
     Assigned(Vec<Partition>),
     /// These partitions are no longer ours: nothing of theirs may be committed.
     Revoked(Vec<Partition>),
+    /// A position of ours is not in the log: look which.
+    OutOfRange,
     /// Nothing within the timeout.
     Nothing,
 }
@@ -37,6 +42,15 @@ pub(crate) struct Commit {
     pub(crate) next: i64,
     /// Metadata, at most 4,096 bytes.
     pub(crate) metadata: String,
+}
+
+/// What a partition holds now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Extent {
+    /// First offset that is still there.
+    pub(crate) start: i64,
+    /// Last stable offset.
+    pub(crate) end: i64,
 }
 
 /// One slot's view of Kafka.
@@ -60,17 +74,24 @@ pub(crate) trait Log: Changelog {
     /// Sends the offsets and commits the transaction.
     fn commit(&mut self, offsets: &[Commit]) -> Result<(), LogError>;
 
-    /// Aborts the transaction.
+    /// Aborts the transaction; nothing if none is open.
     fn abort(&mut self) -> Result<(), LogError>;
 
     /// Goes back to the committed offset of every partition that is ours. What it found.
     fn rewind(&mut self) -> Result<Vec<Commit>, LogError>;
 
-    /// Stops fetching; polls go on.
-    fn pause(&mut self) -> Result<(), LogError>;
+    /// Fetches nothing of these partitions, and all others of ours; polls go on. Of a partition
+    /// that was held before, reading goes on behind the last record that a poll returned.
+    fn hold(&mut self, held: &BTreeSet<Partition>) -> Result<(), LogError>;
 
-    /// Fetches again.
-    fn resume(&mut self) -> Result<(), LogError>;
+    /// What each of these partitions holds now.
+    fn extents(
+        &mut self,
+        of: &BTreeSet<Partition>,
+    ) -> Result<BTreeMap<Partition, Extent>, LogError>;
+
+    /// Why the broker counts as away, while it does.
+    fn trouble(&self) -> Option<String>;
 
     /// Records between the position and the last stable offset, per partition number; as of the
     /// last report of the client.

@@ -2,9 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use pipeline::Halt;
-use telemetry::{Readiness, StageMetrics};
-
 use crate::{
     error::LogError,
     log::{Log, Polled},
@@ -21,15 +18,6 @@ pub(crate) struct Patience {
     next: Duration,
 }
 
-/// Who waits, and who is told.
-#[derive(Clone, Copy)]
-pub(crate) struct Waiting<'a> {
-    pub(crate) name: &'static str,
-    pub(crate) metrics: &'a StageMetrics,
-    pub(crate) readiness: &'a Readiness,
-    pub(crate) shutdown: &'a Shutdown,
-}
-
 impl Patience {
     pub(crate) fn new() -> Self {
         Self { next: FIRST }
@@ -40,25 +28,21 @@ impl Patience {
         self.next = FIRST;
     }
 
-    /// Pauses and polls for a while; `seen` gets what the polls bring. The caller rewinds and
-    /// resumes.
+    /// Holds everything and polls for a while; `seen` gets what the polls bring. The caller
+    /// rewinds and lets go.
     pub(crate) fn wait_out<L: Log>(
         &mut self,
         log: &mut L,
-        who: Waiting<'_>,
-        halt: &Halt,
+        shutdown: &Shutdown,
         mut seen: impl FnMut(Polled),
     ) -> Result<(), LogError> {
-        tracing::warn!(stage = who.name, dependency = halt.dependency, "halted: {halt}");
-        who.readiness.halted(halt.dependency, halt.to_string());
-        who.metrics.halted(halt.dependency, true);
-        log.pause()?;
+        let ours = log.assignment()?;
+        log.hold(&ours)?;
         let begun = Instant::now();
-        while begun.elapsed() < self.next && !who.shutdown.is_requested() {
+        while begun.elapsed() < self.next && !shutdown.is_requested() {
             seen(log.poll(IDLE_POLL)?);
         }
         self.next = (self.next * 2).min(LAST);
-        who.metrics.halted(halt.dependency, false);
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ use topology::Topic;
 
 use crate::{
     error::LogError,
-    log::{Commit, Log, Partition, Polled},
+    log::{Commit, Extent, Log, Partition, Polled},
     processor::Changelog,
     record::{Outgoing, Position, Record, header},
 };
@@ -26,8 +26,7 @@ pub(crate) enum Action {
     Commit(Vec<(Partition, i64, String)>),
     Abort,
     Rewind,
-    Pause,
-    Resume,
+    Hold(usize),
 }
 
 #[derive(Default)]
@@ -35,9 +34,12 @@ pub(crate) struct RecordedLog {
     script: VecDeque<Polled>,
     ours: BTreeSet<Partition>,
     committed: BTreeMap<Partition, (i64, String)>,
+    /// Where the log of a partition begins; 0 where nothing is said.
+    pub(crate) starts: BTreeMap<Partition, i64>,
+    open: bool,
     pub(crate) actions: Vec<Action>,
-    /// Errors of the next commits, first one first.
-    pub(crate) fail_commits: VecDeque<LogError>,
+    /// How the next commits end, first one first; the rest end well.
+    pub(crate) fail_commits: VecDeque<Option<LogError>>,
 }
 
 impl RecordedLog {
@@ -70,7 +72,7 @@ impl Log for RecordedLog {
         match &polled {
             Polled::Assigned(partitions) => self.ours.extend(partitions.iter().copied()),
             Polled::Revoked(partitions) => self.ours.retain(|it| !partitions.contains(it)),
-            Polled::Record(_) | Polled::Nothing => {}
+            Polled::Record(_) | Polled::OutOfRange | Polled::Nothing => {}
         }
         Ok(polled)
     }
@@ -80,6 +82,7 @@ impl Log for RecordedLog {
     }
 
     fn begin(&mut self) -> Result<(), LogError> {
+        self.open = true;
         self.actions.push(Action::Begin);
         Ok(())
     }
@@ -97,9 +100,10 @@ impl Log for RecordedLog {
     }
 
     fn commit(&mut self, offsets: &[Commit]) -> Result<(), LogError> {
-        if let Some(error) = self.fail_commits.pop_front() {
+        if let Some(Some(error)) = self.fail_commits.pop_front() {
             return Err(error);
         }
+        self.open = false;
         let told = |it: &Commit| (it.partition, it.next, it.metadata.clone());
         self.actions.push(Action::Commit(offsets.iter().map(told).collect()));
         for it in offsets {
@@ -109,7 +113,9 @@ impl Log for RecordedLog {
     }
 
     fn abort(&mut self) -> Result<(), LogError> {
-        self.actions.push(Action::Abort);
+        if std::mem::take(&mut self.open) {
+            self.actions.push(Action::Abort);
+        }
         Ok(())
     }
 
@@ -123,14 +129,24 @@ impl Log for RecordedLog {
         Ok(self.committed.iter().filter(|(at, _)| self.ours.contains(at)).map(commit).collect())
     }
 
-    fn pause(&mut self) -> Result<(), LogError> {
-        self.actions.push(Action::Pause);
+    fn hold(&mut self, held: &BTreeSet<Partition>) -> Result<(), LogError> {
+        self.actions.push(Action::Hold(held.len()));
         Ok(())
     }
 
-    fn resume(&mut self) -> Result<(), LogError> {
-        self.actions.push(Action::Resume);
-        Ok(())
+    fn extents(
+        &mut self,
+        of: &BTreeSet<Partition>,
+    ) -> Result<BTreeMap<Partition, Extent>, LogError> {
+        let extent = |partition: &Partition| {
+            let start = self.starts.get(partition).copied().unwrap_or_default();
+            (*partition, Extent { start, end: i64::MAX })
+        };
+        Ok(of.iter().map(extent).collect())
+    }
+
+    fn trouble(&self) -> Option<String> {
+        None
     }
 
     fn lag(&self) -> Vec<(i32, i64)> {

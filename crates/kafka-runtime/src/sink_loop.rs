@@ -5,6 +5,8 @@
 //! transaction. Whoever takes a partition over finds the intent and settles it before anything
 //! else: the loop itself does the same after every failure, so there is one way back.
 
+mod load;
+mod map;
 mod takeover;
 
 use std::{
@@ -13,48 +15,50 @@ use std::{
 };
 
 use crashpoint::crashpoint;
-use event::{Hints, Origin, Waybill};
-use pipeline::Halt;
-use telemetry::{AbortCause, LoaderMetrics, Readiness, StageMetrics, trace::RecordSpan};
-use topology::Topic;
+use event::{Origin, StageCommand, Waybill};
+use pipeline::{Halt, StageAction};
+use telemetry::{AbortCause, LoaderMetrics, Readiness, StageMetrics};
 
 use crate::{
-    batch::{Batch, partition_of},
+    batch::Batch,
+    breaker::Breaker,
+    commands::Controls,
     config::BatchLimits,
     error::{Failed, LogError},
-    intent::Intent,
-    lane::{Lane, Load, intent_range},
-    ledger::{Ledger, Told, now},
+    lane::Lane,
+    ledger::{Ledger, now},
     log::{Commit, Log, Partition, Polled},
-    patience::{IDLE_POLL, Patience, Waiting},
-    record::{Numbered, Record, header},
+    orders::Orders,
+    patience::{IDLE_POLL, Patience},
+    record::Record,
     shutdown::Shutdown,
-    sink::{Inserted, Mapped, PlacedRow, Range, Sink},
-    stage_loop::number,
+    sink::{Range, Sink},
 };
 
 /// Without input for this long, what is loaded is confirmed, or lag never clears and no audit
 /// hour closes.
 const CONFIRM_AFTER: Duration = Duration::from_secs(1);
+/// Without a record for this long, what killed processes is not among the records that there are,
+/// and what was waited for is not needed any more.
+const QUIET: Duration = Duration::from_secs(2);
+/// How often lost ranges are looked for while some are known.
+const LOOK_AT_EXPIRED: Duration = Duration::from_secs(5);
+/// After so many aborts in a row a batch is tried again with a growing pause.
+const PATIENT_FROM: u32 = 3;
 
 /// What the loop is made of besides its log.
 pub(crate) struct SinkParts<'a, S> {
     pub(crate) name: &'static str,
+    pub(crate) slot_id: &'a str,
     pub(crate) epoch: u16,
     pub(crate) limits: BatchLimits,
     pub(crate) sink: &'a mut S,
     /// `None`: a side table, whose rows are never dead-lettered in turn.
     pub(crate) ledger: Option<&'a mut Ledger>,
+    pub(crate) controls: &'a Controls,
     pub(crate) metrics: &'a StageMetrics,
     pub(crate) readiness: &'a Readiness,
     pub(crate) shutdown: &'a Shutdown,
-}
-
-impl<'a, S> SinkParts<'a, S> {
-    fn waiting(&self) -> Waiting<'a> {
-        let (metrics, readiness) = (self.metrics, self.readiness);
-        Waiting { name: self.name, metrics, readiness, shutdown: self.shutdown }
-    }
 }
 
 /// The number of a record of a side table that carries none.
@@ -63,32 +67,43 @@ const UNNUMBERED: Waybill =
 
 pub(crate) struct SinkLoop<'a, L, S> {
     log: L,
+    orders: Orders<'a>,
     parts: SinkParts<'a, S>,
     lanes: BTreeMap<Partition, Lane>,
     /// Records polled while an intent was being settled.
     ahead: VecDeque<Record>,
+    /// The lanes are not known for certain: take them anew.
     stale: bool,
+    taken_at: Instant,
+    /// Batches aborted since the last commit.
+    aborts: u32,
+    breaker: Breaker,
     loaded_at: Instant,
+    heard: Instant,
     loader: LoaderMetrics,
     patience: Patience,
 }
 
 impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
     pub(crate) fn new(log: L, parts: SinkParts<'a, S>) -> Self {
-        let loader = LoaderMetrics::of(parts.name);
         Self {
             log,
+            orders: Orders::new(parts.name, parts.controls, parts.metrics, parts.readiness),
+            loader: LoaderMetrics::of(parts.name),
             parts,
-            loader,
             lanes: BTreeMap::new(),
             ahead: VecDeque::new(),
             stale: false,
+            taken_at: Instant::now(),
+            aborts: 0,
+            breaker: Breaker::default(),
             loaded_at: Instant::now(),
+            heard: Instant::now(),
             patience: Patience::new(),
         }
     }
 
-    #[cfg(test)]
+    /// Gives the log back.
     pub(crate) fn into_log(self) -> L {
         self.log
     }
@@ -104,26 +119,24 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
     /// A range that could not be confirmed is settled by whoever comes next.
     fn left_in_doubt(failed: Failed) -> Result<(), LogError> {
         match failed {
-            Failed::Halt(_) | Failed::Log(LogError::Abort(_)) => Ok(()),
+            Failed::Log(LogError::Abort(_)) | Failed::Halt(_) | Failed::Breaker(_) => Ok(()),
             Failed::Log(error) => Err(error),
         }
     }
 
+    /// One batch, from the first poll to the last row.
     pub(crate) fn turn(&mut self) -> Result<(), LogError> {
         match self.try_turn() {
             Ok(()) => Ok(()),
-            Err(Failed::Halt(halt)) => {
-                self.parts.metrics.aborted(AbortCause::Halt);
-                self.stale = true;
-                let who = self.parts.waiting();
-                // Whatever the polls bring, the lanes are taken anew afterwards.
-                self.patience.wait_out(&mut self.log, who, &halt, drop)
-            }
+            Err(Failed::Halt(halt)) => self.halt(&halt),
+            Err(Failed::Breaker(why)) => self.trip(why),
             Err(Failed::Log(LogError::Abort(detail))) => {
                 tracing::warn!(sink = self.parts.name, "batch aborted: {detail}");
-                self.parts.metrics.aborted(AbortCause::Abortable);
-                self.stale = true;
-                self.log.abort()
+                self.aborts += 1;
+                if self.aborts >= PATIENT_FROM {
+                    return self.halt(&Halt::new("broker", detail));
+                }
+                self.give_up(AbortCause::Abortable)
             }
             Err(Failed::Log(error)) => Err(error),
         }
@@ -133,34 +146,53 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
         if self.stale {
             self.take_lanes()?;
         }
+        self.obey()?;
         let batch = self.gather()?;
         if self.stale {
             // The assignment changed under the batch: its records come again.
             return Ok(());
         }
         if batch.is_empty() {
-            if self.loaded_at.elapsed() >= CONFIRM_AFTER {
-                self.commit_lanes(&[])?;
-            }
-            return Ok(());
+            return self.idle();
         }
         crashpoint!("after-poll");
+        self.heard = Instant::now();
         self.load(batch)?;
+        self.aborts = 0;
         self.patience.restored();
-        self.parts.readiness.ready();
+        self.orders.succeeded();
+        self.orders.show(None);
+        Ok(())
+    }
+
+    /// Follows the orders. An intent that was found while its partition was held is still to be
+    /// settled when it is let go.
+    fn obey(&mut self) -> Result<(), Failed> {
+        let changed = self.orders.follow(&mut self.log)?;
+        if changed.lifted {
+            self.breaker = Breaker::default();
+        }
+        self.stale |= changed.skip || changed.released;
         Ok(())
     }
 
     fn gather(&mut self) -> Result<Batch, LogError> {
-        let mut batch = Batch::new(self.parts.limits);
-        while let Some(record) = self.ahead.pop_front() {
-            batch.push(record);
-        }
+        let careful = self.lanes.values().any(|lane| lane.care.is_careful());
+        let limits = if careful { self.parts.limits.one() } else { self.parts.limits };
+        let mut batch = Batch::new(limits);
         while !batch.is_full() {
-            let wait = if batch.is_empty() { IDLE_POLL } else { self.parts.limits.dry() };
+            if let Some(record) = self.ahead.pop_front() {
+                batch.push(record);
+                continue;
+            }
+            let wait = if batch.is_empty() { IDLE_POLL } else { limits.dry() };
             match self.log.poll(wait)? {
                 Polled::Record(record) => batch.push(record),
                 Polled::Nothing => break,
+                Polled::OutOfRange => {
+                    let looked = self.taken_at.elapsed() < LOOK_AT_EXPIRED;
+                    self.stale |= !(self.orders.any_expired() && looked);
+                }
                 Polled::Assigned(_) => {
                     self.stale = true;
                     break;
@@ -175,156 +207,79 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
         Ok(batch)
     }
 
-    /// Maps a batch, commits its intents, loads it range by range.
-    fn load(&mut self, batch: Batch) -> Result<(), Failed> {
-        self.parts.metrics.received(batch.records().len() as u64);
-        self.parts.metrics.batch(batch.records().len(), batch.bytes());
-        let mut by_partition: BTreeMap<Partition, Vec<Record>> = BTreeMap::new();
-        for record in batch.into_records() {
-            by_partition.entry(partition_of(&record)).or_default().push(record);
+    /// Nothing came: what is loaded is confirmed, and whether that is peace or trouble is told.
+    fn idle(&mut self) -> Result<(), Failed> {
+        if self.loaded_at.elapsed() >= CONFIRM_AFTER {
+            self.commit_lanes(&[])?;
         }
-        let mut loads = Vec::with_capacity(by_partition.len());
-        for (partition, records) in &by_partition {
-            let Some(lane) = self.lanes.get(partition) else {
-                return Err(Halt::new("assignment", "a record of no lane").into());
-            };
-            let end = records.last().map_or(lane.start, |record| record.position.offset);
-            let range = intent_range(*partition, lane.start, Intent { end, content: 0 });
-            loads.push(self.map_range(range, records)?);
+        let trouble = self.log.trouble();
+        if trouble.is_none() && self.heard.elapsed() >= QUIET {
+            self.lanes.values_mut().for_each(|lane| lane.care.relax());
+            self.orders.succeeded();
         }
-        self.commit_lanes(&loads.iter().map(|load| load.range).collect::<Vec<_>>())?;
-        crashpoint!("after-intent");
-        for load in loads {
-            if load.rows.is_empty() {
-                self.loaded(load);
-                continue;
-            }
-            if self.insert(&load.range, &load.rows)? {
-                self.loaded(load);
-            } else {
-                self.load_in_doubt(load)?;
-            }
-        }
-        self.loaded_at = Instant::now();
+        self.orders.show(trouble);
         Ok(())
     }
 
-    /// Reads back and loads what is missing until nothing is. Other content than the complete
-    /// range takes a new content number, committed before it is used.
-    fn load_in_doubt(&mut self, mut load: Load<S::Row>) -> Result<(), Failed> {
-        let mut repeated = false;
-        loop {
-            let present = self.parts.sink.present(&load.range)?;
-            let missing = load.missing(&present);
-            if !repeated {
-                self.loader.recovered(load.found(&missing));
+    fn give_up(&mut self, cause: AbortCause) -> Result<(), LogError> {
+        self.parts.metrics.aborted(cause);
+        self.stale = true;
+        self.log.abort()
+    }
+
+    /// Waits for a dependency; the lanes are taken anew afterwards, whatever the polls bring.
+    fn halt(&mut self, halt: &Halt) -> Result<(), LogError> {
+        self.orders.halted(halt);
+        self.give_up(AbortCause::Halt)?;
+        self.take_marks_back()?;
+        self.patience.wait_out(&mut self.log, self.parts.shutdown, drop)?;
+        self.heard = Instant::now();
+        Ok(())
+    }
+
+    /// A halt is not an attempt.
+    fn take_marks_back(&mut self) -> Result<(), LogError> {
+        let mut any = false;
+        for lane in self.lanes.values_mut() {
+            any |= lane.take_back();
+        }
+        if !any {
+            return Ok(());
+        }
+        match self.commit_lanes(&[]) {
+            Ok(()) => Ok(()),
+            Err(Failed::Log(LogError::Abort(_)) | Failed::Halt(_) | Failed::Breaker(_)) => {
+                self.log.abort()
             }
-            if missing.is_empty() {
-                self.loaded(load);
-                return Ok(());
-            }
-            let complete = missing.len() == load.rows.len() && load.range.content == 0 && !repeated;
-            repeated = true;
-            if !complete {
-                load.range.content += 1;
-                self.commit_lanes(&[load.range])?;
-            }
-            let rows: Vec<PlacedRow<S::Row>> = load.take(&missing);
-            let inserted = self.insert(&load.range, &rows);
-            load.put_back(rows);
-            inserted?;
+            Err(Failed::Log(error)) => Err(error),
         }
     }
 
-    /// Whether the sink surely holds the rows now. If not, no INSERT of the partition is running
-    /// any more.
-    fn insert(&mut self, range: &Range, rows: &[PlacedRow<S::Row>]) -> Result<bool, Failed> {
-        let begun = Instant::now();
-        let inserted = self.parts.sink.insert(range, rows)?;
-        crashpoint!("insert-acknowledged");
-        self.loader.insert_seconds(begun.elapsed());
-        let Inserted::Uncertain(detail) = inserted else { return Ok(true) };
-        tracing::warn!(sink = self.parts.name, "INSERT is uncertain: {detail}");
-        self.loader.uncertain();
-        self.parts.sink.settle(range.topic, range.partition)?;
-        Ok(false)
-    }
-
-    fn loaded(&mut self, load: Load<S::Row>) {
-        self.parts.metrics.emitted(load.rows.len() as u64);
-        self.loader.inserted(load.rows.len() as u64);
-        for row in load.rows.iter().filter(|row| row.waybill != UNNUMBERED) {
-            let age = u64::try_from(now() - row.waybill.appended_at).unwrap_or_default();
-            self.loader.fresh_after(Duration::from_millis(age));
-        }
-        let partition = (load.range.topic, load.range.partition);
-        if let Some(lane) = self.lanes.get_mut(&partition) {
-            lane.advance(load.range.end + 1, load.told);
-        }
-    }
-
-    /// Maps the records of a range: rows, and the fates of those that become none.
-    fn map_range(&mut self, range: Range, records: &[Record]) -> Result<Load<S::Row>, Failed> {
-        let mut load = Load::new(range);
-        let held = self.held_already(range.topic, records)?;
-        for record in records {
-            let numbered = self.number(record);
-            let waybill = numbered.as_ref().ok().copied();
-            let mapped = match numbered {
-                Ok(waybill) if held.contains(&waybill) => {
-                    (Mapped::already_loaded(), Hints::default())
-                }
-                Ok(waybill) => self.parts.sink.map(&Numbered { record, waybill })?,
-                Err(rejected) => (Mapped::Reject(rejected), Hints::default()),
-            };
-            self.place(&mut load, record, waybill, mapped)?;
-        }
-        Ok(load)
-    }
-
-    /// A side table keeps records without a number too.
-    fn number(&self, record: &Record) -> Result<Waybill, pipeline::Rejected> {
-        match number(record, self.parts.epoch) {
-            Err(_) if self.parts.ledger.is_none() => Ok(UNNUMBERED),
-            other => other,
-        }
-    }
-
-    fn held_already(&mut self, topic: Topic, records: &[Record]) -> Result<Vec<Waybill>, Failed> {
-        if !matches!(topic, Topic::Redrive(_)) {
-            return Ok(Vec::new());
-        }
-        let numbers: Vec<Waybill> =
-            records.iter().filter_map(|record| number(record, self.parts.epoch).ok()).collect();
-        Ok(self.parts.sink.loaded(&numbers)?)
-    }
-
-    fn place(
-        &mut self,
-        load: &mut Load<S::Row>,
-        record: &Record,
-        waybill: Option<Waybill>,
-        (mapped, hints): (Mapped<S::Row>, Hints),
-    ) -> Result<(), Failed> {
-        let span = RecordSpan::start(self.parts.name, record.header(header::TRACEPARENT));
-        let told = Told { record, waybill, hints: &hints, traceparent: span.traceparent() };
-        match (mapped, self.parts.ledger.as_deref_mut()) {
-            (Mapped::Row(row), _) => {
-                let waybill = waybill.unwrap_or(UNNUMBERED);
-                load.rows.push(PlacedRow { offset: record.position.offset, waybill, row });
-            }
-            (Mapped::Reject(rejected), Some(ledger)) => {
-                self.parts.metrics.rejected(rejected.reason, 1);
-                load.told.push(ledger.dead_letter(&told, rejected)?);
-            }
-            (Mapped::Discard(discarded), Some(ledger)) => {
-                self.parts.metrics.discarded(discarded.reason, 1);
-                load.told.push(ledger.discard(&told, discarded)?);
-            }
-            (Mapped::Reject(_) | Mapped::Discard(_), None) => {
-                return Err(Halt::new("sink", "a side table keeps every record").into());
-            }
-        }
+    /// The breaker opened: the batch comes again once an operator has said so.
+    fn trip(&mut self, why: String) -> Result<(), LogError> {
+        tracing::error!(sink = self.parts.name, "the breaker opened: {why}");
+        self.give_up(AbortCause::Breaker)?;
+        self.breaker = Breaker::default();
+        let Some(ledger) = self.parts.ledger.as_deref() else { return Ok(()) };
+        let command = StageCommand {
+            stage: self.parts.name.to_owned(),
+            action: StageAction::Breaker.word().to_owned(),
+            partition: None,
+            who: self.parts.slot_id.to_owned(),
+            why,
+            at: now(),
+            breaker_off_until: None,
+            lost: None,
+        };
+        let told = match ledger.command(&command) {
+            Ok(told) => told,
+            Err(halt) => return self.halt(&halt),
+        };
+        self.log.begin()?;
+        self.log.send(&told, false)?;
+        self.log.drain()?;
+        self.log.commit(&[])?;
+        self.parts.controls.note(&command);
         Ok(())
     }
 
@@ -353,8 +308,8 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
         self.log.commit(&commits)?;
         self.parts.metrics.commit_seconds(begun.elapsed());
         self.parts.metrics.committed();
-        for lane in self.lanes.values_mut() {
-            lane.committed();
+        for (partition, lane) in &mut self.lanes {
+            lane.committed(*partition, ranges);
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use telemetry::{Health, StageMetrics};
 use topology::{Stage, Topic};
 
 use crate::{
+    commands::Controls,
     config::BatchLimits,
     ledger::Ledger,
     log::Polled,
@@ -37,6 +38,7 @@ impl Sink for Table {
 
     fn map(&mut self, record: &Numbered<'_>) -> Result<(Mapped<()>, Hints), Halt> {
         let mapped = match record.record.value.as_deref() {
+            Some(b"panic") => panic!("told to"),
             Some(b"reject") => Mapped::Reject(Rejected::new(RejectReason::RefusedRow, "told to")),
             _ => Mapped::Row(()),
         };
@@ -69,15 +71,27 @@ impl Sink for Table {
 }
 
 fn play(log: RecordedLog, table: &mut Table, turns: usize) -> RecordedLog {
+    play_under(&Controls::none(), log, table, turns)
+}
+
+/// The same under orders.
+fn play_under(
+    controls: &Controls,
+    log: RecordedLog,
+    table: &mut Table,
+    turns: usize,
+) -> RecordedLog {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let registry = Registry::offline(runtime.handle().clone()).unwrap();
     let mut ledger = Ledger::new(Stage::ForwardClickhouse, registry);
     let parts = SinkParts {
         name: "forward-clickhouse",
+        slot_id: "forward-clickhouse-0",
         epoch: 0,
         limits: BatchLimits::default(),
         sink: table,
         ledger: Some(&mut ledger),
+        controls,
         metrics: &StageMetrics::of("forward-clickhouse"),
         readiness: &Health::new().component("forward"),
         shutdown: &Shutdown::new(),
@@ -109,7 +123,9 @@ fn the_intent_is_committed_before_the_rows_and_confirmed_with_the_next_one() {
     log.then(polled(3..5));
     let mut table = Table::default();
     let log = play(log, &mut table, 3);
-    assert_eq!(log.commits(), [&committed(0, "load:2,0"), &committed(3, "load:4,0")]);
+    let expected =
+        [committed(0, "attempts=1"), committed(0, "load:2,0 attempts=1"), committed(3, "load:4,0")];
+    assert_eq!(log.commits(), expected.iter().collect::<Vec<_>>());
     assert_eq!(table.inserts, [(0, 2, 0, vec![0, 1, 2]), (3, 4, 0, vec![3, 4])]);
 }
 
@@ -143,7 +159,7 @@ fn an_intent_found_at_assignment_is_settled_for_each_thing_that_can_have_happene
         assert_eq!(table.inserts, expected, "{name}");
         assert_eq!(table.held, BTreeSet::from([0, 1, 2]), "{name}");
         assert_eq!(table.settled, 1, "{name}: no INSERT may still be running");
-        let recommitted = log.commits().contains(&&committed(0, "load:2,1"));
+        let recommitted = log.commits().contains(&&committed(0, "load:2,1 attempts=1"));
         assert_eq!(recommitted, name == "some present", "{name}: new content is committed first");
     }
 }
@@ -170,8 +186,8 @@ fn a_warehouse_that_is_away_is_waited_for_and_the_range_is_settled_afterwards() 
     let away = Err(Halt::new("clickhouse", "connection refused"));
     let mut table = Table { trouble: VecDeque::from([(1, away)]), ..Table::default() };
     let mut log = play(log, &mut table, 2);
-    assert!(log.actions.contains(&Action::Pause));
-    assert_eq!(log.commits(), [&committed(0, "load:1,0")], "the intent stands");
+    assert!(log.actions.contains(&Action::Hold(1)));
+    assert_eq!(log.commits().last(), Some(&&committed(0, "load:1,0")), "the intent stands");
     // The rewind makes the broker send the range again.
     log.then([Polled::Assigned(vec![AT])]);
     log.then(polled(0..2));
@@ -191,4 +207,55 @@ fn a_redriven_record_that_the_warehouse_holds_is_discarded_as_a_copy() {
         Action::Send { topic: Topic::DiscardedEvents, reason: Some("already-loaded".to_owned()) };
     assert!(log.actions.contains(&discard), "{:?}", log.actions);
     assert_eq!(table.inserts.len(), 1, "only the record that was missing is loaded");
+}
+
+#[test]
+fn a_record_that_panics_the_mapping_is_dead_lettered_and_the_rest_is_loaded() {
+    let mut log = assigned(0, "");
+    log.then([Polled::Record(record(INPUT, 0, "panic")), Polled::Record(record(INPUT, 1, "row"))]);
+    log.then([Polled::Nothing]);
+    log.then(polled(2..3));
+    let mut table = Table::default();
+    let log = play(log, &mut table, 3);
+    let letter = Action::Send {
+        topic: Topic::DeadLetters(Stage::ForwardClickhouse),
+        reason: Some("step-panicked".to_owned()),
+    };
+    assert!(log.actions.contains(&letter));
+    assert_eq!(table.held, BTreeSet::from([1, 2]));
+}
+
+#[test]
+fn a_record_that_killed_processes_in_a_range_in_doubt_is_left_out_under_a_new_content_number() {
+    let mut log = assigned(0, "load:2,0 attempts=4 probe=1,2");
+    log.then(polled(0..3));
+    let mut table = Table::default();
+    let log = play(log, &mut table, 2);
+    assert_eq!(table.inserts, [(0, 2, 1, vec![0, 2])]);
+    let intent = log.commits().iter().any(|commit| commit[0].2.starts_with("load:2,1"));
+    assert!(intent, "{:?}", log.commits());
+}
+
+#[test]
+fn an_intent_of_a_partition_that_is_held_is_settled_when_it_is_let_go() {
+    let controls = Controls::none();
+    let pause = event::StageCommand {
+        stage: "forward-clickhouse".to_owned(),
+        action: "pause".to_owned(),
+        partition: Some(0),
+        who: "ada".to_owned(),
+        why: "a test".to_owned(),
+        at: 1,
+        breaker_off_until: None,
+        lost: None,
+    };
+    controls.note(&pause);
+    let mut table = Table { held: BTreeSet::from([0, 1, 2]), ..Table::default() };
+    let mut log = play_under(&controls, assigned(0, "load:2,0"), &mut table, 2);
+    assert_eq!(table.settled, 0);
+    controls.note(&event::StageCommand { action: "resume".to_owned(), ..pause });
+    log.then([Polled::Assigned(vec![AT])]);
+    log.then(polled(0..3));
+    play_under(&controls, log, &mut table, 2);
+    assert_eq!((table.settled, table.inserts.len()), (1, 0), "all three were there");
 }

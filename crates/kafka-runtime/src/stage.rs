@@ -7,15 +7,17 @@ use telemetry::StageMetrics;
 use topology::{Stage, Topic};
 
 use crate::{
-    config::{KafkaConfig, StageSettings},
+    commands::Controls,
+    config::StageSettings,
     error::{LogError, RuntimeError},
-    kafka_log::KafkaLog,
+    kafka_log::{KafkaLog, SlotClients},
     ledger::Ledger,
     processor::Processor,
     shutdown::Shutdown,
     sink::Sink,
     sink_loop::{SinkLoop, SinkParts},
     stage_loop::{StageLoop, StageParts},
+    trouble::Trouble,
 };
 
 /// A second failure within this time ends the process.
@@ -31,20 +33,25 @@ pub fn run_stage<P: Processor>(
 ) -> Result<(), RuntimeError> {
     let metrics = StageMetrics::of(stage.name());
     let mut ledger = Ledger::new(stage, settings.registry.clone());
-    let topics = stage.inputs();
-    let slot = Slot::new(&settings.kafka, stage.group(), &topics, settings.slot);
-    slot.keep(settings, &metrics, shutdown, |log| {
+    let controls = Controls::follow(settings, stage, shutdown);
+    let topics = stage.inputs().to_vec();
+    let slot = Slot::new(settings, stage.group(), topics, &metrics, shutdown);
+    slot.keep(|log| {
         let parts = StageParts {
             stage,
+            slot_id: slot.id(),
             epoch: settings.epoch,
             limits: settings.batch,
             processor: &mut processor,
             ledger: &mut ledger,
+            controls: &controls,
             metrics: &metrics,
             readiness: &settings.readiness,
             shutdown,
         };
-        StageLoop::new(log, parts).run()
+        let mut stage_loop = StageLoop::new(log, parts);
+        let ended = stage_loop.run();
+        (stage_loop.into_log(), ended)
     })
 }
 
@@ -81,63 +88,89 @@ pub fn run_sink_of<S: Sink>(
 ) -> Result<(), RuntimeError> {
     let metrics = StageMetrics::of(spec.name);
     let mut ledger = spec.stage.map(|stage| Ledger::new(stage, settings.registry.clone()));
-    let slot = Slot::new(&settings.kafka, spec.name, &spec.topics, settings.slot);
-    slot.keep(settings, &metrics, shutdown, |log| {
+    let controls = match spec.stage {
+        Some(stage) => Controls::follow(settings, stage, shutdown),
+        None => Controls::none(),
+    };
+    let slot = Slot::new(settings, spec.name, spec.topics.clone(), &metrics, shutdown);
+    slot.keep(|log| {
         let parts = SinkParts {
             name: spec.name,
+            slot_id: slot.id(),
             epoch: settings.epoch,
             limits: settings.batch,
             sink: &mut sink,
             ledger: ledger.as_mut(),
+            controls: &controls,
             metrics: &metrics,
             readiness: &settings.readiness,
             shutdown,
         };
-        SinkLoop::new(log, parts).run()
+        let mut sink_loop = SinkLoop::new(log, parts);
+        let ended = sink_loop.run();
+        (sink_loop.into_log(), ended)
     })
 }
 
 /// One place in a group: its clients are rebuilt in this process as long as that helps.
-pub(crate) struct Slot<'a> {
-    kafka: &'a KafkaConfig,
-    group: &'a str,
-    topics: &'a [Topic],
-    id: String,
+struct Slot<'a> {
+    clients: SlotClients,
+    shutdown: &'a Shutdown,
 }
 
 impl<'a> Slot<'a> {
-    pub(crate) fn new(
-        kafka: &'a KafkaConfig,
-        group: &'a str,
-        topics: &'a [Topic],
-        slot: u16,
+    fn new(
+        settings: &StageSettings,
+        group: &'static str,
+        topics: Vec<Topic>,
+        metrics: &StageMetrics,
+        shutdown: &'a Shutdown,
     ) -> Self {
-        Self { kafka, group, topics, id: format!("{group}-{slot}") }
+        let clients = SlotClients {
+            kafka: settings.kafka.clone(),
+            group,
+            topics,
+            slot_id: format!("{group}-{}", settings.slot),
+            readiness: settings.readiness.clone(),
+            metrics: metrics.clone(),
+            trouble: Trouble::default(),
+        };
+        Self { clients, shutdown }
+    }
+
+    fn id(&self) -> &str {
+        &self.clients.slot_id
     }
 
     /// Opens the slot's clients and runs `body` on them, again and again until it ends well, the
-    /// slot is taken, or the clients fail twice within a minute.
-    pub(crate) fn keep(
+    /// slot is taken, or the clients fail twice within a minute and no broker was away.
+    fn keep(
         &self,
-        settings: &StageSettings,
-        metrics: &StageMetrics,
-        shutdown: &Shutdown,
-        mut body: impl FnMut(KafkaLog) -> Result<(), LogError>,
+        mut body: impl FnMut(KafkaLog) -> (KafkaLog, Result<(), LogError>),
     ) -> Result<(), RuntimeError> {
         let mut last_rebuild: Option<Instant> = None;
-        while !shutdown.is_requested() {
-            let opened = KafkaLog::open(self.kafka, self.group, self.topics, &self.id);
-            let Err(error) = opened.and_then(&mut body) else { return Ok(()) };
+        while !self.shutdown.is_requested() {
+            let trouble = self.clients.trouble.count();
+            let ended = KafkaLog::open(&self.clients).and_then(|log| {
+                let (log, ended) = body(log);
+                log.close();
+                ended
+            });
+            let Err(error) = ended else { return Ok(()) };
             match error {
                 LogError::SlotTaken(detail) => {
-                    return Err(RuntimeError::SlotTaken { slot: self.id.clone(), detail });
+                    return Err(RuntimeError::SlotTaken { slot: self.id().to_owned(), detail });
                 }
-                LogError::Halt(halt) => self.wait(settings, metrics, shutdown, &halt),
+                LogError::Halt(halt) => self.wait(&halt),
                 LogError::Abort(detail) | LogError::Rebuild(detail) => {
-                    tracing::warn!(slot = self.id, "rebuilding the Kafka clients: {detail}");
-                    metrics.rebuilt();
+                    tracing::warn!(slot = self.id(), "rebuilding the Kafka clients: {detail}");
+                    self.clients.metrics.rebuilt();
+                    if self.clients.trouble.count() > trouble {
+                        self.wait(&Halt::new("broker", detail));
+                        continue;
+                    }
                     if last_rebuild.is_some_and(|at| at.elapsed() < REBUILD_WINDOW) {
-                        let stage = self.group.to_owned();
+                        let stage = self.clients.group.to_owned();
                         return Err(RuntimeError::Broken { stage, detail });
                     }
                     last_rebuild = Some(Instant::now());
@@ -147,17 +180,11 @@ impl<'a> Slot<'a> {
         Ok(())
     }
 
-    fn wait(
-        &self,
-        settings: &StageSettings,
-        metrics: &StageMetrics,
-        shutdown: &Shutdown,
-        halt: &Halt,
-    ) {
-        tracing::warn!(slot = self.id, dependency = halt.dependency, "halted: {halt}");
-        settings.readiness.halted(halt.dependency, halt.to_string());
-        metrics.halted(halt.dependency, true);
-        shutdown.wait_timeout(HALT_BACKOFF);
-        metrics.halted(halt.dependency, false);
+    fn wait(&self, halt: &Halt) {
+        tracing::warn!(slot = self.id(), dependency = halt.dependency, "halted: {halt}");
+        self.clients.readiness.halted(halt.dependency, halt.to_string());
+        self.clients.metrics.halted(halt.dependency, true);
+        self.shutdown.wait_timeout(HALT_BACKOFF);
+        self.clients.metrics.halted(halt.dependency, false);
     }
 }

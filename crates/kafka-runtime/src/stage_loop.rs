@@ -5,62 +5,95 @@
 //! batch's last poll; records of a revoked partition are purged; no offset is committed before
 //! the fate of every record below it is in the same transaction.
 
+mod fate;
+mod take_up;
+
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    time::Instant,
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
 };
 
 use crashpoint::crashpoint;
-use event::{Hints, Millis, Origin, Waybill};
-use pipeline::{Halt, RejectReason, Rejected};
-use telemetry::{AbortCause, Readiness, StageMetrics, trace::RecordSpan};
-use topology::{Stage, Topic};
+use event::StageCommand;
+use pipeline::{Halt, StageAction};
+use telemetry::{AbortCause, Readiness, StageMetrics};
+use topology::Stage;
 
 use crate::{
     batch::Batch,
+    breaker::Breaker,
+    care::Care,
+    commands::Controls,
     config::BatchLimits,
     error::{Failed, LogError},
-    ledger::{Ledger, Told, fits, following, now},
-    log::{Log, Partition, Polled},
-    patience::{IDLE_POLL, Patience, Waiting},
-    processor::{Fate, Processed, Processor},
-    record::{Numbered, Outgoing, Position, Record, header},
+    ledger::{Ledger, now},
+    log::{Commit, Log, Partition, Polled},
+    orders::Orders,
+    patience::{IDLE_POLL, Patience},
+    processor::Processor,
     shutdown::Shutdown,
 };
+
+pub(crate) use fate::{barred, condemns, in_safety, number};
+
+/// Without a record for this long, what killed processes is not among the records that there are,
+/// and what was waited for is not needed any more.
+const QUIET: Duration = Duration::from_secs(2);
+/// How often lost ranges are looked for while some are known.
+const LOOK_AT_EXPIRED: Duration = Duration::from_secs(5);
+
+/// After so many aborts in a row a batch is tried again with a growing pause.
+const PATIENT_FROM: u32 = 3;
 
 /// What a loop is made of besides its log.
 pub(crate) struct StageParts<'a, P> {
     pub(crate) stage: Stage,
+    pub(crate) slot_id: &'a str,
     pub(crate) epoch: u16,
     pub(crate) limits: BatchLimits,
     pub(crate) processor: &'a mut P,
     pub(crate) ledger: &'a mut Ledger,
+    pub(crate) controls: &'a Controls,
     pub(crate) metrics: &'a StageMetrics,
     pub(crate) readiness: &'a Readiness,
     pub(crate) shutdown: &'a Shutdown,
 }
 
-impl<'a, P> StageParts<'a, P> {
-    fn waiting(&self) -> Waiting<'a> {
-        let (metrics, readiness) = (self.metrics, self.readiness);
-        Waiting { name: self.stage.name(), metrics, readiness, shutdown: self.shutdown }
-    }
-}
-
 /// The loop over one log; ends with `Ok` when asked to stop, with `Err` when the log is of no use.
 pub(crate) struct StageLoop<'a, L, P> {
     log: L,
+    orders: Orders<'a>,
     parts: StageParts<'a, P>,
-    to_restore: bool,
+    /// Batches aborted since the last commit.
+    aborts: u32,
+    /// The assignment, or the state, is not known for certain: take everything up anew.
+    to_take_up: bool,
+    taken_up: Instant,
+    cares: BTreeMap<Partition, Care>,
+    breaker: Breaker,
     patience: Patience,
+    heard: Instant,
 }
 
 impl<'a, L: Log, P: Processor> StageLoop<'a, L, P> {
     pub(crate) fn new(log: L, parts: StageParts<'a, P>) -> Self {
-        Self { log, parts, to_restore: false, patience: Patience::new() }
+        let orders =
+            Orders::new(parts.stage.name(), parts.controls, parts.metrics, parts.readiness);
+        Self {
+            log,
+            orders,
+            parts,
+            aborts: 0,
+            to_take_up: false,
+            taken_up: Instant::now(),
+            cares: BTreeMap::new(),
+            breaker: Breaker::default(),
+            patience: Patience::new(),
+            heard: Instant::now(),
+        }
     }
 
-    #[cfg(test)]
+    /// Gives the log back.
     pub(crate) fn into_log(self) -> L {
         self.log
     }
@@ -75,37 +108,17 @@ impl<'a, L: Log, P: Processor> StageLoop<'a, L, P> {
 
     /// One batch, from the first poll to the commit.
     pub(crate) fn turn(&mut self) -> Result<(), LogError> {
-        let mut batch = self.gather()?;
-        if self.to_restore {
-            if let Err(halt) = self.restore()? {
-                return self.wait_out(&halt);
-            }
-            if batch.is_empty() {
-                return Ok(());
-            }
-        }
-        batch.retain(&self.log.assignment()?);
-        if batch.is_empty() {
-            return Ok(());
-        }
-        crashpoint!("after-poll");
-        match self.settle(&batch) {
-            Ok(()) => {
-                self.patience.restored();
-                self.parts.readiness.ready();
-                Ok(())
-            }
-            Err(Failed::Halt(halt)) => {
-                self.parts.metrics.aborted(AbortCause::Halt);
-                self.give_up_batch()?;
-                // It may have been the state itself that could not be read.
-                self.to_restore |= self.parts.stage.is_stateful();
-                self.wait_out(&halt)
-            }
+        match self.try_turn() {
+            Ok(()) => Ok(()),
+            Err(Failed::Halt(halt)) => self.halt(&halt),
+            Err(Failed::Breaker(why)) => self.trip(why),
             Err(Failed::Log(LogError::Abort(detail))) => {
                 tracing::warn!(stage = self.parts.stage.name(), "batch aborted: {detail}");
-                self.parts.metrics.aborted(AbortCause::Abortable);
-                self.give_up_batch()?;
+                self.aborts += 1;
+                if self.aborts >= PATIENT_FROM {
+                    return self.halt(&Halt::new("broker", detail));
+                }
+                self.give_up_batch(AbortCause::Abortable)?;
                 self.log.rewind().map(drop)
             }
             Err(Failed::Log(error)) => {
@@ -115,34 +128,61 @@ impl<'a, L: Log, P: Processor> StageLoop<'a, L, P> {
         }
     }
 
-    fn give_up_batch(&mut self) -> Result<(), LogError> {
-        self.parts.processor.aborted();
-        self.log.abort()
+    fn try_turn(&mut self) -> Result<(), Failed> {
+        let changed = self.orders.follow(&mut self.log)?;
+        if changed.lifted {
+            self.breaker = Breaker::default();
+        }
+        self.to_take_up |= changed.skip;
+        let mut batch = self.gather()?;
+        if self.to_take_up {
+            // What was gathered comes again from the committed offsets on.
+            return self.take_up();
+        }
+        batch.retain(&self.log.assignment()?);
+        if batch.is_empty() {
+            self.idle();
+            return Ok(());
+        }
+        self.heard = Instant::now();
+        self.settle(&batch)?;
+        self.aborts = 0;
+        self.patience.restored();
+        self.orders.succeeded();
+        self.orders.show(None);
+        Ok(())
     }
 
     fn gather(&mut self) -> Result<Batch, LogError> {
-        let mut batch = Batch::new(self.parts.limits);
-        loop {
-            let wait = if batch.is_empty() { IDLE_POLL } else { self.parts.limits.dry() };
+        let careful = self.cares.values().any(Care::is_careful);
+        let limits = if careful { self.parts.limits.one() } else { self.parts.limits };
+        let mut batch = Batch::new(limits);
+        while !batch.is_full() {
+            let wait = if batch.is_empty() { IDLE_POLL } else { limits.dry() };
             match self.log.poll(wait)? {
                 Polled::Record(record) => batch.push(record),
                 Polled::Revoked(partitions) => {
                     batch.purge(&partitions);
                     self.revoked(&partitions);
                 }
-                Polled::Assigned(partitions) => self.assigned(&partitions),
+                Polled::Assigned(partitions) => {
+                    self.assigned(&partitions);
+                    break;
+                }
+                Polled::OutOfRange => {
+                    let looked = self.taken_up.elapsed() < LOOK_AT_EXPIRED;
+                    self.to_take_up |= !(self.orders.any_expired() && looked);
+                }
                 // Dry, or idle: either way what is in hand is a batch.
-                Polled::Nothing => return Ok(batch),
-            }
-            if batch.is_full() {
-                return Ok(batch);
+                Polled::Nothing => break,
             }
         }
+        Ok(batch)
     }
 
     fn assigned(&mut self, partitions: &[Partition]) {
         tracing::info!(stage = self.parts.stage.name(), partitions = partitions.len(), "assigned");
-        self.to_restore = true;
+        self.to_take_up = true;
     }
 
     fn revoked(&mut self, partitions: &[Partition]) {
@@ -152,52 +192,172 @@ impl<'a, L: Log, P: Processor> StageLoop<'a, L, P> {
         for number in &numbers {
             self.parts.metrics.partition_lost(*number);
         }
+        self.cares.retain(|partition, _| !partitions.contains(partition));
         self.parts.processor.revoked(&numbers);
     }
 
-    /// Brings the processor's state up to date with what is committed. The inner error means
-    /// that it could not be done yet.
-    fn restore(&mut self) -> Result<Result<(), Halt>, LogError> {
-        let ours = self.log.assignment()?;
-        let partitions = numbers(ours.iter());
-        if self.parts.stage.is_stateful()
-            && let Some(detail) = not_co_partitioned(self.parts.stage, ours.iter(), &partitions)
-        {
-            return Ok(Err(Halt::new("assignment", detail)));
+    /// Nothing came: whether that is peace or trouble is told.
+    fn idle(&mut self) {
+        let trouble = self.log.trouble();
+        if trouble.is_none() && self.heard.elapsed() >= QUIET {
+            self.cares.values_mut().for_each(Care::relax);
+            self.orders.succeeded();
         }
-        if let Err(halt) = self.parts.processor.assigned(&partitions, self.log.changelog()) {
-            return Ok(Err(halt));
-        }
-        self.to_restore = false;
-        self.parts.readiness.ready();
-        Ok(Ok(()))
+        self.orders.show(trouble);
     }
 
     /// Gives every record of the batch its fate and commits.
     fn settle(&mut self, batch: &Batch) -> Result<(), Failed> {
-        let parts = &mut self.parts;
-        parts.metrics.received(batch.records().len() as u64);
-        parts.metrics.batch(batch.records().len(), batch.bytes());
+        let metrics = self.parts.metrics;
+        metrics.received(batch.records().len() as u64);
+        metrics.batch(batch.records().len(), batch.bytes());
+        self.mark(batch)?;
+        crashpoint!("after-poll");
         self.log.begin()?;
-        for record in batch.records() {
-            self.settle_record(record)?;
+        let before = self.breaker.clone();
+        let settled = self.settle_records(batch);
+        if settled.is_err() {
+            // The same records are counted when they come again.
+            self.breaker = before;
         }
+        let (after, commits) = settled?;
         let changes = self.parts.processor.changes()?;
         for change in &changes {
             self.log.send(change, true)?;
         }
         let drained = Instant::now();
         let written = self.log.drain()?;
-        self.log.commit(&batch.commits())?;
-        self.parts.metrics.commit_seconds(drained.elapsed());
-        self.parts.metrics.committed();
+        self.log.commit(&commits)?;
+        metrics.commit_seconds(drained.elapsed());
+        metrics.committed();
+        self.cares.extend(after);
         if let Err(halt) = self.parts.processor.committed(&written) {
             // The log is ahead of the store: catch up before anything else is processed.
             tracing::warn!(stage = self.parts.stage.name(), "store is behind: {halt}");
-            self.to_restore = true;
+            self.to_take_up = true;
         }
         self.lag(batch);
         Ok(())
+    }
+
+    /// Sends the fate of each record. How the partitions stand afterwards, and what is to be
+    /// committed of them.
+    fn settle_records(
+        &mut self,
+        batch: &Batch,
+    ) -> Result<(BTreeMap<Partition, Care>, Vec<Commit>), Failed> {
+        let mut after = BTreeMap::new();
+        for record in batch.records() {
+            let condemned = self.settle_record(record)?;
+            let partition = crate::batch::partition_of(record);
+            let Some(care) = self.cares.get(&partition) else { continue };
+            let care: &mut Care = after.entry(partition).or_insert_with(|| care.clone());
+            care.progress(record.position.offset + 1);
+            if condemned {
+                care.relax();
+            }
+        }
+        if let Some(why) = self.breaker.verdict(now())
+            && self.orders.breaker_is_on(now())
+        {
+            return Err(Failed::Breaker(why));
+        }
+        let commits = batch.commits(|partition| after.get(&partition).map(Care::metadata));
+        Ok((after, commits))
+    }
+
+    /// Commits, before they are handled, that the records of the batch were begun.
+    fn mark(&mut self, batch: &Batch) -> Result<(), LogError> {
+        let mut marks = Vec::new();
+        for (partition, offset) in batch.firsts() {
+            let Some(care) = self.cares.get_mut(&partition) else { continue };
+            if care.begin(offset) {
+                marks.push(mark_of(partition, care));
+            }
+            if care.is_careful() {
+                self.parts.metrics.careful_record();
+            }
+        }
+        self.commit_marks(&marks)
+    }
+
+    fn commit_marks(&mut self, marks: &[Commit]) -> Result<(), LogError> {
+        if marks.is_empty() {
+            return Ok(());
+        }
+        self.log.begin()?;
+        self.log.commit(marks)
+    }
+
+    fn give_up_batch(&mut self, cause: AbortCause) -> Result<(), LogError> {
+        self.parts.metrics.aborted(cause);
+        self.parts.processor.aborted();
+        self.log.abort()
+    }
+
+    /// Waits for a dependency, then goes back to the committed offsets.
+    fn halt(&mut self, halt: &Halt) -> Result<(), LogError> {
+        self.orders.halted(halt);
+        self.give_up_batch(AbortCause::Halt)?;
+        self.take_marks_back()?;
+        // It may have been the state itself that could not be read.
+        self.to_take_up |= self.parts.stage.is_stateful();
+        let mut changed = Vec::new();
+        // Records that slip through before the hold takes effect come again after the rewind.
+        self.patience
+            .wait_out(&mut self.log, self.parts.shutdown, |polled| changed.push(polled))?;
+        for polled in changed {
+            match polled {
+                Polled::Assigned(partitions) => self.assigned(&partitions),
+                Polled::Revoked(partitions) => self.revoked(&partitions),
+                Polled::Record(_) | Polled::OutOfRange | Polled::Nothing => {}
+            }
+        }
+        self.heard = Instant::now();
+        self.log.rewind().map(drop)
+    }
+
+    /// A halt is not an attempt.
+    fn take_marks_back(&mut self) -> Result<(), LogError> {
+        let back = |(partition, care): (&Partition, &mut Care)| {
+            care.take_back().then(|| mark_of(*partition, care))
+        };
+        let marks: Vec<Commit> = self.cares.iter_mut().filter_map(back).collect();
+        match self.commit_marks(&marks) {
+            Err(LogError::Abort(detail)) => {
+                tracing::debug!(stage = self.parts.stage.name(), "marks stay: {detail}");
+                self.log.abort()
+            }
+            other => other,
+        }
+    }
+
+    /// The breaker opened: the batch comes again once an operator has said so.
+    fn trip(&mut self, why: String) -> Result<(), LogError> {
+        let stage = self.parts.stage;
+        tracing::error!(stage = stage.name(), "the breaker opened: {why}");
+        self.give_up_batch(AbortCause::Breaker)?;
+        self.breaker = Breaker::default();
+        let command = StageCommand {
+            stage: stage.name().to_owned(),
+            action: StageAction::Breaker.word().to_owned(),
+            partition: None,
+            who: self.parts.slot_id.to_owned(),
+            why,
+            at: now(),
+            breaker_off_until: None,
+            lost: None,
+        };
+        let told = match self.parts.ledger.command(&command) {
+            Ok(told) => told,
+            Err(halt) => return self.halt(&halt),
+        };
+        self.log.begin()?;
+        self.log.send(&told, false)?;
+        self.log.drain()?;
+        self.log.commit(&[])?;
+        self.parts.controls.note(&command);
+        self.log.rewind().map(drop)
     }
 
     fn lag(&self, batch: &Batch) {
@@ -210,142 +370,13 @@ impl<'a, L: Log, P: Processor> StageLoop<'a, L, P> {
             self.parts.metrics.lag_seconds((now() - oldest).max(0) as f64 / 1_000.0);
         }
     }
-
-    fn settle_record(&mut self, record: &Record) -> Result<(), Failed> {
-        let stage = self.parts.stage;
-        let span = RecordSpan::start(stage.name(), record.header(header::TRACEPARENT));
-        let numbered = number(record, self.parts.epoch);
-        let waybill = numbered.as_ref().ok().copied();
-        let processed = match numbered {
-            Ok(waybill) => process(self.parts.processor, record, waybill)?,
-            Err(rejected) => unprocessed(Fate::Reject(rejected)),
-        };
-        let told =
-            Told { record, waybill, hints: &processed.hints, traceparent: span.traceparent() };
-        let outgoing = self.tell(&told, processed.fate)?;
-        self.log.send(&outgoing, false)?;
-        self.send_side(processed.side, &told)
-    }
-
-    fn send_side(&mut self, side: Vec<Outgoing>, told: &Told<'_>) -> Result<(), Failed> {
-        self.parts.metrics.side_records(side.len() as u64);
-        for mut beside in side {
-            beside.headers.extend(following(told.waybill, told.traceparent.clone()));
-            self.log.send(&beside, false)?;
-        }
-        Ok(())
-    }
-
-    /// The one record that tells the fate.
-    fn tell(&mut self, told: &Told<'_>, fate: Fate) -> Result<Outgoing, Failed> {
-        let parts = &mut self.parts;
-        match fate {
-            Fate::Emit { key, value } => {
-                let Some(topic) = parts.stage.output() else {
-                    return Err(Failed::Halt(Halt::new("topology", "a sink emits nothing")));
-                };
-                let headers = following(told.waybill, told.traceparent.clone());
-                let output = Outgoing {
-                    topic,
-                    partition: None,
-                    key: Some(key),
-                    value: Some(value),
-                    headers,
-                };
-                if fits(&output) {
-                    parts.metrics.emitted(1);
-                    return Ok(output);
-                }
-                parts.metrics.rejected(RejectReason::TooLarge, 1);
-                Ok(parts.ledger.dead_letter(told, Ledger::too_large(&output))?)
-            }
-            Fate::Discard(discarded) => {
-                parts.metrics.discarded(discarded.reason, 1);
-                Ok(parts.ledger.discard(told, discarded)?)
-            }
-            Fate::Reject(rejected) => {
-                parts.metrics.rejected(rejected.reason, 1);
-                Ok(parts.ledger.dead_letter(told, rejected)?)
-            }
-        }
-    }
-
-    /// Waits for a dependency, then goes back to the committed offsets.
-    fn wait_out(&mut self, halt: &Halt) -> Result<(), LogError> {
-        let who = self.parts.waiting();
-        let mut changed = Vec::new();
-        // Records that slip through before the pause takes hold come again after the rewind.
-        self.patience.wait_out(&mut self.log, who, halt, |polled| changed.push(polled))?;
-        for polled in changed {
-            match polled {
-                Polled::Assigned(partitions) => self.assigned(&partitions),
-                Polled::Revoked(partitions) => self.revoked(&partitions),
-                Polled::Record(_) | Polled::Nothing => {}
-            }
-        }
-        self.log.rewind()?;
-        self.log.resume()
-    }
 }
 
-/// The event's number: its position on `raw-events`, the header elsewhere.
-pub(crate) fn number(record: &Record, epoch: u16) -> Result<Waybill, Rejected> {
-    let Position { topic, partition, offset } = record.position;
-    if topic == Topic::RawEvents {
-        let appended_at: Millis = record.timestamp.unwrap_or_default();
-        return Ok(Waybill { origin: Origin { epoch, partition, offset }, appended_at });
-    }
-    let Some(value) = record.header(header::WAYBILL) else {
-        let detail = format!("{topic}-{partition}@{offset} has no header `{}`", header::WAYBILL);
-        return Err(Rejected::new(RejectReason::NoWaybill, detail));
-    };
-    Waybill::from_header(value)
-        .map_err(|error| Rejected::new(RejectReason::NoWaybill, error.to_string()))
-}
-
-/// Lets the processor judge; a panic is the record's fault.
-fn process<P: Processor>(
-    processor: &mut P,
-    record: &Record,
-    waybill: Waybill,
-) -> Result<Processed, Halt> {
-    let numbered = Numbered { record, waybill };
-    let judged = catch_unwind(AssertUnwindSafe(|| processor.process(&numbered)));
-    judged.unwrap_or_else(|panic| {
-        let detail = format!("the step panicked: {}", panic_message(panic.as_ref()));
-        Ok(unprocessed(Fate::Reject(Rejected::new(RejectReason::StepPanicked, detail))))
-    })
-}
-
-fn unprocessed(fate: Fate) -> Processed {
-    Processed { fate, hints: Hints::default(), side: Vec::new() }
-}
-
-fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message")
+fn mark_of(partition: Partition, care: &Care) -> Commit {
+    Commit { partition, next: care.next(), metadata: care.metadata().to_string() }
 }
 
 fn numbers<'p>(partitions: impl Iterator<Item = &'p Partition>) -> Vec<i32> {
-    let unique: std::collections::BTreeSet<i32> = partitions.map(|(_, number)| *number).collect();
+    let unique: BTreeSet<i32> = partitions.map(|(_, number)| *number).collect();
     unique.into_iter().collect()
-}
-
-/// A stateful stage needs the same partition numbers of all its inputs.
-fn not_co_partitioned<'p>(
-    stage: Stage,
-    ours: impl Iterator<Item = &'p Partition>,
-    partitions: &[i32],
-) -> Option<String> {
-    let expected = partitions.len() * stage.inputs().len();
-    let found = ours.count();
-    (found != expected).then(|| {
-        format!(
-            "{found} partitions are assigned, {expected} expected: the inputs of {stage} must \
-             have equal partition counts and come to the same instance"
-        )
-    })
 }

@@ -1,14 +1,17 @@
 //! Taking partitions up: every intent found there is settled before anything else.
 
+use std::time::Instant;
+
 use pipeline::Halt;
 
 use super::SinkLoop;
 use crate::{
     batch::partition_of,
+    care::Care,
     error::{Failed, LogError},
-    intent::Intent,
     lane::{Lane, intent_range},
     log::{Log, Partition, Polled},
+    metadata::{Intent, Metadata},
     patience::IDLE_POLL,
     record::Record,
     sink::Sink,
@@ -19,17 +22,31 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
     /// found there.
     pub(super) fn take_lanes(&mut self) -> Result<(), Failed> {
         self.ahead.clear();
-        let committed = self.log.rewind()?;
-        self.log.resume()?;
         self.lanes.clear();
+        self.orders.forget_holds();
+        let ours = self.log.assignment()?;
+        let extents = self.log.extents(&ours)?;
+        let mut committed = self.log.rewind()?;
+        let onwards = self.orders.notice_expired(&committed, &extents);
+        if !onwards.is_empty() {
+            self.log.begin()?;
+            self.log.commit(&onwards)?;
+            committed = self.log.rewind()?;
+        }
+        self.obey()?;
         let mut doubts = Vec::new();
         for commit in committed {
-            let intent =
-                Intent::parse(&commit.metadata).map_err(|detail| Halt::new("position", detail))?;
-            self.lanes.insert(commit.partition, Lane::new(commit.next));
-            doubts.extend(intent.map(|intent| (commit.partition, intent)));
+            let found = Metadata::parse(&commit.metadata)
+                .map_err(|detail| Halt::new("position", detail))?;
+            let end = extents.get(&commit.partition).map_or(commit.next, |extent| extent.end);
+            let care = Care::new(commit.next, found, end, self.parts.limits.records);
+            self.lanes.insert(commit.partition, Lane::new(commit.next, found.intent, care));
+            if !self.orders.holds(commit.partition) {
+                doubts.extend(found.intent.map(|intent| (commit.partition, intent)));
+            }
         }
         self.stale = false;
+        self.taken_at = Instant::now();
         for (partition, intent) in doubts {
             tracing::info!(sink = self.parts.name, ?partition, %intent, "settling an intent");
             if !self.settle_doubt(partition, intent)? {
@@ -37,7 +54,8 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
                 return Ok(());
             }
         }
-        self.parts.readiness.ready();
+        self.heard = Instant::now();
+        self.orders.show(None);
         Ok(())
     }
 
@@ -46,8 +64,9 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
         let Some(records) = self.read_range(partition, intent.end)? else { return Ok(false) };
         let start = self.lanes.get(&partition).map_or(0, |lane| lane.start);
         let range = intent_range(partition, start, intent);
-        let load = self.map_range(range, &records)?;
         self.parts.sink.settle(range.topic, range.partition)?;
+        let present = self.parts.sink.present(&range)?;
+        let load = self.map_range(range, &records, &present)?;
         self.load_in_doubt(load)?;
         Ok(true)
     }
@@ -66,8 +85,8 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
             }
             match self.log.poll(IDLE_POLL)? {
                 Polled::Record(record) => self.sort_out(record, of, end, &mut found),
-                Polled::Nothing => {}
-                Polled::Assigned(_) | Polled::Revoked(_) => return Ok(None),
+                Polled::Nothing => self.orders.show(self.log.trouble()),
+                Polled::Assigned(_) | Polled::Revoked(_) | Polled::OutOfRange => return Ok(None),
             }
         }
         Ok(Some(found))

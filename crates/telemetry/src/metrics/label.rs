@@ -27,6 +27,8 @@ words! {
         Halt = "halt",
         /// The broker asked for it: the transaction failed and can begin again.
         Abortable = "abortable",
+        /// The breaker opened.
+        Breaker = "breaker",
         /// Partitions of the batch were revoked.
         Revoked = "revoked",
         /// It did not end in time.

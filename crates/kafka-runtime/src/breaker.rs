@@ -1,0 +1,175 @@
+//! Stops a stage that rejects what it should not: a bad deploy must not drain a topic into dead
+//! letters, while one sender's garbage must not stop the others.
+//!
+//! Counted per source. A source is bad when more than 5 % of at least 1,000 of its records in the
+//! window were rejected, or more than 100 in a row. The stage stops when at least half of the
+//! sources that were active in the window are bad, or when more than 100 records in a row could
+//! not be decoded and none was accepted since the start.
+
+use std::collections::BTreeMap;
+
+use event::Millis;
+
+/// Counts begin anew after this time.
+const WINDOW_MS: Millis = 60_000;
+/// A share of rejects means nothing below so many records.
+const ENOUGH: u64 = 1_000;
+/// One in so many rejected is too much.
+const ONE_IN: u64 = 20;
+/// So many in a row are tolerated.
+const IN_A_ROW: u64 = 100;
+
+/// What came of one record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Judged {
+    /// It went on, or was dropped on purpose.
+    Accepted,
+    /// It was rejected for this reason.
+    Rejected(&'static str),
+}
+
+/// The counts since the window began.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Breaker {
+    window_begun: Millis,
+    sources: BTreeMap<String, Counts>,
+    /// Records in a row of which not even the source is known.
+    nameless_in_a_row: u64,
+    accepted_any: bool,
+    last_reason: &'static str,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Counts {
+    records: u64,
+    rejected: u64,
+    in_a_row: u64,
+}
+
+impl Counts {
+    fn are_bad(&self) -> bool {
+        self.in_a_row > IN_A_ROW
+            || (self.records >= ENOUGH && self.rejected * ONE_IN > self.records)
+    }
+}
+
+impl Breaker {
+    /// Counts a record of `source`; `None` where it could not be read.
+    pub(crate) fn note(&mut self, source: Option<&str>, judged: Judged) {
+        let rejected = match judged {
+            Judged::Accepted => false,
+            Judged::Rejected(reason) => {
+                self.last_reason = reason;
+                true
+            }
+        };
+        self.accepted_any |= !rejected;
+        let Some(source) = source else {
+            self.nameless_in_a_row = if rejected { self.nameless_in_a_row + 1 } else { 0 };
+            return;
+        };
+        self.nameless_in_a_row = 0;
+        if !self.sources.contains_key(source) {
+            self.sources.insert(source.to_owned(), Counts::default());
+        }
+        let Some(counts) = self.sources.get_mut(source) else { return };
+        counts.records += 1;
+        counts.rejected += u64::from(rejected);
+        counts.in_a_row = if rejected { counts.in_a_row + 1 } else { 0 };
+    }
+
+    /// Why the stage must stop, if it must. Counts that are older than the window go.
+    pub(crate) fn verdict(&mut self, now: Millis) -> Option<String> {
+        let why = self.why();
+        if why.is_none() && now - self.window_begun >= WINDOW_MS {
+            self.window_begun = now;
+            self.sources.retain(|_, counts| counts.in_a_row > 0);
+            for counts in self.sources.values_mut() {
+                *counts = Counts { in_a_row: counts.in_a_row, ..Counts::default() };
+            }
+        }
+        why
+    }
+
+    fn why(&self) -> Option<String> {
+        let last = self.last_reason;
+        if self.nameless_in_a_row > IN_A_ROW && !self.accepted_any {
+            let count = self.nameless_in_a_row;
+            return Some(format!(
+                "{count} records in a row could not be read and none was accepted since the \
+                 start; last reason {last}"
+            ));
+        }
+        let bad: Vec<&str> = self
+            .sources
+            .iter()
+            .filter(|(_, counts)| counts.are_bad())
+            .map(|(source, _)| source.as_str())
+            .collect();
+        let active = self.sources.len();
+        (!bad.is_empty() && bad.len() * 2 >= active).then(|| {
+            let named = bad.iter().take(5).copied().collect::<Vec<_>>().join(", ");
+            format!(
+                "too much is rejected of {} of {active} active sources ({named}); last reason \
+                 {last}",
+                bad.len()
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noted(records: &[(Option<&str>, u64, bool)]) -> Breaker {
+        let mut breaker = Breaker::default();
+        for (source, times, rejected) in records {
+            for _ in 0..*times {
+                let judged =
+                    if *rejected { Judged::Rejected("missing-field") } else { Judged::Accepted };
+                breaker.note(*source, judged);
+            }
+        }
+        breaker
+    }
+
+    #[test]
+    fn it_opens_for_half_of_the_active_sources_and_not_for_one_senders_garbage() {
+        let (a, b, c) = (Some("a"), Some("b"), Some("c"));
+        for (records, opens) in [
+            (vec![(a, 101, true)], true),
+            (vec![(a, 100, true)], false),
+            (vec![(a, 101, true), (a, 1, false)], false),
+            (vec![(a, 101, true), (b, 1, false)], true),
+            (vec![(a, 101, true), (b, 1, false), (c, 1, false)], false),
+            (vec![(a, 101, true), (b, 101, true), (c, 1, false)], true),
+            (vec![(a, 949, false), (a, 51, true)], true),
+            (vec![(a, 950, false), (a, 50, true)], false),
+            (vec![(a, 400, false), (a, 40, true)], false),
+            (vec![(None, 101, true)], true),
+            (vec![(a, 1, false), (None, 500, true)], false),
+        ] {
+            let why = noted(&records).verdict(0);
+            assert_eq!(why.is_some(), opens, "{records:?}: {why:?}");
+        }
+    }
+
+    #[test]
+    fn it_says_which_sources_and_why() {
+        let why = noted(&[(Some("web/app"), 101, true)]).verdict(0).unwrap();
+        assert!(why.contains("web/app") && why.contains("missing-field"), "{why}");
+    }
+
+    #[test]
+    fn a_new_window_forgets_shares_and_keeps_what_goes_on_in_a_row() {
+        let mut breaker = noted(&[(Some("a"), 940, false), (Some("a"), 40, true)]);
+        assert_eq!(breaker.verdict(WINDOW_MS), None);
+        for _ in 0..60 {
+            breaker.note(Some("a"), Judged::Rejected("malformed"));
+        }
+        assert_eq!(breaker.verdict(WINDOW_MS + 1), None, "100 in a row are tolerated");
+        breaker.note(Some("a"), Judged::Rejected("malformed"));
+        assert!(breaker.verdict(WINDOW_MS + 1).is_some());
+    }
+}

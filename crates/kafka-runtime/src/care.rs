@@ -1,0 +1,196 @@
+//! Finding the record that kills the process, without condemning one that merely was there.
+//!
+//! A panic is caught; an abort or the kernel's out-of-memory killer never reaches our code. So
+//! before a process begins the records of a partition that it has just taken up, it commits the
+//! unchanged offset with one attempt more, and its next ordinary commit clears that. From the
+//! third attempt on the records are handled one by one, each with a probe committed before it; a
+//! record on which two probes died is condemned: it becomes a dead letter without being handled.
+//! A halt takes its attempt back.
+
+use crate::metadata::{Metadata, Probe};
+
+/// From this attempt on records are handled one by one.
+const CAREFUL_FROM: u32 = 3;
+/// A record on which so many probes died is condemned.
+const CONDEMNED_AFTER: u32 = 2;
+
+/// One partition of ours: where it stands, and what is known of those that died on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Care {
+    /// The committed offset.
+    next: i64,
+    attempts: u32,
+    probe: Option<Probe>,
+    /// The record on which two probes died.
+    condemned: Option<i64>,
+    /// Whether this process has added its attempt.
+    marked: bool,
+    /// Records below this offset are handled one by one.
+    careful_to: i64,
+}
+
+impl Care {
+    /// Takes a partition up at its committed offset. What killed others lies before `end` and
+    /// within `span` records, the most that a batch holds.
+    pub(crate) fn new(next: i64, found: Metadata, end: i64, span: usize) -> Self {
+        let span = i64::try_from(span).unwrap_or(i64::MAX);
+        let careful = found.attempts + 1 >= CAREFUL_FROM;
+        let careful_to = if careful { next.saturating_add(span).min(end) } else { next };
+        let died = |probe: &Probe| careful && probe.times >= CONDEMNED_AFTER;
+        Self {
+            next,
+            attempts: found.attempts,
+            probe: found.probe,
+            condemned: found.probe.filter(died).map(|probe| probe.offset),
+            marked: false,
+            careful_to,
+        }
+    }
+
+    /// The committed offset.
+    pub(crate) fn next(&self) -> i64 {
+        self.next
+    }
+
+    /// Whether the next records are to be handled one by one.
+    pub(crate) fn is_careful(&self) -> bool {
+        self.next < self.careful_to
+    }
+
+    /// Whether a process died on this record twice while it was handled by itself.
+    pub(crate) fn condemns(&self, offset: i64) -> bool {
+        self.condemned == Some(offset)
+    }
+
+    /// Notes that the records from `offset` on are about to be handled. True if that must be
+    /// committed before.
+    pub(crate) fn begin(&mut self, offset: i64) -> bool {
+        let unmarked = !self.marked;
+        if unmarked {
+            self.marked = true;
+            self.attempts += 1;
+        }
+        if self.is_careful() && !self.condemns(offset) {
+            let before = self.probe.filter(|probe| probe.offset == offset);
+            let times = before.map_or(0, |probe| probe.times) + 1;
+            self.probe = Some(Probe { offset, times });
+            return true;
+        }
+        unmarked
+    }
+
+    /// Takes back what [`begin`](Self::begin) noted: nothing died, a dependency is gone. True if
+    /// that must be committed.
+    pub(crate) fn take_back(&mut self) -> bool {
+        if !self.marked || self.attempts == 0 {
+            return false;
+        }
+        self.marked = false;
+        self.attempts -= 1;
+        self.probe = self.probe.and_then(|Probe { offset, times }| {
+            (times > 1).then(|| Probe { offset, times: times - 1 })
+        });
+        true
+    }
+
+    /// The records below `next` have their fates. The marks go, unless records are still to be
+    /// handled one by one: whoever comes next shall be as careful.
+    pub(crate) fn progress(&mut self, next: i64) {
+        self.next = next;
+        self.probe = None;
+        if !self.is_careful() {
+            self.relax();
+        }
+    }
+
+    /// The culprit is found, or is not among the records that there are: no more care.
+    pub(crate) fn relax(&mut self) {
+        self.careful_to = self.next;
+        self.condemned = None;
+        self.attempts = 0;
+        self.probe = None;
+    }
+
+    /// What is to be committed beside the offset.
+    pub(crate) fn metadata(&self) -> Metadata {
+        Metadata { intent: None, attempts: self.attempts, probe: self.probe }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the next process finds.
+    fn taken_up(care: &Care) -> Care {
+        Care::new(care.next, care.metadata(), 1_000, 100)
+    }
+
+    #[test]
+    fn three_kills_of_a_healthy_process_condemn_nobody() {
+        let mut care = Care::new(10, Metadata::default(), 1_000, 100);
+        for _ in 0..3 {
+            assert!(care.begin(10), "the attempt is committed before the records are handled");
+            assert!(!care.condemns(10));
+            care = taken_up(&care);
+        }
+        assert!(care.is_careful());
+        assert!(care.begin(10));
+        assert!(!care.condemns(10), "one probe on it is no proof");
+        care.progress(11);
+        assert!(!care.condemns(10) && !care.condemns(11));
+    }
+
+    #[test]
+    fn a_record_on_which_two_probes_died_is_condemned_and_the_care_ends_behind_it() {
+        let mut care = Care::new(10, Metadata { attempts: 2, ..Metadata::default() }, 1_000, 100);
+        for offset in [10, 11] {
+            care.begin(offset);
+            care.progress(offset + 1);
+        }
+        for _ in 0..2 {
+            assert!(!care.condemns(12));
+            assert!(care.begin(12));
+            care = taken_up(&care);
+        }
+        assert!(care.condemns(12));
+        care.progress(13);
+        care.relax();
+        assert_eq!(care.metadata(), Metadata::default());
+        assert!(!care.is_careful());
+    }
+
+    #[test]
+    fn a_halt_is_no_attempt_and_no_probe() {
+        let mut care = Care::new(10, Metadata { attempts: 2, ..Metadata::default() }, 1_000, 100);
+        let before = care.clone();
+        for _ in 0..5 {
+            care.begin(10);
+            assert!(care.take_back());
+        }
+        assert_eq!(care, before);
+    }
+
+    #[test]
+    fn an_ordinary_commit_clears_the_attempt() {
+        let mut care = Care::new(10, Metadata { attempts: 1, ..Metadata::default() }, 1_000, 100);
+        assert!(care.begin(10));
+        assert_eq!(care.metadata().attempts, 2);
+        care.progress(60);
+        assert_eq!(care.metadata(), Metadata::default());
+        assert!(!care.begin(60), "one mark for each time that it is taken up");
+    }
+
+    #[test]
+    fn the_care_reaches_as_far_as_a_batch_or_the_end() {
+        let found = Metadata { attempts: 2, ..Metadata::default() };
+        let mut short = Care::new(10, found, 12, 100);
+        short.progress(12);
+        assert!(!short.is_careful());
+        let mut long = Care::new(10, found, 1_000, 100);
+        long.progress(109);
+        assert!(long.is_careful());
+        long.progress(110);
+        assert!(!long.is_careful());
+    }
+}

@@ -1,0 +1,106 @@
+//! Calls to the transactional producer, and what is done about their failures.
+
+use std::time::{Duration, Instant};
+
+use pipeline::Halt;
+use rdkafka::{
+    error::{KafkaError, KafkaResult},
+    producer::Producer as _,
+};
+
+use super::{KafkaLog, SlotClients, SlotProducer, delivery::DeliveryContext};
+use crate::{
+    config::TRANSACTION_TIMEOUT_MS,
+    error::{ErrorClass, LogError, classify},
+    trouble::is_transport,
+    watchdog::guarded,
+};
+
+/// How long a retriable call is repeated before the clients are rebuilt.
+const RETRY_FOR: Duration = Duration::from_secs(30);
+/// How long the producer may take to get its epoch from the broker.
+const INIT_TIMEOUT: Duration = Duration::from_secs(15);
+
+impl KafkaLog {
+    /// Repeats a retriable call with identical arguments.
+    pub(super) fn persist(
+        &self,
+        what: &str,
+        call: impl Fn() -> KafkaResult<()>,
+    ) -> Result<(), LogError> {
+        let begun = Instant::now();
+        loop {
+            let Err(error) = call() else { return Ok(()) };
+            let detail = format!("{what}: {error}");
+            match classify(&error) {
+                ErrorClass::Retriable if begun.elapsed() < RETRY_FOR => {
+                    tracing::warn!(slot = self.slot.slot_id, "{detail}; trying again");
+                    self.slot.trouble.note();
+                    self.slot.readiness.halted("broker", detail);
+                }
+                ErrorClass::Abort => return Err(LogError::Abort(detail)),
+                ErrorClass::SlotTaken => return Err(self.fenced(detail)),
+                ErrorClass::Retriable | ErrorClass::Rebuild => {
+                    return Err(self.broken(&detail, &error));
+                }
+            }
+        }
+    }
+
+    /// The broker ends a transaction that is open for too long, and fences its producer by that:
+    /// nobody took the slot of a process that merely stood still.
+    fn fenced(&self, detail: String) -> LogError {
+        let limit = Duration::from_millis(TRANSACTION_TIMEOUT_MS.into());
+        let overdue = self.transaction.is_some_and(|begun| begun.elapsed() >= limit);
+        if !overdue {
+            return LogError::SlotTaken(detail);
+        }
+        self.slot.trouble.note();
+        LogError::Rebuild(format!("the transaction was open for more than {limit:?}: {detail}"))
+    }
+
+    /// The clients are of no use any more. For want of a broker that is no fault of theirs.
+    pub(super) fn broken(&self, what: &str, error: &KafkaError) -> LogError {
+        if is_transport(error) {
+            self.slot.trouble.note();
+        }
+        LogError::Rebuild(format!("{what}: {error}"))
+    }
+
+    /// After transport trouble an answer, or a request to end a transaction, may still be on its
+    /// way: a new producer has a higher epoch, which fences it (Jepsen's bufstream-0.1.0; KIP-890
+    /// mends it for clients that speak transactions v2, which librdkafka does not).
+    pub(super) fn renew_after_trouble(&mut self) -> Result<(), LogError> {
+        let trouble = self.slot.trouble.count();
+        if trouble == self.renewed_at {
+            return Ok(());
+        }
+        let fresh = new_producer(&self.slot)?;
+        let old = std::mem::replace(&mut self.producer, fresh);
+        guarded(&format!("closing the producer of {}", self.slot.slot_id), || drop(old));
+        self.renewed_at = trouble;
+        self.slot.metrics.producer_renewed();
+        tracing::info!(slot = self.slot.slot_id, "producer renewed after transport trouble");
+        Ok(())
+    }
+}
+
+/// A producer that holds the slot.
+pub(super) fn new_producer(slot: &SlotClients) -> Result<SlotProducer, LogError> {
+    let producer: SlotProducer = slot
+        .kafka
+        .transactional_producer(&slot.slot_id)
+        .create_with_context(DeliveryContext::new(slot.trouble.clone()))
+        .map_err(|error| LogError::Rebuild(error.to_string()))?;
+    producer.init_transactions(INIT_TIMEOUT).map_err(|error| init_error(&error))?;
+    Ok(producer)
+}
+
+fn init_error(error: &KafkaError) -> LogError {
+    let detail = format!("init_transactions: {error}");
+    match classify(error) {
+        ErrorClass::SlotTaken => LogError::SlotTaken(detail),
+        ErrorClass::Retriable => LogError::Halt(Halt::new("broker", detail)),
+        ErrorClass::Abort | ErrorClass::Rebuild => LogError::Rebuild(detail),
+    }
+}

@@ -1,0 +1,97 @@
+//! What is committed beside an offset: the range that a sink is loading, and what is known of
+//! processes that died on the records behind the offset.
+
+use std::fmt;
+
+/// The metadata of a committed offset. Empty text is the default.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Metadata {
+    /// The range in doubt.
+    pub(crate) intent: Option<Intent>,
+    /// How often the records behind the offset were begun since the offset last moved.
+    pub(crate) attempts: u32,
+    /// The record that was begun by itself.
+    pub(crate) probe: Option<Probe>,
+}
+
+/// The range that begins at the committed offset and ends here is being loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Intent {
+    /// Last offset of the range, inclusive.
+    pub(crate) end: i64,
+    /// Number of the content.
+    pub(crate) content: u32,
+}
+
+/// A record that was begun by itself, and how often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Probe {
+    /// Its offset.
+    pub(crate) offset: i64,
+    /// How often it was begun.
+    pub(crate) times: u32,
+}
+
+impl fmt::Display for Intent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "load:{},{}", self.end, self.content)
+    }
+}
+
+impl fmt::Display for Metadata {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let intent = self.intent.map(|intent| intent.to_string());
+        let attempts = (self.attempts > 0).then(|| format!("attempts={}", self.attempts));
+        let probe = self.probe.map(|probe| format!("probe={},{}", probe.offset, probe.times));
+        let words: Vec<String> = intent.into_iter().chain(attempts).chain(probe).collect();
+        f.write_str(&words.join(" "))
+    }
+}
+
+impl Metadata {
+    /// Reads the metadata of a committed offset. An error means that another program, or a newer
+    /// version, wrote it.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let mut metadata = Self::default();
+        for word in text.split_whitespace() {
+            metadata.take(word).ok_or_else(|| format!("offset metadata `{text}` is not ours"))?;
+        }
+        Ok(metadata)
+    }
+
+    fn take(&mut self, word: &str) -> Option<()> {
+        if let Some(rest) = word.strip_prefix("load:") {
+            let (end, content) = rest.split_once(',')?;
+            self.intent = Some(Intent { end: end.parse().ok()?, content: content.parse().ok()? });
+        } else if let Some(rest) = word.strip_prefix("attempts=") {
+            self.attempts = rest.parse().ok()?;
+        } else {
+            let (offset, times) = word.strip_prefix("probe=")?.split_once(',')?;
+            self.probe = Some(Probe { offset: offset.parse().ok()?, times: times.parse().ok()? });
+        }
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_reads_what_it_prints_and_refuses_anything_else() {
+        let intent = Some(Intent { end: 18_446, content: 2 });
+        let probe = Some(Probe { offset: 7, times: 1 });
+        for (metadata, text) in [
+            (Metadata::default(), ""),
+            (Metadata { intent, ..Metadata::default() }, "load:18446,2"),
+            (Metadata { attempts: 2, ..Metadata::default() }, "attempts=2"),
+            (Metadata { intent, attempts: 3, probe }, "load:18446,2 attempts=3 probe=7,1"),
+        ] {
+            assert_eq!(metadata.to_string(), text);
+            assert_eq!(Metadata::parse(text), Ok(metadata));
+        }
+        for text in ["load:1", "attempts=x", "probe=3", "hello"] {
+            assert!(Metadata::parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Whether the broker is there, as librdkafka's callbacks tell.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use rdkafka::{error::KafkaError, types::RDKafkaErrorCode as Code};
+
+use crate::context::locked;
+
+/// A member of a group hears from the broker at least with each heartbeat: silence for this long
+/// is no pause in the traffic.
+const SILENCE: Duration = Duration::from_secs(6);
+
+/// What the clients of one slot know of the broker. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Trouble {
+    noted: Arc<AtomicU64>,
+    heard: Arc<Mutex<Heard>>,
+}
+
+#[derive(Debug, Default)]
+struct Heard {
+    answers: u64,
+    /// When the count of answers last grew, and when it was last reported.
+    grown: Option<Instant>,
+    reported: Option<Instant>,
+    /// What was said when all brokers were down; until the next answer.
+    down: Option<String>,
+}
+
+/// Whether an error says that a connection, or an answer, did not come about.
+pub(crate) fn is_transport(error: &KafkaError) -> bool {
+    let codes = [
+        Code::BrokerTransportFailure,
+        Code::AllBrokersDown,
+        Code::OperationTimedOut,
+        Code::RequestTimedOut,
+        Code::Resolve,
+    ];
+    error.rdkafka_error_code().is_some_and(|code| codes.contains(&code))
+}
+
+impl Trouble {
+    /// An error that a client reported.
+    pub(crate) fn error(&self, error: &KafkaError, reason: &str) {
+        if !is_transport(error) {
+            return;
+        }
+        self.note();
+        if error.rdkafka_error_code() == Some(Code::AllBrokersDown) {
+            locked(&self.heard).down = Some(reason.to_owned());
+        }
+    }
+
+    /// A call did not get its answer in time.
+    pub(crate) fn note(&self) {
+        self.noted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How much trouble there was so far: a number that only grows.
+    pub(crate) fn count(&self) -> u64 {
+        self.noted.load(Ordering::Relaxed)
+    }
+
+    /// The brokers' answers so far, as the consumer's statistics tell.
+    pub(crate) fn answers(&self, answers: u64, now: Instant) {
+        let mut heard = locked(&self.heard);
+        if answers != heard.answers || heard.grown.is_none() {
+            heard.grown = Some(now);
+            heard.down = None;
+        }
+        heard.answers = answers;
+        heard.reported = Some(now);
+    }
+
+    /// Why the broker counts as away, while it does.
+    pub(crate) fn away(&self) -> Option<String> {
+        let heard = locked(&self.heard);
+        if let Some(down) = &heard.down {
+            return Some(format!("no broker can be reached: {down}"));
+        }
+        let silent = heard.reported?.duration_since(heard.grown?);
+        (silent >= SILENCE).then(|| "the broker is connected and does not answer".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broker_that_keeps_silent_is_away_until_it_answers() {
+        let trouble = Trouble::default();
+        let start = Instant::now();
+        trouble.answers(5, start);
+        assert_eq!(trouble.away(), None);
+        trouble.answers(5, start + SILENCE);
+        assert!(trouble.away().is_some());
+        trouble.answers(6, start + SILENCE * 2);
+        assert_eq!(trouble.away(), None);
+    }
+
+    #[test]
+    fn brokers_that_are_all_down_are_away_at_once() {
+        let trouble = Trouble::default();
+        trouble.answers(5, Instant::now());
+        let error = KafkaError::Global(Code::AllBrokersDown);
+        trouble.error(&error, "1/1 brokers are down");
+        assert!(trouble.away().unwrap().contains("1/1 brokers"));
+        assert_eq!(trouble.count(), 1);
+        trouble.answers(6, Instant::now());
+        assert_eq!(trouble.away(), None);
+    }
+
+    #[test]
+    fn an_error_of_another_kind_is_no_trouble() {
+        let trouble = Trouble::default();
+        trouble.error(&KafkaError::Global(Code::UnknownTopic), "no such topic");
+        assert_eq!((trouble.count(), trouble.away()), (0, None));
+    }
+}
