@@ -11,14 +11,15 @@ use std::{
 };
 
 use anyhow::{Context as _, bail, ensure};
-use kafka_runtime::{Delivered, KafkaConfig, Outgoing, Producer};
+use kafka_runtime::{Bounds, Delivered, KafkaConfig, Outgoing, Producer, Scanner};
 use local_stack::{Part, Progress, Stack, StackConfig, spawner::Spawner};
 use schema_registry::{Registry, RegistryConfig};
 use serde_json::Value;
-use topology::Service;
+use topology::{Service, Topic};
 
 use crate::{
     audit_report::{Audit, AuditReport},
+    expire::delete_before,
     fates::FateRecords,
     flow_config,
     http::{Answer, Http},
@@ -144,6 +145,16 @@ impl Flow {
     /// Writes records as a producer of its own, and waits for the broker's acknowledgement.
     pub fn produce(&self, records: Vec<Outgoing>) -> anyhow::Result<Vec<Delivered>> {
         Ok(self.http.runtime().block_on(self.producer.send_all(records))?)
+    }
+
+    /// Start and end of each partition of a topic.
+    pub fn bounds(&self, topic: Topic) -> anyhow::Result<Vec<Bounds>> {
+        Ok(Scanner::new(&self.kafka, "waybill-tests")?.bounds(topic)?)
+    }
+
+    /// Deletes what lies below an offset before its time.
+    pub fn expire(&self, topic: Topic, partition: i32, before: i64) -> anyhow::Result<()> {
+        delete_before(&self.kafka.bootstrap_servers, topic, partition, before)
     }
 
     /// Asks ClickHouse; the answer's text without white space around it.

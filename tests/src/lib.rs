@@ -4,6 +4,7 @@
 //! Everything here blocks; a [`Flow`] has a runtime of its own inside.
 
 mod audit_report;
+mod expire;
 mod fates;
 mod flow;
 mod flow_config;

@@ -3,9 +3,14 @@
 use std::time::{Duration, Instant};
 
 use event::Origin;
-use reconciliation::{Barrier, Holder, Span, Standing, Verdict};
+use reconciliation::{Barrier, Holder, Progress, Span, Standing, Verdict};
 
-use crate::{AuditError, Deps, Named, Report, judge::judge, naming::hints_of, tail::Tail};
+use crate::{
+    AuditError, Deps, Named, Report,
+    judge::{Judged, judge},
+    naming::hints_of,
+    tail::Tail,
+};
 
 /// How long one look at the topics may take before the barrier is asked again.
 const LOOK: Duration = Duration::from_millis(500);
@@ -29,9 +34,10 @@ pub fn check(
     loop {
         let standing = barrier.advance(&tail.books, &progress);
         match standing {
-            Standing::Closed => return closed(deps, &mut tail, barrier.span()),
+            Standing::Closed => return closed(deps, &mut tail, barrier.span(), &progress),
             Standing::Open { held_by, detail } if begun.elapsed() >= wait => {
-                return open(deps, &tail, barrier.span(), held_by, detail);
+                let judged = judge(deps, &tail, barrier.span(), &progress)?;
+                return Ok(open(&judged, held_by, detail));
             }
             Standing::Open { held_by, detail } => {
                 if said.elapsed() > Duration::from_secs(2) {
@@ -49,21 +55,22 @@ pub fn check(
     }
 }
 
-fn closed(deps: &Deps, tail: &mut Tail, span: &Span) -> Result<Report, AuditError> {
-    let (verdict, expiry) = judge(deps, tail, span)?;
-    let named = name_all(deps, tail, &verdict);
-    Ok(Report::closed(&verdict, &expiry, named))
+fn closed(
+    deps: &Deps,
+    tail: &mut Tail,
+    span: &Span,
+    progress: &Progress,
+) -> Result<Report, AuditError> {
+    let mut judged = judge(deps, tail, span, progress)?;
+    if let Some((held_by, detail)) = judged.held.take() {
+        return Ok(open(&judged, held_by, detail));
+    }
+    let named = name_all(deps, tail, &judged.verdict);
+    Ok(Report::closed(&judged.verdict, &judged.expiry, named))
 }
 
-fn open(
-    deps: &Deps,
-    tail: &Tail,
-    span: &Span,
-    held_by: Holder,
-    detail: String,
-) -> Result<Report, AuditError> {
-    let (verdict, expiry) = judge(deps, tail, span)?;
-    Ok(Report::open(&verdict, &expiry, held_by, detail))
+fn open(judged: &Judged, held_by: Holder, detail: String) -> Report {
+    Report::open(&judged.verdict, &judged.expiry, held_by, detail)
 }
 
 /// What a verdict is about, by name.

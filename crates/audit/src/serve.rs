@@ -12,7 +12,7 @@ use crate::{
     AuditError, Config, Deps, Named,
     check::{AllNamed, name_all},
     hours::{Hours, Outcome},
-    judge::judge,
+    judge::{Judged, judge},
     tail::Tail,
 };
 
@@ -98,11 +98,16 @@ fn look(
             tracing::info!(hour = hour.start(), "hour is open: held by {holder}");
         }
     }
-    metrics.hours(HourState::Open, held.len() as u64);
+    let mut still_open = held.len() as u64;
     for hour in ready {
         let span = tail.books.span_of(hour);
-        let (verdict, expiry) = judge(deps, tail, &span)?;
+        let Judged { verdict, expiry, held } = judge(deps, tail, &span, &progress)?;
         metrics.expired_unread(expiry.unread().iter().map(|(_, positions)| *positions).sum());
+        if let Some((holder, detail)) = held {
+            tracing::error!(hour = hour.start(), "hour is open: held by {holder}, which {detail}");
+            still_open += 1;
+            continue;
+        }
         publish(deps, tail, hour, &verdict)?;
         let outcome = Outcome {
             unbalanced: !verdict.is_balanced(),
@@ -113,6 +118,7 @@ fn look(
         };
         hours.close(hour, outcome);
     }
+    metrics.hours(HourState::Open, still_open);
     tell(metrics, &hours.outcomes());
     Ok(())
 }

@@ -108,6 +108,11 @@ impl Tail {
         expiry
     }
 
+    /// What has expired and nobody has given up yet.
+    pub(crate) fn pending(&self, progress: &Progress) -> Expiry {
+        Expiry::pending(self.begins.clone(), progress)
+    }
+
     /// What is read next in each partition. The scanner's own positions follow with a delay, but
     /// only they know of control records that were passed.
     fn next(&self) -> Result<Ends, ReadError> {

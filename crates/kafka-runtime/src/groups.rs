@@ -12,7 +12,7 @@ use rdkafka::{
     Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
     error::KafkaError,
-    groups::GroupMemberInfo,
+    groups::{GroupInfo, GroupMemberInfo},
 };
 use topology::Topic;
 
@@ -56,7 +56,7 @@ pub fn members(
 ) -> Result<Vec<Member>, ReadError> {
     let list = asker(kafka)?.fetch_group_list(Some(group), patience);
     let list = list.map_err(|error| failed(&format!("members of {group}"), error))?;
-    Ok(list.groups().iter().flat_map(|it| it.members()).map(member).collect())
+    Ok(list.groups().iter().flat_map(GroupInfo::members).map(member).collect())
 }
 
 /// The first committed record of `topic` at or behind each of `positions` (partition, offset).

@@ -187,15 +187,8 @@ fn all_committed(stage: Stage, goals: &Ends, progress: &Progress) -> Result<(), 
         if committed.is_none_or(|committed| committed < goal) {
             let so_far =
                 committed.map_or_else(|| "nothing".to_owned(), |offset| offset.to_string());
-            let mut detail =
+            let detail =
                 format!("has committed {so_far} of {goal} on {topic} partition {partition}");
-            let start = progress.starts.get(&(topic, partition)).copied().unwrap_or(0);
-            if committed.is_some_and(|committed| committed < start) {
-                detail = format!(
-                    "{detail}, but the log begins at {start}: \
-                     `waybill stage skip-expired {stage}` gives up what has expired"
-                );
-            }
             return Err((Holder::Stage(stage), detail));
         }
     }

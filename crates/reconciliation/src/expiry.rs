@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use event::{LostRange, Millis, Origin};
 use topology::{Stage, Topic};
 
-use crate::{Books, Ends, Hour, Lost, OriginSet, Verdict};
+use crate::{Books, Ends, Hour, Lost, OriginSet, Progress, Verdict};
 
 /// A range that a stage gave up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +62,22 @@ impl Expiry {
     /// Books that read each partition from `begins` on, and nothing given up yet.
     pub const fn new(begins: Ends) -> Self {
         Self { skips: Vec::new(), begins }
+    }
+
+    /// As if everything that has expired were given up: the positions of stages that lie below
+    /// the start of the log. What this accounts for waits for an order; it is not missing yet.
+    ///
+    /// Not all of it is a loss: the last offset of a partition is often the marker of a
+    /// transaction, which no stage commits past and which expires too.
+    pub fn pending(begins: Ends, progress: &Progress) -> Self {
+        let pending = |(&(stage, topic, partition), &from): (&(Stage, Topic, i32), &i64)| {
+            let to = *progress.starts.get(&(topic, partition))?;
+            let topic = topic.name().to_owned();
+            let (who, why) = (String::new(), String::new());
+            let lost = LostRange { topic, partition, from, to };
+            (from < to).then_some(Skip { stage, lost, at: Millis::MAX, who, why })
+        };
+        Self { skips: progress.committed.iter().filter_map(pending).collect(), begins }
     }
 
     /// Takes down a range that was given up. One that begins where another did is the same range,

@@ -7,7 +7,9 @@
 )]
 
 use event::{LostRange, Millis, Origin, Waybill};
-use reconciliation::{Books, Ends, Entry, Expiry, Skip, Verdict, WarehouseView, reconcile};
+use reconciliation::{
+    Books, Ends, Entry, Expiry, Progress, Skip, Verdict, WarehouseView, reconcile,
+};
 use topology::{Stage, Topic};
 
 const HOUR: Millis = 3_600_000;
@@ -166,4 +168,16 @@ fn books_in_which_something_expired_may_balance_but_are_not_complete() {
     assert!(!verdict.is_balanced());
     verdict.book_expired(&books, &expiry);
     assert!(verdict.is_balanced() && !verdict.is_complete());
+}
+
+#[test]
+fn what_has_expired_and_nobody_gave_up_accounts_for_nothing_but_what_waits_for_an_order() {
+    let books = books(&[]);
+    let mut progress = Progress::default();
+    progress.committed.insert((Stage::Validate, RAW, 0), 3);
+    progress.committed.insert((Stage::Enrich, VALIDATED, 0), 9);
+    progress.starts = Ends::from([((RAW, 0), 6), ((VALIDATED, 0), 9)]);
+    let mut verdict = reconcile(&books, &WarehouseView::default(), &books.whole_span());
+    verdict.book_expired(&books, &Expiry::pending(Ends::new(), &progress));
+    assert_eq!(expired(&verdict), [3, 4, 5]);
 }

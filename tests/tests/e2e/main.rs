@@ -15,6 +15,7 @@ mod auditor;
 mod bad_input;
 mod delivery;
 mod dependencies;
+mod expiry;
 mod hours;
 mod kills;
 mod redrive;

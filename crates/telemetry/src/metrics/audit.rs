@@ -32,7 +32,7 @@ impl Families {
             hours: plain(r, "audit_hours", "Hours looked at by the last run, by state", Family::default()),
             missing: plain(r, "audit_missing_origins", "Origins without a fate in the last run", Family::default()),
             expired: plain(r, "audit_expired_origins", "Origins that left the log before a stage had read them, in the last run", Family::default()),
-            expired_unread: plain(r, "audit_expired_unread_positions", "Positions of raw-events that left the log before validate or the auditor had read them", Family::default()),
+            expired_unread: plain(r, "audit_expired_unread_origins", "At most so many more, of raw-events, which the auditor could not read either", Family::default()),
             duplicated: plain(r, "audit_duplicated_origins", "Origins more than once in the warehouse in the last run", Family::default()),
             run: seconds(r, "audit_run", "Time that a run took", runs),
             last_success: seconds(r, "audit_last_success_timestamp", "Unix time at which a run last came to its end", Family::default()),
