@@ -93,6 +93,7 @@ fn parse(mut table: Table, problems: &mut Vec<Problem>) -> Config {
         epoch: sections.take("epoch"),
         slot: sections.take("slot"),
         admin: sections.take("admin"),
+        status: sections.take("status"),
         log: sections.take("log"),
         kafka: sections.take("kafka"),
         topics: sections.take("topics"),
