@@ -2,7 +2,10 @@
 //!
 //! Behind a trait, so that the loop can be tested on an ordered list of recorded actions.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use topology::Topic;
 
@@ -78,4 +81,9 @@ pub(crate) trait Log: Changelog {
 
     /// This log as what a processor restores its state from.
     fn changelog(&mut self) -> &mut dyn Changelog;
+
+    /// What waiting is measured by. A model has a clock of its own, which its polls move.
+    fn clock(&self) -> Instant {
+        Instant::now()
+    }
 }

@@ -1,6 +1,6 @@
 //! Waiting for a dependency: paused, but polling, so that the group keeps us.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pipeline::Halt;
 use telemetry::{Readiness, StageMetrics};
@@ -53,8 +53,8 @@ impl Patience {
         who.readiness.waiting(halt.to_string());
         who.metrics.halted(halt.dependency, true);
         log.pause()?;
-        let begun = Instant::now();
-        while begun.elapsed() < self.next && !who.shutdown.is_requested() {
+        let begun = log.clock();
+        while log.clock() - begun < self.next && !who.shutdown.is_requested() {
             seen(log.poll(IDLE_POLL)?);
         }
         self.next = (self.next * 2).min(LAST);

@@ -75,6 +75,7 @@ pub(crate) struct SinkLoop<'a, L, S> {
 impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
     pub(crate) fn new(log: L, parts: SinkParts<'a, S>) -> Self {
         let loader = LoaderMetrics::of(parts.name);
+        let loaded_at = log.clock();
         Self {
             log,
             parts,
@@ -82,7 +83,7 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
             lanes: BTreeMap::new(),
             ahead: VecDeque::new(),
             stale: false,
-            loaded_at: Instant::now(),
+            loaded_at,
             patience: Patience::new(),
         }
     }
@@ -138,7 +139,7 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
             return Ok(());
         }
         if batch.is_empty() {
-            if self.loaded_at.elapsed() >= CONFIRM_AFTER {
+            if self.log.clock() - self.loaded_at >= CONFIRM_AFTER {
                 self.commit_lanes(&[])?;
             }
             return Ok(());
@@ -197,7 +198,7 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
                 self.load_in_doubt(load)?;
             }
         }
-        self.loaded_at = Instant::now();
+        self.loaded_at = self.log.clock();
         Ok(())
     }
 
