@@ -258,7 +258,8 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
     /// Maps the records of a range: rows, and the fates of those that become none.
     fn map_range(&mut self, range: Range, records: &[Record]) -> Result<Load<S::Row>, Failed> {
         let mut load = Load::new(range);
-        let held = self.held_already(range.topic, records)?;
+        let redriven = matches!(range.topic, Topic::Redrive(_));
+        let mut held = self.held_already(range.topic, records)?;
         for record in records {
             let numbered = self.number(record);
             let waybill = numbered.as_ref().ok().copied();
@@ -269,6 +270,10 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
                 Ok(waybill) => self.parts.sink.map(&Numbered { record, waybill })?,
                 Err(rejected) => (Mapped::Reject(rejected), Hints::default()),
             };
+            if redriven && matches!(mapped.0, Mapped::Row(_)) {
+                // Redriven twice within the range: the second is a copy of the first.
+                held.extend(waybill);
+            }
             self.place(&mut load, record, waybill, mapped)?;
         }
         Ok(load)

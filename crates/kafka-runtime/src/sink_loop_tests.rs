@@ -163,6 +163,18 @@ fn an_uncertain_insert_is_read_back_before_anything_else() {
 }
 
 #[test]
+fn a_record_redriven_twice_within_a_range_becomes_one_row() {
+    let at = (Topic::Redrive(Stage::ForwardClickhouse), 0);
+    let mut log = RecordedLog::new([Polled::Assigned(vec![at])]).with_committed(at, 0, "");
+    let mut again = record(at.0, 1, "row");
+    again.headers = record(at.0, 0, "row").headers;
+    log.then([Polled::Record(record(at.0, 0, "row")), Polled::Record(again), Polled::Nothing]);
+    let mut table = Table::default();
+    play(log, &mut table, 2);
+    assert_eq!(table.inserts, [(0, 1, 0, vec![0])]);
+}
+
+#[test]
 fn a_warehouse_that_is_away_is_waited_for_and_the_range_is_settled_afterwards() {
     let mut log = assigned(0, "");
     log.then(polled(0..2));
