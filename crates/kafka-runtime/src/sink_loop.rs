@@ -8,7 +8,7 @@
 mod takeover;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -202,30 +202,36 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
         Ok(())
     }
 
-    /// Reads back and loads what is missing until nothing is. Other content than the complete
-    /// range takes a new content number, committed before it is used.
+    /// Reads back and loads what is missing until nothing is.
+    ///
+    /// The sink takes a content number once. Whoever had the range before may have been frozen
+    /// before its INSERT, and send it at any time: only its number makes it a repeat of ours. So
+    /// the number is left for the next one (committed before it is used) only when something was
+    /// taken under it: part of its rows is there, or a sure INSERT was a repeat itself.
     fn load_in_doubt(&mut self, mut load: Load<S::Row>) -> Result<(), Failed> {
-        let mut repeated = false;
+        let mut tried: Option<(BTreeSet<i64>, bool)> = None;
         loop {
             let present = self.parts.sink.present(&load.range)?;
             let missing = load.missing(&present);
-            if !repeated {
+            if tried.is_none() {
                 self.loader.recovered(load.found(&missing));
             }
             if missing.is_empty() {
                 self.loaded(load);
                 return Ok(());
             }
-            let complete = missing.len() == load.rows.len() && load.range.content == 0 && !repeated;
-            repeated = true;
-            if !complete {
+            let is_untaken = match &tried {
+                None => load.range.content > 0 || missing.len() == load.rows.len(),
+                Some((before, sure)) => !sure && *before == missing,
+            };
+            if !is_untaken {
                 load.range.content += 1;
                 self.commit_lanes(&[load.range])?;
             }
             let rows: Vec<PlacedRow<S::Row>> = load.take(&missing);
             let inserted = self.insert(&load.range, &rows);
             load.put_back(rows);
-            inserted?;
+            tried = Some((missing, inserted?));
         }
     }
 
