@@ -17,6 +17,8 @@ mod kafka_log;
 mod lane;
 mod ledger;
 mod log;
+#[cfg(test)]
+mod model;
 mod patience;
 mod processor;
 mod producer;
