@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     broker::Slot,
-    group::Standing,
+    group::{Assignor, Standing},
     mutant::Mutant,
     world::{Happened, World},
 };
@@ -31,6 +31,8 @@ pub(super) struct Consumer {
     /// Records since the last rebalance.
     polled: u32,
     turn: usize,
+    /// It has given partitions back that the group is to assign again.
+    gave_back: bool,
 }
 
 pub(super) fn record_of(partition: Partition, offset: i64, record: &Outgoing) -> Record {
@@ -53,6 +55,7 @@ impl Consumer {
             paused: false,
             polled: 0,
             turn: 0,
+            gave_back: false,
         }
     }
 
@@ -84,8 +87,11 @@ impl Consumer {
                 self.revoked(world)
             }
             Standing::ToJoin => {
-                let revoked = self.revoked(world);
-                world.group.rejoin(self.slot);
+                let revoked = match world.group.assignor {
+                    Assignor::Eager => self.revoked(world),
+                    Assignor::Cooperative => Served::Polled(Polled::Nothing),
+                };
+                world.group.rejoin(self.slot, self.owned());
                 revoked
             }
             Standing::Waiting => Served::Polled(Polled::Nothing),
@@ -105,13 +111,26 @@ impl Consumer {
         Served::Polled(if revoked.is_empty() { Polled::Nothing } else { Polled::Revoked(revoked) })
     }
 
-    /// Starts each partition at its committed offset.
-    fn assigned(&mut self, world: &World, generation: i32) -> Served {
+    /// Gives back what is not ours any more, then starts each new partition at its committed
+    /// offset.
+    fn assigned(&mut self, world: &mut World, generation: i32) -> Served {
         let assigned = world.group.assigned(self.slot);
-        let Some(found) = committed(world, assigned.iter()) else { return Served::Pending };
+        let owned = self.owned();
+        let taken: Vec<Partition> = owned.difference(&assigned).copied().collect();
+        if !taken.is_empty() {
+            self.positions.retain(|partition, _| assigned.contains(partition));
+            self.gave_back = true;
+            world.happened(Happened::RevokedInPart);
+            return Served::Polled(Polled::Revoked(taken));
+        }
+        let new: Vec<Partition> = assigned.difference(&owned).copied().collect();
+        let Some(found) = committed(world, new.iter()) else { return Served::Pending };
         self.generation = generation;
-        self.positions = found.iter().map(|it| (it.partition, it.next)).collect();
-        Served::Polled(Polled::Assigned(assigned.into_iter().collect()))
+        self.positions.extend(found.iter().map(|it| (it.partition, it.next)));
+        if std::mem::take(&mut self.gave_back) {
+            world.group.given_back();
+        }
+        Served::Polled(Polled::Assigned(new))
     }
 
     /// The next record of the partition whose turn it is.

@@ -1,4 +1,5 @@
-//! A consumer group of the classic protocol: generations, static members, range assignment.
+//! A consumer group of the classic protocol: generations, static members, range assignment, which
+//! is either taken back as a whole first (eager) or in what changes (cooperative).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +12,18 @@ struct Member {
     id: u32,
     /// It has joined the rebalance that is under way.
     joined: bool,
+    /// What it said that it has when it joined.
+    owned: BTreeSet<Partition>,
     assigned: BTreeSet<Partition>,
+}
+
+/// How partitions move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Assignor {
+    /// Every member gives everything back before it joins.
+    Eager,
+    /// A member keeps what it has, and gives back what is meant for another afterwards.
+    Cooperative,
 }
 
 /// How the group sees one that claims to be a member.
@@ -36,6 +48,9 @@ pub(super) struct Group {
     rebalancing: bool,
     members: BTreeMap<Slot, Member>,
     last_id: u32,
+    pub(super) assignor: Assignor,
+    /// Turns the assignment, so that partitions move.
+    turn: usize,
 }
 
 impl Group {
@@ -47,18 +62,27 @@ impl Group {
             rebalancing: false,
             members: BTreeMap::new(),
             last_id: 0,
+            assignor: Assignor::Eager,
+            turn: 0,
         }
     }
 
     /// Joins as the instance `slot`: a known instance id takes its place over, without a
-    /// rebalance if none is under way. The new member id.
+    /// rebalance if that is eager and none is under way. The new member id.
     pub(super) fn join(&mut self, slot: Slot) -> u32 {
         self.last_id += 1;
         let id = self.last_id;
         if let Some(member) = self.members.get_mut(&slot) {
             (member.id, member.joined) = (id, true);
+            member.owned.clear();
+            if self.assignor == Assignor::Cooperative {
+                // The one before may have died with partitions that it was about to give back.
+                self.rebalance(Some(slot));
+            }
         } else {
-            self.members.insert(slot, Member { id, joined: true, assigned: BTreeSet::new() });
+            let (owned, assigned) = (BTreeSet::new(), BTreeSet::new());
+            self.members.insert(slot, Member { id, joined: true, owned, assigned });
+            self.turn += 1;
             self.rebalance(Some(slot));
         }
         self.complete();
@@ -66,9 +90,9 @@ impl Group {
     }
 
     /// The member joins the rebalance that is under way.
-    pub(super) fn rejoin(&mut self, slot: Slot) {
+    pub(super) fn rejoin(&mut self, slot: Slot, owned: BTreeSet<Partition>) {
         if let Some(member) = self.members.get_mut(&slot) {
-            member.joined = true;
+            (member.joined, member.owned) = (true, owned);
         }
         self.complete();
     }
@@ -97,6 +121,7 @@ impl Group {
     pub(super) fn expel(&mut self, slot: Slot) -> bool {
         let expelled = self.members.remove(&slot).is_some();
         if expelled {
+            self.turn += 1;
             self.rebalance(None);
             self.complete();
         }
@@ -115,9 +140,13 @@ impl Group {
 
     /// Somebody asked for a rebalance: new subscription, more partitions, an operator.
     pub(super) fn disturb(&mut self) {
-        if !self.rebalancing {
-            self.rebalance(None);
-        }
+        self.turn += 1;
+        self.rebalance(None);
+    }
+
+    /// A member has given partitions back: they are to be assigned.
+    pub(super) fn given_back(&mut self) {
+        self.rebalance(None);
     }
 
     fn rebalance(&mut self, joined: Option<Slot>) {
@@ -138,16 +167,22 @@ impl Group {
         }
     }
 
-    /// The range assignor, turned by the generation so that partitions move.
+    /// The range assignor; nobody gets what another still has.
     fn assign(&mut self) {
+        let owned: Vec<(Slot, Partition)> = self
+            .members
+            .iter()
+            .flat_map(|(slot, member)| member.owned.iter().map(|it| (*slot, *it)))
+            .collect();
         let count = self.members.len().max(1);
-        let turn = usize::try_from(self.generation).unwrap();
-        for (index, member) in self.members.values_mut().enumerate() {
-            let (topics, partitions) = (&self.topics, 0..self.partitions);
+        for (index, (slot, member)) in self.members.iter_mut().enumerate() {
+            let (topics, turn) = (&self.topics, self.turn);
             let ours = |number: &i32| (usize::try_from(*number).unwrap() + turn) % count == index;
-            member.assigned = partitions
+            let is_free = |it: &Partition| !owned.iter().any(|(by, at)| at == it && by != slot);
+            member.assigned = (0..self.partitions)
                 .filter(ours)
                 .flat_map(|number| topics.iter().map(move |topic| (*topic, number)))
+                .filter(is_free)
                 .collect();
         }
     }

@@ -9,7 +9,7 @@ use super::{
     broker::{Slot, State},
     mutant::Mutant,
     process::Process,
-    schedule::{Input, Step},
+    schedule::{Input, Schedule, Step},
     world::{Happened, Kind, Shared, World, locked, slots},
 };
 
@@ -32,7 +32,7 @@ struct Play {
 }
 
 /// Plays a schedule from an empty world to the closed books.
-pub(super) fn play(kind: Kind, mutant: Option<Mutant>, schedule: &[Step]) -> Outcome {
+pub(super) fn play(kind: Kind, mutant: Option<Mutant>, schedule: &Schedule) -> Outcome {
     let mut play = Play {
         world: Arc::new(Mutex::new(World::new(kind, mutant))),
         running: BTreeMap::new(),
@@ -40,7 +40,8 @@ pub(super) fn play(kind: Kind, mutant: Option<Mutant>, schedule: &[Step]) -> Out
         disks: BTreeMap::new(),
         last_disk: 0,
     };
-    for step in schedule {
+    locked(&play.world).group.assignor = schedule.assignor;
+    for step in &schedule.steps {
         play.step(*step);
     }
     play.run_dry();

@@ -10,20 +10,22 @@ use super::{
     world::{Happened, Kind},
 };
 
-/// Schedules of each property; `PROPTEST_CASES` asks for more.
+/// Schedules of each property, unless `PROPTEST_CASES` says otherwise.
 const CASES: u32 = 2_000;
+/// What proptest takes when nobody says otherwise.
+const UNASKED: u32 = 256;
 
-pub(super) fn config(cases: u32) -> Config {
-    let asked = Config::default().cases;
-    let cases = if asked == 256 { cases } else { asked };
-    Config { cases, failure_persistence: None, max_shrink_iters: 4_000, ..Config::default() }
+pub(super) fn config() -> Config {
+    let asked = Config::default();
+    let cases = if asked.cases == UNASKED { CASES } else { asked.cases };
+    Config { cases, failure_persistence: None, max_shrink_iters: 4_000, ..asked }
 }
 
 /// Plays schedules; what happened in all of them.
 fn hold(kind: Kind) -> BTreeMap<Happened, u64> {
     let seen = RefCell::new(BTreeMap::<Happened, u64>::new());
-    let held = TestRunner::new(config(CASES)).run(&schedules(kind), |schedule| {
-        let outcome = play(kind, None, &schedule.0);
+    let held = TestRunner::new(config()).run(&schedules(kind), |schedule| {
+        let outcome = play(kind, None, &schedule);
         for (what, times) in outcome.seen {
             *seen.borrow_mut().entry(what).or_default() += times;
         }
@@ -70,7 +72,11 @@ const EVERYWHERE: &[Happened] = &[
     Happened::Paused,
 ];
 
+/// A run counts only if every fault fired; fewer schedules than usual promise nothing.
 fn assert_happened(seen: &BTreeMap<Happened, u64>, besides: &[Happened]) {
+    if config().cases < CASES {
+        return;
+    }
     let expected = EVERYWHERE.iter().chain(besides);
     let never: Vec<_> = expected.filter(|it| !seen.contains_key(it)).collect();
     assert!(never.is_empty(), "never happened: {never:?}");
@@ -78,7 +84,7 @@ fn assert_happened(seen: &BTreeMap<Happened, u64>, besides: &[Happened]) {
 
 #[test]
 fn a_stage_without_state_gives_every_record_one_fate_whatever_happens() {
-    assert_happened(&hold(Kind::Stateless), &[Happened::HaltedStep]);
+    assert_happened(&hold(Kind::Stateless), &[Happened::HaltedStep, Happened::RevokedInPart]);
 }
 
 #[test]
@@ -91,6 +97,7 @@ fn a_stage_with_state_gives_every_record_one_fate_and_emits_every_key_once_whate
 #[test]
 fn a_sink_loads_every_row_once_whatever_happens() {
     let besides = [
+        Happened::RevokedInPart,
         Happened::InsertLostBefore,
         Happened::InsertLostAfter,
         Happened::InsertPartly,

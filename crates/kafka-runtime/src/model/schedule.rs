@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::{
     broker::{Markers, Slot},
+    group::Assignor,
     table::Arrival,
     world::{EndTxn, Insert, Kind, PARTITIONS, SLOTS, Trouble},
 };
@@ -152,21 +153,35 @@ fn step(kind: Kind) -> impl Strategy<Value = Step> {
 
 /// Prints a step per line.
 #[derive(Clone)]
-pub(super) struct Schedule(pub(super) Vec<Step>);
+pub(super) struct Schedule {
+    pub(super) assignor: Assignor,
+    pub(super) steps: Vec<Step>,
+}
 
 impl fmt::Debug for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|step| write!(f, "\n  {step:?},"))
+        write!(f, "{:?}", self.assignor)?;
+        self.steps.iter().try_for_each(|step| write!(f, "\n  {step:?},"))
     }
+}
+
+/// A stage with state is only ever run with the eager one: see `not_co_partitioned`.
+fn assignor(kind: Kind) -> impl Strategy<Value = Assignor> {
+    let cooperative = u32::from(kind != Kind::Stateful);
+    weighted(vec![
+        (2, Just(Assignor::Eager).boxed()),
+        (cooperative, Just(Assignor::Cooperative).boxed()),
+    ])
 }
 
 /// Schedules: some input, both processes on their way, then anything.
 pub(super) fn schedules(kind: Kind) -> impl Strategy<Value = Schedule> {
     let inputs = prop::collection::vec(input(), 2..8);
-    (inputs, prop::collection::vec(step(kind), 10..70)).prop_map(|(mut steps, rest)| {
+    let rest = prop::collection::vec(step(kind), 10..70);
+    (assignor(kind), inputs, rest).prop_map(|(assignor, mut steps, rest)| {
         // Joined, assigned, and at the first record.
         steps.extend((0..2).flat_map(|_| (0..SLOTS).map(|slot| Step::Run(slot, 3))));
         steps.extend(rest);
-        Schedule(steps)
+        Schedule { assignor, steps }
     })
 }

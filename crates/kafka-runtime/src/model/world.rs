@@ -103,6 +103,7 @@ pub(super) enum Happened {
     RebalanceTimeout,
     Rebalance,
     RevokedMidBatch,
+    RevokedInPart,
     LearntOfLoss,
     GenerationRefused,
     Fenced,
