@@ -54,6 +54,11 @@ impl AuditReport {
         self.named("duplicated")
     }
 
+    /// How many origins have expired, and been given up.
+    pub fn expired(&self) -> u64 {
+        self.0["expired"].as_u64().unwrap_or_default()
+    }
+
     /// The stage that holds an open span.
     pub fn held_by(&self) -> Option<&str> {
         self.0["held_by"].as_str()

@@ -7,12 +7,12 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Output},
     sync::{Arc, Mutex, OnceLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use event::codec::Encoder;
-use kafka_runtime::{Delivered, KafkaConfig, Outgoing, Producer};
+use kafka_runtime::{Bounds, Delivered, KafkaConfig, Outgoing, Producer, Scanner};
 use local_stack::{Part, Progress, Stack, StackConfig, spawner::Spawner};
 use schema_registry::{Registry, RegistryConfig};
 use serde_json::Value;
@@ -20,6 +20,7 @@ use topology::{Service, Stage, Topic};
 
 use crate::{
     audit_report::{Audit, AuditReport},
+    expire::delete_before,
     fates::FateRecords,
     flow_config::{self, Addresses},
     http::{Answer, Http},
@@ -27,6 +28,7 @@ use crate::{
     proxies::Proxies,
     service_process::ServiceProcess,
     span_collector::SpanCollector,
+    status_report::Status,
 };
 
 /// Instances that a service with a group can have.
@@ -102,6 +104,7 @@ impl Flow {
             clickhouse: stack.clickhouse_url(),
             collector: spans.url(),
             ingest: ports[0],
+            admin: first_slots(&ports[1..]),
         };
         let ingest = direct.ingest;
         let addresses = match &proxies {
@@ -218,6 +221,16 @@ impl Flow {
         Ok(self.http.runtime().block_on(self.producer.send_all(records))?)
     }
 
+    /// Start and end of each partition of a topic.
+    pub fn bounds(&self, topic: Topic) -> anyhow::Result<Vec<Bounds>> {
+        Ok(Scanner::new(&self.kafka, "waybill-tests")?.bounds(topic)?)
+    }
+
+    /// Deletes what lies below an offset before its time.
+    pub fn expire(&self, topic: Topic, partition: i32, before: i64) -> anyhow::Result<()> {
+        delete_before(&self.kafka.bootstrap_servers, topic, partition, before)
+    }
+
     /// Asks ClickHouse; the answer's text without white space around it.
     pub fn clickhouse(&self, sql: &str) -> anyhow::Result<String> {
         let settings = "database=waybill&output_format_json_quote_64bit_integers=0";
@@ -240,6 +253,17 @@ impl Flow {
         let report = serde_json::from_slice(&output.stdout);
         let report = report.with_context(|| format!("no report: {}", text_of(&output)))?;
         Ok(Audit { code, report: AuditReport(report) })
+    }
+
+    /// `waybill status --json`.
+    pub fn status(&self) -> anyhow::Result<Status> {
+        let begun = Instant::now();
+        let output = self.output(&["status", "--json"])?;
+        let code = output.status.code();
+        let Some(code @ 0..=2) = code else { bail!("waybill status failed: {}", text_of(&output)) };
+        let json = serde_json::from_slice(&output.stdout);
+        let json = json.with_context(|| format!("no status: {}", text_of(&output)))?;
+        Ok(Status { code, json, took: begun.elapsed() })
     }
 
     /// Runs the binary with this flow's configuration; its standard output.
@@ -318,6 +342,20 @@ impl Flow {
     }
 }
 
+/// Every instance that may run, in the order of their admin ports.
+fn instances() -> impl Iterator<Item = (Service, u16)> {
+    let keeps_a_group = |service| Stage::ALL.iter().any(|stage| stage.service() == service);
+    let slots = move |service| 0..if keeps_a_group(service) { SLOTS } else { 1 };
+    let all = Service::RUNNABLE.into_iter();
+    all.flat_map(move |service| slots(service).map(move |slot| (service, slot)))
+}
+
+/// The admin ports of the instances that a flow starts with.
+fn first_slots(admin: &[SocketAddr]) -> Vec<SocketAddr> {
+    let first = instances().zip(admin).filter(|((_, slot), _)| *slot == 0);
+    first.map(|(_, admin)| *admin).collect()
+}
+
 fn services(
     binary: &Path,
     folder: &Path,
@@ -325,11 +363,6 @@ fn services(
     http: &Http,
 ) -> anyhow::Result<BTreeMap<(Service, u16), ServiceProcess>> {
     let spawner = Arc::new(Spawner::start()?);
-    let keeps_a_group = |service| Stage::ALL.iter().any(|stage| stage.service() == service);
-    let slots = |service| 0..if keeps_a_group(service) { SLOTS } else { 1 };
-    let instances = Service::RUNNABLE
-        .into_iter()
-        .flat_map(|service| slots(service).map(move |slot| (service, slot)));
     let process = |((service, slot), admin): ((Service, u16), &SocketAddr)| {
         let name = if slot == 0 { service.to_string() } else { format!("{service}-{slot}") };
         let process = ServiceProcess {
@@ -345,7 +378,7 @@ fn services(
         };
         ((service, slot), process)
     };
-    Ok(instances.zip(admin).map(process).collect())
+    Ok(instances().zip(admin).map(process).collect())
 }
 
 fn text_of(output: &Output) -> String {

@@ -14,6 +14,8 @@ pub(crate) struct Addresses {
     pub(crate) collector: String,
     /// Where ingest listens.
     pub(crate) ingest: SocketAddr,
+    /// The admin ports of the six services.
+    pub(crate) admin: Vec<SocketAddr>,
 }
 
 /// A source of a flow.
@@ -44,10 +46,12 @@ pub const FLOW_SOURCES: [FlowSource; 3] = [WEB, BILLING, CRM];
 /// One trace in ten is sampled: enough to see some, and few enough to cost little. An INSERT is
 /// uncertain soon: a test does not wait a minute for it.
 pub(crate) fn text(at: &Addresses, folder: &Path) -> String {
-    let Addresses { kafka, registry, clickhouse, collector, ingest } = at;
+    let Addresses { kafka, registry, clickhouse, collector, ingest, admin } = at;
+    let admin: Vec<_> = admin.iter().map(ToString::to_string).collect();
     let mut text = format!(
         "epoch = 0\n\
          slot = 0\n\
+         [status]\nadmin = {admin:?}\n\
          [log]\notlp_endpoint = \"{collector}\"\nsample_ratio = 0.1\n\
          [kafka]\nbootstrap_servers = \"{kafka}\"\n\
          [topics]\npartitions = 6\n\

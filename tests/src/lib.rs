@@ -4,6 +4,7 @@
 //! Everything here blocks; a [`Flow`] has a runtime of its own inside.
 
 mod audit_report;
+mod expire;
 mod fates;
 mod flow;
 mod flow_config;
@@ -17,6 +18,7 @@ mod proxies;
 mod proxy;
 mod service_process;
 mod span_collector;
+mod status_report;
 mod topic_reader;
 mod traffic;
 mod wait;
@@ -34,5 +36,6 @@ pub use proxies::Proxies;
 pub use proxy::{Aim, Mode, Proxy, Wire, kafka_api};
 pub use service_process::{ServiceProcess, Stopped};
 pub use span_collector::{CollectedSpan, SpanCollector};
+pub use status_report::Status;
 pub use traffic::Traffic;
 pub use wait::until;

@@ -2,14 +2,22 @@
 
 use std::time::{Duration, Instant};
 
-use reconciliation::{Barrier, Holder, Span, Standing, Verdict, reconcile};
+use event::Origin;
+use reconciliation::{Barrier, Holder, Progress, Span, Standing, Verdict};
 
-use crate::{AuditError, Deps, Named, Report, naming::hints_of, tail::Tail, view::view_of};
+use crate::{
+    AuditError, Deps, Named, Report,
+    judge::{Judged, judge},
+    naming::hints_of,
+    tail::Tail,
+};
 
 /// How long one look at the topics may take before the barrier is asked again.
 const LOOK: Duration = Duration::from_millis(500);
 /// At most so many origins are named; the counts tell of the rest.
 const NAMED: usize = 1_000;
+/// Of what has expired fewer: the ranges name it too.
+const EXPIRED_NAMED: usize = 100;
 
 /// Closes the books of everything in `raw-events` up to now, waiting at most `wait` for the
 /// stages, and compares them with ClickHouse. Blocking. `told` hears how far it is.
@@ -26,9 +34,10 @@ pub fn check(
     loop {
         let standing = barrier.advance(&tail.books, &progress);
         match standing {
-            Standing::Closed => return closed(deps, &mut tail, barrier.span()),
+            Standing::Closed => return closed(deps, &mut tail, barrier.span(), &progress),
             Standing::Open { held_by, detail } if begun.elapsed() >= wait => {
-                return open(deps, &tail, barrier.span(), held_by, detail);
+                let judged = judge(deps, &tail, barrier.span(), &progress)?;
+                return Ok(open(&judged, held_by, detail));
             }
             Standing::Open { held_by, detail } => {
                 if said.elapsed() > Duration::from_secs(2) {
@@ -46,38 +55,49 @@ pub fn check(
     }
 }
 
-fn closed(deps: &Deps, tail: &mut Tail, span: &Span) -> Result<Report, AuditError> {
-    let verdict = reconcile(&tail.books, &view_of(deps, span)?, span);
-    let (missing, duplicated) = name_all(deps, tail, &verdict);
-    Ok(Report::closed(&verdict, missing, duplicated))
-}
-
-fn open(
-    deps: &Deps,
-    tail: &Tail,
-    span: &Span,
-    held_by: Holder,
-    detail: String,
-) -> Result<Report, AuditError> {
-    let verdict = reconcile(&tail.books, &view_of(deps, span)?, span);
-    Ok(Report::open(&verdict, held_by, detail))
-}
-
-/// Names what is missing and what is there more than once.
-pub(crate) fn name_all(
+fn closed(
     deps: &Deps,
     tail: &mut Tail,
-    verdict: &Verdict,
-) -> (Vec<Named>, Vec<Named>) {
-    let mut missing = Vec::new();
-    for lost in verdict.lost.iter().take(NAMED) {
+    span: &Span,
+    progress: &Progress,
+) -> Result<Report, AuditError> {
+    let mut judged = judge(deps, tail, span, progress)?;
+    if let Some((held_by, detail)) = judged.held.take() {
+        return Ok(open(&judged, held_by, detail));
+    }
+    let named = name_all(deps, tail, &judged.verdict);
+    Ok(Report::closed(&judged.verdict, &judged.expiry, named))
+}
+
+fn open(judged: &Judged, held_by: Holder, detail: String) -> Report {
+    Report::open(&judged.verdict, &judged.expiry, held_by, detail)
+}
+
+/// What a verdict is about, by name.
+pub(crate) struct AllNamed {
+    pub(crate) missing: Vec<Named>,
+    pub(crate) expired: Vec<Named>,
+    pub(crate) duplicated: Vec<Named>,
+}
+
+/// Names what is missing, what has expired, and what is there more than once.
+pub(crate) fn name_all(deps: &Deps, tail: &mut Tail, verdict: &Verdict) -> AllNamed {
+    let mut name =
+        |origin: Origin, detail: String| Named::new(origin, hints_of(deps, tail, origin), detail);
+    let lost = verdict.lost.iter().take(NAMED).map(|lost| {
         let detail = format!("last seen in {}, owed by {}", lost.last_seen, lost.owed_by);
-        missing.push(Named::new(lost.origin, hints_of(deps, tail, lost.origin), detail));
-    }
-    let mut duplicated = Vec::new();
-    for (origin, copies) in verdict.duplicated.iter().take(NAMED) {
-        let detail = format!("{copies} rows");
-        duplicated.push(Named::new(origin, hints_of(deps, tail, *origin), detail));
-    }
-    (missing, duplicated)
+        (lost.origin, detail)
+    });
+    let missing = lost.map(|(origin, detail)| name(origin, detail)).collect();
+    let gone = verdict.expired.iter().flat_map(|expired| {
+        let (stage, lost) = (expired.skip.stage, &expired.skip.lost);
+        let exact = if expired.is_exact() { "" } else { ", as far as can be told" };
+        let detail = format!("expired before {stage} had read it{exact}: {lost}");
+        expired.origins.iter().map(move |origin| (origin, detail.clone()))
+    });
+    let expired = gone.take(EXPIRED_NAMED).map(|(origin, detail)| name(origin, detail)).collect();
+    let twice = verdict.duplicated.iter().take(NAMED);
+    let duplicated =
+        twice.map(|(origin, copies)| name(*origin, format!("{copies} rows"))).collect();
+    AllNamed { missing, expired, duplicated }
 }

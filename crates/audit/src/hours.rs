@@ -18,6 +18,7 @@ pub(crate) enum Kept {
 pub(crate) struct Outcome {
     pub(crate) unbalanced: bool,
     pub(crate) missing: u64,
+    pub(crate) expired: u64,
     pub(crate) duplicated: u64,
     pub(crate) beyond_tolerance: bool,
 }

@@ -9,6 +9,7 @@ mod check;
 mod config;
 mod headers;
 mod hours;
+mod judge;
 mod naming;
 mod report;
 mod serve;
@@ -17,13 +18,14 @@ mod trace;
 mod view;
 
 use kafka_runtime::{KafkaConfig, ReadError};
+use pipeline::Halt;
 use schema_registry::Registry;
 use tokio::runtime::Handle;
 use warehouse::{Warehouse, WarehouseError};
 
 pub use check::check;
 pub use config::Config;
-pub use report::{Named, Report, State};
+pub use report::{ExpiredRange, Named, Report, State};
 pub use serve::{serve, serve_by};
 pub use trace::{Row, Sighting, Trace, trace};
 
@@ -51,6 +53,9 @@ pub enum AuditError {
     /// ClickHouse could not be asked.
     #[error(transparent)]
     Warehouse(#[from] WarehouseError),
+    /// Something has no fate, and whether a stage gave it up cannot be told.
+    #[error("the orders to the stages cannot be read: {0}")]
+    Orders(Halt),
 }
 
 impl AuditError {
@@ -59,6 +64,7 @@ impl AuditError {
         match self {
             Self::Read(_) => "broker",
             Self::Warehouse(_) => "clickhouse",
+            Self::Orders(halt) => halt.dependency,
         }
     }
 }

@@ -2,9 +2,11 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use event::Hints;
-use reconciliation::{Holder, Verdict};
+use event::{Hints, LostRange};
+use reconciliation::{Expired, Expiry, Holder, Skip, Verdict};
 use serde::Serialize;
+
+use crate::check::AllNamed;
 
 /// Whether the books could be closed, and what they say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -51,6 +53,40 @@ impl Named {
     }
 }
 
+/// A range that a stage gave up, since it had left the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ExpiredRange {
+    /// The stage.
+    pub stage: &'static str,
+    /// What it gave up.
+    #[serde(flatten)]
+    pub lost: LostRange,
+    /// Events of this audit that it accounts for.
+    pub events: u64,
+    /// Whether these are exactly the events of the range.
+    pub exact: bool,
+    /// Positions of it that the audit could not read either: their events have no name.
+    pub unread: i64,
+    /// When it was given up; milliseconds UTC.
+    pub at: i64,
+    /// Who gave it up.
+    pub who: String,
+    /// Why.
+    pub why: String,
+}
+
+impl ExpiredRange {
+    fn new(Skip { stage, lost, at, who, why }: Skip) -> Self {
+        let (stage, exact) = (stage.name(), false);
+        Self { stage, lost, events: 0, exact, unread: 0, at, who, why }
+    }
+
+    fn booked(expired: &Expired) -> Self {
+        let (events, exact) = (expired.origins.len(), expired.is_exact());
+        Self { events, exact, ..Self::new(expired.skip.clone()) }
+    }
+}
+
 /// The books of everything that came in up to a moment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
@@ -78,6 +114,12 @@ pub struct Report {
     pub copies_by: BTreeMap<String, u64>,
     /// Open dead letters by `stage/reason`.
     pub dead_by: BTreeMap<String, u64>,
+    /// Of these, gone before a stage had read them, and given up by order.
+    pub expired: u64,
+    /// What was given up.
+    pub expired_ranges: Vec<ExpiredRange>,
+    /// What has expired, by name.
+    pub expired_origins: Vec<Named>,
     /// No fate at all.
     pub missing: Vec<Named>,
     /// More than once in the warehouse.
@@ -89,28 +131,34 @@ pub struct Report {
 }
 
 impl Report {
-    /// The report of a closed span; `missing` and `duplicated` are named by the caller.
-    pub(crate) fn closed(verdict: &Verdict, missing: Vec<Named>, duplicated: Vec<Named>) -> Self {
+    /// The report of a closed span; what it is about is named by the caller.
+    pub(crate) fn closed(verdict: &Verdict, expiry: &Expiry, named: AllNamed) -> Self {
         let state = if verdict.is_balanced() { State::Balanced } else { State::Unbalanced };
-        Self { state, missing, duplicated, ..Self::counts(verdict) }
+        let AllNamed { missing, expired: expired_origins, duplicated } = named;
+        Self { state, missing, expired_origins, duplicated, ..Self::counts(verdict, expiry) }
     }
 
     /// The report of a span that is still open: counts, and nothing called missing.
-    pub(crate) fn open(verdict: &Verdict, held_by: Holder, detail: String) -> Self {
+    pub(crate) fn open(
+        verdict: &Verdict,
+        expiry: &Expiry,
+        held_by: Holder,
+        detail: String,
+    ) -> Self {
         Self {
             state: State::Open,
             complete: false,
             held_by: Some(held_by.name()),
             held_detail: Some(detail),
-            ..Self::counts(verdict)
+            ..Self::counts(verdict, expiry)
         }
     }
 
-    fn counts(verdict: &Verdict) -> Self {
+    fn counts(verdict: &Verdict, expiry: &Expiry) -> Self {
         let by = |stage: topology::Stage, word: &str| format!("{stage}/{word}");
         Self {
             state: State::Open,
-            complete: verdict.is_complete(),
+            complete: verdict.is_complete() && expiry.unread().is_empty(),
             held_by: None,
             held_detail: None,
             raw: verdict.raw,
@@ -135,6 +183,9 @@ impl Report {
                     (by(*stage, reason.map_or("unknown", pipeline::RejectReason::word)), *n)
                 })
                 .collect(),
+            expired: verdict.expired_origins(),
+            expired_ranges: expired_ranges(verdict, expiry),
+            expired_origins: Vec::new(),
             missing: Vec::new(),
             duplicated: Vec::new(),
             unissued: verdict.unissued.iter().map(|origin| origin.to_string()).collect(),
@@ -155,7 +206,12 @@ impl fmt::Display for Report {
         if let (Some(held_by), Some(detail)) = (self.held_by, &self.held_detail) {
             write!(f, ": held by {held_by}, which {detail}")?;
         } else if self.state == State::Balanced {
-            f.write_str(if self.complete { " and complete" } else { "; dead letters are open" })?;
+            let but = match (self.expired_ranges.is_empty(), self.dead) {
+                (true, 0) => " and complete",
+                (true, _) => "; dead letters are open",
+                (false, _) => ", but events have EXPIRED before they were read",
+            };
+            f.write_str(but)?;
         }
         writeln!(f, "\n\n{:>10}  came in (raw-events)", self.raw)?;
         writeln!(f, "{:>10}  in ClickHouse", self.loaded)?;
@@ -163,14 +219,51 @@ impl fmt::Display for Report {
         lines(f, &self.discarded_by)?;
         writeln!(f, "{:>10}  dead letters open", self.dead)?;
         lines(f, &self.dead_by)?;
+        self.tell_expired(f)?;
         if self.state == State::Open {
             return f.write_str("\nnothing is called missing while the books are open");
+        }
+        if !self.expired_origins.is_empty() {
+            named(f, "EXPIRED, by name", &self.expired_origins)?;
         }
         named(f, "missing", &self.missing)?;
         named(f, "duplicated", &self.duplicated)?;
         plain(f, "in ClickHouse, but never in raw-events", &self.unissued)?;
         plain(f, "records that belong to no event", &self.strangers)
     }
+}
+
+impl Report {
+    fn tell_expired(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.expired_ranges.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "{:>10}  EXPIRED before they were read, and given up by order", self.expired)?;
+        self.expired_ranges.iter().try_for_each(|range| {
+            let ExpiredRange { stage, lost, events, unread, who, why, .. } = range;
+            write!(f, "{events:>16}  {stage}: {lost}")?;
+            if *unread > 0 {
+                write!(
+                    f,
+                    " (and at most {unread} events that had gone before the audit read them)"
+                )?;
+            }
+            writeln!(f, "; given up by {who}: {why}")
+        })
+    }
+}
+
+/// What accounts for an event, and what nobody could read.
+fn expired_ranges(verdict: &Verdict, expiry: &Expiry) -> Vec<ExpiredRange> {
+    let mut ranges: Vec<_> = verdict.expired.iter().map(ExpiredRange::booked).collect();
+    for (skip, unread) in expiry.unread() {
+        let lost = skip.lost.clone();
+        match ranges.iter_mut().find(|it| it.stage == skip.stage.name() && it.lost == lost) {
+            Some(range) => range.unread = unread,
+            None => ranges.push(ExpiredRange { unread, exact: true, ..ExpiredRange::new(skip) }),
+        }
+    }
+    ranges
 }
 
 fn lines(f: &mut fmt::Formatter<'_>, by: &BTreeMap<String, u64>) -> fmt::Result {

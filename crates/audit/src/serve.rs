@@ -4,16 +4,16 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use event::Origin;
 use kafka_runtime::Shutdown;
-use reconciliation::{Hour, Verdict, reconcile};
+use reconciliation::{Hour, Verdict};
 use telemetry::{AuditMetrics, HourState, Readiness};
 use warehouse::{AuditFinding, AuditHour, WarehouseError};
 
 use crate::{
     AuditError, Config, Deps, Named,
-    check::name_all,
+    check::{AllNamed, name_all},
     hours::{Hours, Outcome},
+    judge::{Judged, judge},
     tail::Tail,
-    view::view_of,
 };
 
 const BACKOFF: Duration = Duration::from_secs(2);
@@ -98,19 +98,27 @@ fn look(
             tracing::info!(hour = hour.start(), "hour is open: held by {holder}");
         }
     }
-    metrics.hours(HourState::Open, held.len() as u64);
+    let mut still_open = held.len() as u64;
     for hour in ready {
         let span = tail.books.span_of(hour);
-        let verdict = reconcile(&tail.books, &view_of(deps, &span)?, &span);
+        let Judged { verdict, expiry, held } = judge(deps, tail, &span, &progress)?;
+        metrics.expired_unread(expiry.unread().iter().map(|(_, positions)| *positions).sum());
+        if let Some((holder, detail)) = held {
+            tracing::error!(hour = hour.start(), "hour is open: held by {holder}, which {detail}");
+            still_open += 1;
+            continue;
+        }
         publish(deps, tail, hour, &verdict)?;
         let outcome = Outcome {
             unbalanced: !verdict.is_balanced(),
             missing: verdict.missing.len(),
+            expired: verdict.expired_origins(),
             duplicated: verdict.duplicated.len() as u64,
             beyond_tolerance: verdict.shortfall() > config.tolerance,
         };
         hours.close(hour, outcome);
     }
+    metrics.hours(HourState::Open, still_open);
     tell(metrics, &hours.outcomes());
     Ok(())
 }
@@ -121,6 +129,7 @@ fn tell(metrics: AuditMetrics, outcomes: &[Outcome]) {
     metrics.hours(HourState::Unbalanced, unbalanced);
     metrics.hours(HourState::Balanced, outcomes.len() as u64 - unbalanced);
     metrics.missing(outcomes.iter().map(|it| it.missing).sum());
+    metrics.expired(outcomes.iter().map(|it| it.expired).sum());
     metrics.duplicated(outcomes.iter().map(|it| it.duplicated).sum());
     metrics.tolerance_exceeded(outcomes.iter().any(|it| it.beyond_tolerance));
 }
@@ -134,6 +143,10 @@ fn publish(deps: &Deps, tail: &mut Tail, hour: Hour, verdict: &Verdict) -> Resul
     } else {
         tracing::error!(hour = hour.start(), missing, duplicated, "hour does not balance");
     }
+    if !verdict.expired.is_empty() {
+        let expired = verdict.expired_origins();
+        tracing::error!(hour = hour.start(), expired, "events expired before they were read");
+    }
     let found_at = now();
     let hour_start = u32::try_from(hour.start() / 1_000).unwrap_or_default();
     let row = AuditHour {
@@ -146,13 +159,15 @@ fn publish(deps: &Deps, tail: &mut Tail, hour: Hour, verdict: &Verdict) -> Resul
         discarded: verdict.discarded,
         dead: verdict.dead,
         missing,
+        expired: verdict.expired_origins(),
         duplicated,
         counts: verdict.topics.iter().map(|(topic, n)| (topic.name().to_owned(), *n)).collect(),
         closed_at: Some(found_at),
     };
-    let (lost, twice) = name_all(deps, tail, verdict);
-    let findings: Vec<AuditFinding> = (lost.into_iter().map(|it| ("missing", it)))
-        .chain(twice.into_iter().map(|it| ("duplicated", it)))
+    let AllNamed { missing, expired, duplicated } = name_all(deps, tail, verdict);
+    let findings: Vec<AuditFinding> = (missing.into_iter().map(|it| ("missing", it)))
+        .chain(expired.into_iter().map(|it| ("expired", it)))
+        .chain(duplicated.into_iter().map(|it| ("duplicated", it)))
         .filter_map(|(kind, named)| finding(kind, found_at, hour_start, named))
         .collect();
     write(deps, &row, &findings, found_at)?;

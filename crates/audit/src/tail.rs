@@ -1,12 +1,10 @@
 //! Reads every audited topic from the start of its log into the books.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
+use event::StageCommand;
 use kafka_runtime::{KafkaConfig, Position, ReadError, Scanner};
-use reconciliation::{Books, Ends, Progress, Span};
+use reconciliation::{Books, Ends, Expiry, Progress, Skip, Span};
 use topology::{Service, Stage, TOPICS, Topic};
 
 use crate::headers::entry;
@@ -27,8 +25,8 @@ pub(crate) fn audited() -> impl Iterator<Item = Topic> {
 pub(crate) struct Tail {
     pub(crate) scanner: Scanner,
     pub(crate) books: Books,
-    /// First offset that each partition of `raw-events` still has.
-    raw_starts: BTreeMap<i32, i64>,
+    /// First offset that each partition still had when the books began.
+    begins: Ends,
     since_compact: u64,
 }
 
@@ -36,17 +34,15 @@ impl Tail {
     /// Begins at the start of every audited topic.
     pub(crate) fn open(kafka: &KafkaConfig, epoch: u16) -> Result<Self, ReadError> {
         let mut scanner = Scanner::new(kafka, "waybill-audit")?;
-        let (mut starts, mut raw_starts) = (Vec::new(), BTreeMap::new());
+        let (mut starts, mut begins) = (Vec::new(), Ends::new());
         for topic in audited() {
             for bounds in scanner.bounds(topic)? {
                 starts.push(Position { topic, partition: bounds.partition, offset: bounds.start });
-                if topic == Topic::RawEvents {
-                    raw_starts.insert(bounds.partition, bounds.start);
-                }
+                begins.insert((topic, bounds.partition), bounds.start);
             }
         }
         scanner.assign(&starts)?;
-        Ok(Self { scanner, books: Books::new(epoch), raw_starts, since_compact: 0 })
+        Ok(Self { scanner, books: Books::new(epoch), begins, since_compact: 0 })
     }
 
     /// Reads for at most `patience`, or until nothing more comes. Returns how many records.
@@ -84,6 +80,7 @@ impl Tail {
                 // The end of the log, not the last stable offset: what a stage has committed may
                 // still lack its marker in an output partition.
                 progress.ends.insert((topic, bounds.partition), bounds.end);
+                progress.starts.insert((topic, bounds.partition), bounds.start);
             }
         }
         progress.read = self.next()?;
@@ -93,11 +90,27 @@ impl Tail {
 
     /// Everything that `raw-events` holds, up to its ends as `progress` has them.
     pub(crate) fn span_up_to_now(&self, epoch: u16, progress: &Progress) -> Span {
-        let range = |(&partition, &start): (&i32, &i64)| {
-            let end = progress.ends.get(&(Topic::RawEvents, partition)).copied();
-            (partition, start..end.unwrap_or(start))
+        let range = |(&(topic, partition), &start): (&(Topic, i32), &i64)| {
+            let end = progress.ends.get(&(topic, partition)).copied().unwrap_or(start);
+            (topic == Topic::RawEvents).then_some((partition, start..end))
         };
-        Span { epoch, offsets: self.raw_starts.iter().map(range).collect(), hour: None }
+        Span { epoch, offsets: self.begins.iter().filter_map(range).collect(), hour: None }
+    }
+
+    /// What was given up, from the orders to the stages.
+    pub(crate) fn expiry(&self, commands: Vec<StageCommand>) -> Expiry {
+        let mut expiry = Expiry::new(self.begins.clone());
+        for StageCommand { stage, lost, at, who, why, .. } in commands {
+            if let (Some(stage), Some(lost)) = (Stage::from_name(&stage), lost) {
+                expiry.note(Skip { stage, lost, at, who, why });
+            }
+        }
+        expiry
+    }
+
+    /// What has expired and nobody has given up yet.
+    pub(crate) fn pending(&self, progress: &Progress) -> Expiry {
+        Expiry::pending(self.begins.clone(), progress)
     }
 
     /// What is read next in each partition. The scanner's own positions follow with a delay, but

@@ -22,6 +22,8 @@ pub struct Progress {
     pub ends: Ends,
     /// What the auditor itself will read next; control records that it passed count.
     pub read: Ends,
+    /// The start of each partition: what is below has left the log.
+    pub starts: Ends,
     /// The last record that the auditor read; absent where there was none.
     pub last: Ends,
 }

@@ -141,6 +141,12 @@ impl Books {
         self.hours.values().flat_map(|hours| hours.keys().copied()).collect()
     }
 
+    /// The hour in which an origin came in, if it was read in `raw-events`.
+    pub fn hour_of(&self, origin: Origin) -> Option<Hour> {
+        let mut hours = self.hours.get(&origin.partition)?.iter().rev();
+        hours.find(|(_, first)| **first <= origin.offset).map(|(hour, _)| *hour)
+    }
+
     /// The offsets of an hour, as far as they were read.
     pub fn span_of(&self, hour: Hour) -> Span {
         let range = |(&partition, hours): (&i32, &BTreeMap<Hour, i64>)| {

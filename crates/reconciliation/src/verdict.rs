@@ -6,7 +6,7 @@ use event::Origin;
 use pipeline::{DiscardReason, RejectReason};
 use topology::{Stage, Topic};
 
-use crate::{Books, OriginSet, Span, Stranger};
+use crate::{Books, Expired, OriginSet, Span, Stranger};
 
 /// What the warehouse said that it holds of a span.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -28,8 +28,8 @@ pub struct Lost {
     pub owed_by: Stage,
 }
 
-/// What came of a span of `raw-events`. The sets `loaded`, `discarded`, `dead` and `missing`
-/// make up the raw set: each origin counts once, by the first of these that holds it.
+/// What came of a span of `raw-events`. The sets `loaded`, `discarded`, `dead`, `missing` and
+/// `expired` make up the raw set: each origin counts once, by the first of these that holds it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Verdict {
     /// Events that came in.
@@ -44,6 +44,9 @@ pub struct Verdict {
     pub missing: OriginSet,
     /// Where each missing one was last seen.
     pub lost: Vec<Lost>,
+    /// Those that left the log before a stage had read them, by what was given up: explained, and
+    /// gone. Empty until [`book_expired`](Self::book_expired).
+    pub expired: Vec<Expired>,
     /// Origins that the warehouse holds more than once, with the number of rows.
     pub duplicated: Vec<(Origin, u64)>,
     /// Origins that the warehouse holds, but that no record of `raw-events` has.
@@ -74,9 +77,9 @@ impl Verdict {
             && self.strangers.is_empty()
     }
 
-    /// Balanced, and nothing awaits repair.
+    /// Balanced, nothing awaits repair, and nothing has expired.
     pub fn is_complete(&self) -> bool {
-        self.is_balanced() && self.dead == 0
+        self.is_balanced() && self.dead == 0 && self.expired.is_empty()
     }
 
     /// The share of what came in that the warehouse does not hold, 0.0..=1.0.
@@ -111,6 +114,7 @@ pub fn reconcile(books: &Books, warehouse: &WarehouseView, span: &Span) -> Verdi
         dead: undropped.and(&open).len(),
         lost: missing.iter().map(|origin| lost(books, origin)).collect(),
         missing,
+        expired: Vec::new(),
         duplicated: duplicated_within(warehouse, span),
         unissued: present.minus(&raw),
         strangers: books.strangers(span),

@@ -145,6 +145,15 @@ impl Registry {
         RegistryError::Away { url: self.inner.config.url.clone(), detail: detail.to_string() }
     }
 
+    /// Whether the registry answers and knows us; says nothing about schemas.
+    pub async fn ping(&self) -> Result<(), RegistryError> {
+        let response = self.send(self.request(reqwest::Method::GET, "/subjects")).await?;
+        if response.status().is_success() {
+            return Ok(());
+        }
+        Err(refusal("a list of its subjects".to_owned(), response).await)
+    }
+
     /// The id under which `topic`'s subject has our own schema; `None` if it has it not.
     pub async fn registered_id(&self, topic: Topic) -> Result<Option<u32>, RegistryError> {
         let Some(schema) = schema::by_name(topic.schema_name()) else { return Ok(None) };

@@ -26,6 +26,8 @@ pub struct AuditHour {
     pub dead: u64,
     /// Of these, nowhere.
     pub missing: u64,
+    /// Of these, expired before a stage had read them.
+    pub expired: u64,
     /// Of these, in `events` more than once.
     pub duplicated: u64,
     /// Origins of the hour by topic.
@@ -47,6 +49,7 @@ impl Row for AuditHour {
         Column::new("discarded", |r, o| o.u64(r.discarded)),
         Column::new("dead", |r, o| o.u64(r.dead)),
         Column::new("missing", |r, o| o.u64(r.missing)),
+        Column::new("expired", |r, o| o.u64(r.expired)),
         Column::new("duplicated", |r, o| o.u64(r.duplicated)),
         Column::new("counts", |r, o| o.array(&r.counts, count)),
         Column::new("closed_at", |r, o| o.nullable(r.closed_at, RowBinary::millis)),
@@ -65,7 +68,7 @@ pub struct AuditFinding {
     pub found_at: Millis,
     /// Start of the hour of append; seconds since 1970-01-01T00:00:00Z.
     pub hour: u32,
-    /// `missing`, `duplicated` or `stranger`.
+    /// `missing`, `expired`, `duplicated` or `stranger`.
     pub kind: &'static str,
     /// The origin.
     pub origin: Origin,
@@ -106,7 +109,7 @@ impl Warehouse {
         last: u32,
     ) -> Result<Vec<AuditHour>, WarehouseError> {
         const SQL: &str = "SELECT revision, toUnixTimestamp(hour) AS hour, epoch, \
-            toString(state) AS state, raw, loaded, discarded, dead, missing, duplicated, \
+            toString(state) AS state, raw, loaded, discarded, dead, missing, expired, duplicated, \
             counts, if(isNull(closed_at), NULL, \
             toUnixTimestamp64Milli(assumeNotNull(audit_hours.closed_at))) AS closed_at \
             FROM audit_hours \

@@ -300,6 +300,7 @@ async fn side_tables_and_books_take_their_rows(stack: &Stack) {
         discarded: 1,
         dead: 1,
         missing: 0,
+        expired: 0,
         duplicated: 0,
         counts: vec![("raw-events".to_owned(), 10)],
         closed_at,

@@ -1,6 +1,10 @@
 //! The command line.
 
+mod stage;
+
 use std::{net::SocketAddr, path::PathBuf};
+
+pub use stage::{LogArgs, OrderArgs, ResumeArgs, SkipArgs, StageCommand};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -56,6 +60,14 @@ pub enum Command {
     /// The life of one event by its waybill number.
     #[command(after_help = "Example:\n  waybill trace 0-3-18446 --json")]
     Trace(TraceArgs),
+    /// What runs, what does not, who is to blame, and what to type next.
+    #[command(
+        after_help = "Asks Kafka, the registry, ClickHouse and every admin port of [status] admin; answers within\n10 s also when all of them are down.\n\nExit codes: 0 all runs, 1 something is down, halted or stopped by its breaker, 2 something is\npaused, starting or restoring.\n\nExamples:\n  waybill status\n  waybill status --json | jq -r .diagnosis.next[]"
+    )]
+    Status(StatusArgs),
+    /// Pause and resume stages, give up what has expired, and see who did so and why.
+    #[command(subcommand)]
+    Stage(StageCommand),
     /// Send events to ingest and measure the answers.
     #[command(
         after_help = "Example:\n  waybill load --events 10000 --per-request 100 --write-key wk_web"
@@ -95,6 +107,14 @@ pub struct MigrateArgs {
     #[arg(long, short)]
     pub yes: bool,
     /// Print plan and result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Print it as JSON.
     #[arg(long)]
     pub json: bool,
 }

@@ -7,9 +7,9 @@ use std::process::ExitCode;
 pub enum Exit {
     /// Done; the books balance.
     Done,
-    /// Failed, or the books do not balance.
+    /// Failed, the books do not balance, or something is down.
     Failed,
-    /// The books are not closed yet.
+    /// The books are not closed yet, or something stands still by order or for a time.
     Open,
     /// The command line or the configuration is wrong (`EX_USAGE` of sysexits.h).
     Usage,

@@ -28,7 +28,7 @@ pub fn run(cli: Cli) -> ExitCode {
         return output::text(config::EXAMPLE).into();
     }
     let config = match load(cli.config) {
-        Ok(config) => config,
+        Ok(config) => quiet(config, &cli.command),
         Err(problems) => return output::refused(&problems.to_string(), Exit::Usage).into(),
     };
     let _telemetry = match telemetry::init(&config.log, "waybill") {
@@ -45,6 +45,15 @@ pub fn run(cli: Cli) -> ExitCode {
         Ok(exit) => exit.into(),
         Err(error) => output::refused(&format!("{error:#}"), Exit::Failed).into(),
     }
+}
+
+/// An operator who asks what is down needs no log of a client that does not reach it.
+fn quiet(mut config: Config, command: &Command) -> Config {
+    let asks = matches!(command, Command::Status(_) | Command::Stage(_));
+    if asks && config.log.filter == telemetry::LogConfig::default().filter {
+        "warn,librdkafka=off".clone_into(&mut config.log.filter);
+    }
+    config
 }
 
 fn load(named: Option<PathBuf>) -> Result<Config, config::ConfigProblems> {
@@ -69,6 +78,8 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<Exit> {
         Command::Migrate(arguments) => commands::migrate::run(&arguments, &config).await,
         Command::Check(arguments) => commands::check::run(&arguments, &config).await,
         Command::Trace(arguments) => commands::trace::run(arguments, config).await,
+        Command::Status(arguments) => commands::status::run(&arguments, &config).await,
+        Command::Stage(command) => commands::stage::run(command, config).await,
         Command::Load(arguments) => commands::load::run(&arguments).await,
     }
 }

@@ -4,6 +4,7 @@
 
 use std::io::Write as _;
 
+use comfy_table::{Table, presets::NOTHING};
 use serde::Serialize;
 
 use crate::Exit;
@@ -18,6 +19,13 @@ pub(crate) fn text(text: &str) -> Exit {
 /// Prints a result for a script.
 pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<Exit> {
     Ok(text(&serde_json::to_string_pretty(value)?))
+}
+
+/// A table without lines, so that `awk` and people read it alike.
+pub(crate) fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header(header.to_vec());
+    table
 }
 
 /// Says what is going on.

@@ -15,6 +15,8 @@ use super::{GLOBAL, Histograms, buckets, level, plain, seconds};
 pub(super) struct Families {
     hours: Family<Hours, Gauge>,
     missing: Family<Nothing, Gauge>,
+    expired: Family<Nothing, Gauge>,
+    expired_unread: Family<Nothing, Gauge>,
     duplicated: Family<Nothing, Gauge>,
     run: Histograms<Nothing>,
     last_success: Family<Nothing, Gauge<f64, AtomicU64>>,
@@ -29,6 +31,8 @@ impl Families {
         Self {
             hours: plain(r, "audit_hours", "Hours looked at by the last run, by state", Family::default()),
             missing: plain(r, "audit_missing_origins", "Origins without a fate in the last run", Family::default()),
+            expired: plain(r, "audit_expired_origins", "Origins that left the log before a stage had read them, in the last run", Family::default()),
+            expired_unread: plain(r, "audit_expired_unread_origins", "At most so many more, of raw-events, which the auditor could not read either", Family::default()),
             duplicated: plain(r, "audit_duplicated_origins", "Origins more than once in the warehouse in the last run", Family::default()),
             run: seconds(r, "audit_run", "Time that a run took", runs),
             last_success: seconds(r, "audit_last_success_timestamp", "Unix time at which a run last came to its end", Family::default()),
@@ -63,6 +67,16 @@ impl AuditMetrics {
     /// So many origins are missing.
     pub fn missing(&self, origins: u64) {
         self.0.missing.get_or_create(&Nothing {}).set(level(origins));
+    }
+
+    /// So many origins have expired before a stage had read them.
+    pub fn expired(&self, origins: u64) {
+        self.0.expired.get_or_create(&Nothing {}).set(level(origins));
+    }
+
+    /// So many positions of `raw-events` have expired before anybody had read them.
+    pub fn expired_unread(&self, positions: i64) {
+        self.0.expired_unread.get_or_create(&Nothing {}).set(positions);
     }
 
     /// So many origins are in the warehouse more than once.

@@ -18,6 +18,8 @@ fn touch_everything() {
     let audit = AuditMetrics::new();
     audit.hours(HourState::Open, 1);
     audit.missing(2);
+    audit.expired(4);
+    audit.expired_unread(5);
     audit.duplicated(3);
     audit.run_seconds(Duration::from_secs(4));
     audit.succeeded_at(1_700_000_000_500);
@@ -213,6 +215,8 @@ fn the_auditor_shows_its_last_run() {
     let table = [
         (r#"hours{state="open"}"#, 1.0),
         ("missing_origins{}", 2.0),
+        ("expired_origins{}", 4.0),
+        ("expired_unread_origins{}", 5.0),
         ("duplicated_origins{}", 3.0),
         ("last_success_timestamp_seconds{}", 1_700_000_000.5),
         ("tolerance_exceeded{}", 1.0),

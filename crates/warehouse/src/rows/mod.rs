@@ -93,17 +93,28 @@ mod tests {
     use super::*;
     use crate::{AuditFinding, AuditHour, migrations::MIGRATIONS};
 
-    /// Names of the columns in `CREATE TABLE`: lines of four blanks, a name and a type.
+    /// Names of the columns in `CREATE TABLE`: lines of four blanks, a name and a type; and of
+    /// those that were added later.
     fn declared(table: &str) -> BTreeSet<&'static str> {
         let heading = format!("CREATE TABLE IF NOT EXISTS {table}\n");
         let body = MIGRATIONS.iter().find_map(|file| file.text.split_once(&heading)).unwrap().1;
         let (columns, _) = body.split_once("\n)\n").unwrap();
+        let added = MIGRATIONS.iter().flat_map(|file| file.text.split("ALTER TABLE ")).filter_map(
+            |statement| {
+                let (_, column) = statement
+                    .strip_prefix(table)?
+                    .strip_prefix('\n')?
+                    .split_once("ADD COLUMN IF NOT EXISTS ")?;
+                column.split(' ').next()
+            },
+        );
         columns
             .lines()
             .filter_map(|line| line.strip_prefix("    "))
             .filter_map(|line| line.split_once(' '))
             .map(|(name, _)| name)
             .filter(|name| *name != "INDEX" && *name != "loaded_at")
+            .chain(added)
             .collect()
     }
 

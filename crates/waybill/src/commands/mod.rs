@@ -2,7 +2,12 @@
 
 pub(crate) mod audit;
 pub(crate) mod check;
+mod expiry;
 pub(crate) mod load;
 pub(crate) mod migrate;
+mod ports;
+pub(crate) mod stage;
+pub(crate) mod status;
+mod times;
 pub(crate) mod trace;
 pub(crate) mod up;

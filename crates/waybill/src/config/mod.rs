@@ -29,6 +29,15 @@ impl Default for AdminConfig {
     }
 }
 
+/// What `waybill status` and `waybill stage` ask.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StatusConfig {
+    /// Admin ports of all processes as `host:port`. A name stands for all its addresses, such as
+    /// a headless service of Kubernetes. Empty: `admin.listen` alone.
+    pub admin: Vec<String>,
+}
+
 /// Everything that can be configured.
 #[derive(Debug, Default)]
 pub struct Config {
@@ -38,6 +47,8 @@ pub struct Config {
     pub slot: u16,
     /// The admin port.
     pub admin: AdminConfig,
+    /// Whom the operators' commands ask.
+    pub status: StatusConfig,
     /// Logs and traces.
     pub log: LogConfig,
     /// Where Kafka is.
