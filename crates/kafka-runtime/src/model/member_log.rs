@@ -26,6 +26,7 @@ use crate::{
 /// How many turns a client waits for transactions of others to end.
 const PENDING_TURNS: u32 = 6;
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct MemberLog {
     seat: Rc<Seat>,
     epoch: u32,
