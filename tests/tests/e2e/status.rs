@@ -165,6 +165,8 @@ fn status_tells_of_an_open_breaker_where_it_stands_and_how_to_let_the_rest_throu
         let through = ["stage", "resume", "validate", "--let-through", "5", "--why", "a test"];
         flow.waybill(&through)?;
         all_well(flow)?;
+        // For the tests that come after: the breaker is on again.
+        flow.waybill(&["stage", "resume", "validate", "--why", "a test"])?;
         let messages: Vec<_> = (0..20).map(|_| oracle.issue(WEB)).collect();
         ensure!(oracle.post(flow, &messages)?, "refused");
         oracle.settle(flow).map(drop)
