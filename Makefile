@@ -1,18 +1,20 @@
 # make demo   a day of a small shop through the whole pipeline; KEEP=1 keeps it up afterwards
 # make test   everything, unit to end-to-end, on the real parts
 # make bench  CPU per event of each stage, beside a bare librdkafka loop; BENCH_EVENTS=n
+# make faults crashes, zombies, dead parts, a bad network, scaling; ONE=name; QUICK=1; an hour
 # make lint   formatting and clippy, warnings are errors
 # make e2e    the end-to-end tests alone; ONE=name runs those with this in their name
 
 SHELL := /bin/sh
 CARGO ?= cargo
 ONE ?=
+export ONE
 # In debug builds the crash points are in, so that tests and faults share one build; in no release.
 CRASHPOINTS = --features waybill/crashpoints
 say = @printf '==> %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help prerequisites build demo test unit e2e bench lint
+.PHONY: help prerequisites build demo test unit e2e faults quick-faults bench lint
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -29,7 +31,7 @@ demo: build
 	$(say) "the demo"
 	@"$${CARGO_TARGET_DIR:-target}/debug/demo"
 
-test: unit e2e
+test: unit e2e quick-faults
 
 unit: prerequisites
 	$(say) "tests of every crate, on real parts where they need them"
@@ -43,6 +45,14 @@ ARCHITECTURE = $(patsubst tests/tests/%.rs,--test %,$(wildcard tests/tests/*.rs)
 e2e: build
 	$(say) "end-to-end tests: six processes on a real Kafka, registry and ClickHouse"
 	@$(CARGO) test --locked -p waybill -p waybill-tests --test e2e $(CRASHPOINTS) -- --test-threads=1 --nocapture $(ONE)
+
+faults: build
+	$(say) "faults: each under traffic, with the oracle, the ledger and the auditor"
+	@"$${CARGO_TARGET_DIR:-target}/debug/faults"
+
+quick-faults: build
+	$(say) "a few faults: make faults runs all of them"
+	@QUICK=1 "$${CARGO_TARGET_DIR:-target}/debug/faults"
 
 bench: prerequisites
 	$(say) "building for the bench (release)"

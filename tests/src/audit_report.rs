@@ -92,13 +92,19 @@ impl AuditReport {
     }
 }
 
-impl fmt::Display for Audit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verdict = match self.code {
+impl Audit {
+    /// The verdict's word.
+    pub fn verdict(&self) -> &'static str {
+        match self.code {
             0 => "balanced",
             1 => "unbalanced",
             _ => "open",
-        };
-        write!(f, "{verdict}: {:#}", self.report.0)
+        }
+    }
+}
+
+impl fmt::Display for Audit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {:#}", self.verdict(), self.report.0)
     }
 }

@@ -6,28 +6,35 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Command, Output},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
+use event::codec::Encoder;
 use kafka_runtime::{Bounds, Delivered, KafkaConfig, Outgoing, Producer, Scanner};
 use local_stack::{Part, Progress, Stack, StackConfig, spawner::Spawner};
 use schema_registry::{Registry, RegistryConfig};
 use serde_json::Value;
-use topology::{Service, Topic};
+use topology::{Service, Stage, Topic};
 
 use crate::{
     audit_report::{Audit, AuditReport},
     expire::delete_before,
     fates::FateRecords,
-    flow_config,
+    flow_config::{self, Addresses},
     http::{Answer, Http},
     place, ports,
+    proxies::Proxies,
     service_process::ServiceProcess,
     span_collector::SpanCollector,
     status_report::Status,
 };
+
+/// Instances that a service with a group can have.
+pub const SLOTS: u16 = 3;
+/// One for ingest, and an admin port for each instance: two services have one, four have a group.
+const PORTS: usize = 1 + 2 + 4 * SLOTS as usize;
 
 /// How a flow is started.
 #[derive(Debug, Clone)]
@@ -36,11 +43,16 @@ pub struct Options {
     pub kind: &'static str,
     /// Told what is being done.
     pub progress: Progress,
+    /// Whether there are proxies between the services and the parts.
+    pub proxied: bool,
 }
 
 /// A running flow. Dropping it kills everything and leaves the folder.
 pub struct Flow {
-    services: BTreeMap<Service, ServiceProcess>,
+    /// By service and slot. Only the first slots are started with the flow.
+    services: BTreeMap<(Service, u16), ServiceProcess>,
+    proxies: Option<Proxies>,
+    raw_encoder: OnceLock<Encoder>,
     producer: Producer,
     registry: Registry,
     kafka: KafkaConfig,
@@ -60,12 +72,10 @@ impl Flow {
         say("migrating: topics, schemas, tables, first positions");
         flow.waybill(&["migrate", "--yes"])?;
         say("starting the six services as six processes");
-        for service in flow.services.values() {
+        for service in flow.first_slots() {
             service.start()?;
         }
-        for service in flow.services.values() {
-            service.until_ready()?;
-        }
+        flow.first_slots().try_for_each(ServiceProcess::until_ready)?;
         Ok(flow)
     }
 
@@ -82,26 +92,42 @@ impl Flow {
         say("starting Kafka, the schema registry and ClickHouse (the first time they are fetched)");
         let mut stack = StackConfig::new(folder.join("stack"));
         stack.progress = options.progress.clone();
+        stack.proxied = options.proxied;
         let stack = http.runtime().block_on(Stack::start(stack))?;
-        let addresses = ports::free_addresses::<7>()?;
+        let proxies = options.proxied.then(|| Proxies::start(&http, &stack)).transpose()?;
+        let ports = ports::free_addresses::<PORTS>()?;
         let config = folder.join("waybill.toml");
         let spans = SpanCollector::start(&http)?;
-        let ports = (&addresses[..6], addresses[6]);
-        fs::write(&config, flow_config::text(&stack, &folder, ports, &spans.url()))?;
+        let direct = Addresses {
+            kafka: stack.bootstrap_servers(),
+            registry: stack.registry_url(),
+            clickhouse: stack.clickhouse_url(),
+            collector: spans.url(),
+            ingest: ports[0],
+            admin: first_slots(&ports[1..]),
+        };
+        let ingest = direct.ingest;
+        let addresses = match &proxies {
+            Some(proxies) => proxies.before(direct),
+            None => direct,
+        };
+        fs::write(&config, flow_config::text(&addresses, &folder))?;
         let kafka = KafkaConfig {
             bootstrap_servers: stack.bootstrap_servers(),
             properties: BTreeMap::new(),
         };
         let registry = RegistryConfig { url: stack.registry_url(), ..RegistryConfig::default() };
         Ok(Self {
-            services: services(&binary, &folder, &addresses, &http)?,
+            services: services(&binary, &folder, &ports[1..], &http)?,
+            proxies,
+            raw_encoder: OnceLock::new(),
             producer: Producer::new(&kafka)?,
             registry: Registry::new(&registry, http.runtime().handle().clone())?,
             kafka,
             binary,
             config,
             folder,
-            ingest: addresses[6],
+            ingest,
             stack,
             spans,
             http,
@@ -110,8 +136,32 @@ impl Flow {
 
     /// One of the six services.
     pub fn service(&self, service: Service) -> &ServiceProcess {
-        // `Service::RUNNABLE` is what the map was made of; the other two are no processes of ours.
-        self.services.get(&service).unwrap_or_else(|| &self.services[&Service::Ingest])
+        self.instance(service, 0)
+    }
+
+    /// An instance of a service; of those that keep no group there is one only.
+    pub fn instance(&self, service: Service, slot: u16) -> &ServiceProcess {
+        let first = || &self.services[&(Service::Ingest, 0)];
+        self.services.get(&(service, slot)).unwrap_or_else(first)
+    }
+
+    /// Every instance that may run.
+    pub fn instances(&self) -> impl Iterator<Item = &ServiceProcess> {
+        self.services.values()
+    }
+
+    fn first_slots(&self) -> impl Iterator<Item = &ServiceProcess> {
+        self.services.values().filter(|instance| instance.slot == 0)
+    }
+
+    /// The services that are to run and do not.
+    pub fn ended(&self) -> impl Iterator<Item = &ServiceProcess> {
+        self.first_slots().filter(|instance| !instance.is_running())
+    }
+
+    /// The proxies; an error if the flow was started without.
+    pub fn proxies(&self) -> anyhow::Result<&Proxies> {
+        self.proxies.as_ref().context("this flow has no proxies")
     }
 
     /// Ends a part of the stack with SIGKILL.
@@ -124,17 +174,41 @@ impl Flow {
         Ok(self.http.runtime().block_on(self.stack.part(part).restart())?)
     }
 
-    /// Starts again whatever does not run, after a test that may have left something down.
+    /// Stops a part in mid-air.
+    pub fn freeze_part(&self, part: Part) -> anyhow::Result<()> {
+        Ok(self.stack.part(part).freeze()?)
+    }
+
+    /// Lets a part go on, and waits until it answers.
+    pub fn thaw_part(&self, part: Part) -> anyhow::Result<()> {
+        self.stack.part(part).thaw()?;
+        Ok(self.http.runtime().block_on(self.stack.part(part).until_it_answers())?)
+    }
+
+    /// Ends every fault and starts again whatever does not run: proxies, parts, services in their
+    /// first slots. Those in further slots are ended.
     pub fn mend(&self) -> anyhow::Result<()> {
+        if let Some(proxies) = &self.proxies {
+            proxies.pass();
+        }
         for part in Part::ALL {
+            // One that does not run is started below.
+            let _goes_on = self.stack.part(part).thaw();
             if !self.http.runtime().block_on(self.stack.part(part).answers()) {
                 self.restart_part(part)?;
             }
         }
-        for service in self.services.values().filter(|service| !service.is_running()) {
-            service.start()?;
+        for instance in self.services.values() {
+            if instance.is_running() {
+                instance.thaw()?;
+            }
+            match (instance.slot, instance.is_running()) {
+                (0, false) => instance.start()?,
+                (1.., true) => instance.kill()?,
+                _ => {}
+            }
         }
-        self.services.values().try_for_each(ServiceProcess::until_ready)
+        self.first_slots().try_for_each(ServiceProcess::until_ready)
     }
 
     /// Sends a request to ingest. An error means that no answer came.
@@ -210,6 +284,21 @@ impl Flow {
         &self.registry
     }
 
+    /// The encoder of `raw-events`: asked for once, since the registry may be away later.
+    pub fn raw_encoder(&self) -> anyhow::Result<&Encoder> {
+        if let Some(encoder) = self.raw_encoder.get() {
+            return Ok(encoder);
+        }
+        let encoder = self.registry.encoder(Topic::RawEvents);
+        let encoder = encoder.map_err(|halt| anyhow!("{halt:?}"))?;
+        Ok(self.raw_encoder.get_or_init(|| encoder))
+    }
+
+    /// Where Kafka is, without a proxy.
+    pub fn kafka(&self) -> &KafkaConfig {
+        &self.kafka
+    }
+
     /// Where ingest listens.
     pub fn ingest_url(&self) -> String {
         format!("http://{}", self.ingest)
@@ -253,27 +342,43 @@ impl Flow {
     }
 }
 
+/// Every instance that may run, in the order of their admin ports.
+fn instances() -> impl Iterator<Item = (Service, u16)> {
+    let keeps_a_group = |service| Stage::ALL.iter().any(|stage| stage.service() == service);
+    let slots = move |service| 0..if keeps_a_group(service) { SLOTS } else { 1 };
+    let all = Service::RUNNABLE.into_iter();
+    all.flat_map(move |service| slots(service).map(move |slot| (service, slot)))
+}
+
+/// The admin ports of the instances that a flow starts with.
+fn first_slots(admin: &[SocketAddr]) -> Vec<SocketAddr> {
+    let first = instances().zip(admin).filter(|((_, slot), _)| *slot == 0);
+    first.map(|(_, admin)| *admin).collect()
+}
+
 fn services(
     binary: &Path,
     folder: &Path,
-    addresses: &[SocketAddr],
+    admin: &[SocketAddr],
     http: &Http,
-) -> anyhow::Result<BTreeMap<Service, ServiceProcess>> {
+) -> anyhow::Result<BTreeMap<(Service, u16), ServiceProcess>> {
     let spawner = Arc::new(Spawner::start()?);
-    let process = |(service, admin): (Service, &SocketAddr)| {
+    let process = |((service, slot), admin): ((Service, u16), &SocketAddr)| {
+        let name = if slot == 0 { service.to_string() } else { format!("{service}-{slot}") };
         let process = ServiceProcess {
             service,
+            slot,
             binary: binary.to_owned(),
             config: folder.join("waybill.toml"),
-            log: folder.join(format!("{service}.log")),
+            log: folder.join(format!("{name}.log")),
             admin: *admin,
             spawner: spawner.clone(),
             http: http.clone(),
-            child: Mutex::new(None),
+            process: Mutex::default(),
         };
-        (service, process)
+        ((service, slot), process)
     };
-    Ok(Service::RUNNABLE.into_iter().zip(addresses).map(process).collect())
+    Ok(instances().zip(admin).map(process).collect())
 }
 
 fn text_of(output: &Output) -> String {

@@ -52,6 +52,8 @@ pub struct Issued {
     pub message_id: String,
     /// Who sends it.
     pub source: FlowSource,
+    /// `track`, or what makes no sense where that is its fate.
+    pub kind: &'static str,
     /// Name of what happened.
     pub event: String,
     /// JSON text that must arrive exactly so.
@@ -91,6 +93,10 @@ impl Oracle {
         let issued = Issued {
             message_id: format!("{}{number}", self.label),
             source,
+            kind: match fate {
+                Fate::Dead(_, RejectReason::UnknownType) => "purchase",
+                _ => "track",
+            },
             event: format!("Thing {} Happened", number % 7),
             properties: properties(number),
         };
@@ -190,7 +196,8 @@ impl Issued {
     /// The message as the SDKs write it.
     pub fn json(&self) -> String {
         format!(
-            r#"{{"type":"track","event":"{}","messageId":"{}","anonymousId":"{}","properties":{}}}"#,
+            r#"{{"type":"{}","event":"{}","messageId":"{}","anonymousId":"{}","properties":{}}}"#,
+            self.kind,
             self.event,
             self.message_id,
             self.anonymous_id(),
@@ -208,7 +215,7 @@ fn batch(messages: &[Issued]) -> String {
 pub(crate) fn raw_event(message: &Issued) -> RawEvent {
     RawEvent {
         source: Some(message.source.id.to_owned()),
-        kind: Some("track".to_owned()),
+        kind: Some(message.kind.to_owned()),
         message_id: Some(message.message_id.clone()),
         anonymous_id: Some(message.anonymous_id()),
         event: Some(message.event.clone()),
@@ -219,8 +226,7 @@ pub(crate) fn raw_event(message: &Issued) -> RawEvent {
 
 /// A record for `raw-events`.
 pub(crate) fn raw_record(flow: &Flow, event: &RawEvent) -> anyhow::Result<Outgoing> {
-    let encoder = flow.registry().encoder(Topic::RawEvents);
-    let encoder = encoder.map_err(|halt| anyhow::anyhow!("{halt:?}"))?;
+    let encoder = flow.raw_encoder()?;
     Ok(Outgoing {
         topic: Topic::RawEvents,
         partition: None,

@@ -4,9 +4,13 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
     process,
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 use anyhow::{Context as _, ensure};
+
+/// Folders that this program has made.
+static FOLDERS: AtomicUsize = AtomicUsize::new(0);
 
 /// `target/<profile>`: the folder of this program, or the one above for a test's.
 fn profile_folder() -> anyhow::Result<PathBuf> {
@@ -35,13 +39,14 @@ pub(crate) fn binary() -> anyhow::Result<PathBuf> {
     Ok(binary)
 }
 
-/// A new folder `target/tmp/<kind>-<process id>`. Those of programs that have ended are removed:
+/// A new folder `target/tmp/<kind>-<process id>.<number>`. Those of programs that have ended are removed:
 /// the newest stays until the next run, to look at its logs.
 pub(crate) fn new_folder(kind: &str) -> anyhow::Result<PathBuf> {
     let tmp = target_folder()?.join("tmp");
     fs::create_dir_all(&tmp).with_context(|| tmp.display().to_string())?;
     remove_abandoned(&tmp, kind)?;
-    let folder = tmp.join(format!("{kind}-{}", process::id()));
+    let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
+    let folder = tmp.join(format!("{kind}-{}.{number}", process::id()));
     // A process id comes again.
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
@@ -54,7 +59,7 @@ fn remove_abandoned(tmp: &Path, kind: &str) -> anyhow::Result<()> {
     for entry in fs::read_dir(tmp).with_context(|| tmp.display().to_string())?.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let owner = name.strip_prefix(kind).and_then(|rest| rest.strip_prefix('-'));
-        let owner = owner.and_then(|id| id.parse::<u32>().ok());
+        let owner = owner.and_then(|it| it.split('.').next()?.parse::<u32>().ok());
         if owner.is_some_and(|id| !Path::new(&format!("/proc/{id}")).exists()) {
             // Two programs may clean up at once; what one has removed the other need not.
             let _gone = fs::remove_dir_all(entry.path());

@@ -11,8 +11,8 @@ use std::{
 use anyhow::Context as _;
 
 const FIRST: u16 = 12_000;
-const BLOCKS: u32 = 900;
-const BLOCK: u16 = 8;
+const BLOCKS: u32 = 480;
+const BLOCK: u16 = 16;
 
 /// Addresses on 127.0.0.1 that nothing listens on.
 pub(crate) fn free_addresses<const N: usize>() -> anyhow::Result<[SocketAddr; N]> {

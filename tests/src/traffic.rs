@@ -8,11 +8,13 @@ use std::{
 };
 
 use anyhow::{Context as _, anyhow, ensure};
+use pipeline::RejectReason;
+use topology::Stage;
 
 use crate::{
     flow::Flow,
     flow_config::{BILLING, WEB},
-    oracle::{DIRECT, Issued, Oracle},
+    oracle::{DIRECT, Fate, Issued, Oracle},
     wait::until,
 };
 
@@ -57,6 +59,11 @@ impl Traffic {
         grown(&self.refused, count, "requests are refused")
     }
 
+    /// How many requests were refused or got no answer so far.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
     fn send(&self, flow: &Flow, oracle: &Oracle) -> anyhow::Result<()> {
         let mut round = 0_u64;
         while !self.ended.load(Ordering::Relaxed) {
@@ -67,8 +74,12 @@ impl Traffic {
             if round.is_multiple_of(5) {
                 self.until_taken(flow, oracle, &messages[..2])?;
             }
+            if round.is_multiple_of(4) {
+                let nonsense = Fate::Dead(Stage::Validate, RejectReason::UnknownType);
+                self.until_taken(flow, oracle, &[oracle.issue_for(source, nonsense)])?;
+            }
             if round.is_multiple_of(2) {
-                oracle.produce(flow, &oracle.issue(DIRECT))?;
+                self.until_written(flow, oracle, &oracle.issue(DIRECT))?;
             }
             round += 1;
             thread::sleep(PAUSE);
@@ -77,9 +88,17 @@ impl Traffic {
     }
 
     fn until_taken(&self, flow: &Flow, oracle: &Oracle, messages: &[Issued]) -> anyhow::Result<()> {
+        self.again_until(|| oracle.post(flow, messages).unwrap_or(false))
+    }
+
+    fn until_written(&self, flow: &Flow, oracle: &Oracle, message: &Issued) -> anyhow::Result<()> {
+        self.again_until(|| oracle.produce(flow, message).is_ok())
+    }
+
+    fn again_until(&self, mut taken: impl FnMut() -> bool) -> anyhow::Result<()> {
         let begun = Instant::now();
-        while !oracle.post(flow, messages).unwrap_or(false) {
-            ensure!(begun.elapsed() < ACKNOWLEDGED_WITHIN, "ingest takes nothing any more");
+        while !taken() {
+            ensure!(begun.elapsed() < ACKNOWLEDGED_WITHIN, "nothing is acknowledged any more");
             self.refused.fetch_add(1, Ordering::Relaxed);
             thread::sleep(PAUSE);
         }

@@ -17,6 +17,10 @@ pub use points::{POINTS, Point, is_named};
 /// The environment variable with the order.
 pub const VARIABLE: &str = "WAYBILL_CRASH";
 
+/// The environment variable that declares records to be poison: `[thread/]text`. A process that
+/// handles a record with this text in its value aborts, as by a bug that no panic handler sees.
+pub const POISON: &str = "WAYBILL_POISON";
+
 /// Ends or freezes the process here if a test has ordered so. The name must be one of [`POINTS`];
 /// any other does not compile.
 #[macro_export]
@@ -40,6 +44,11 @@ pub const fn reached(_point: &str) -> bool {
 #[inline]
 pub const fn act(_point: &str) {}
 
+/// Ends the process if a test has declared records with these bytes to be poison.
+#[cfg(not(feature = "enabled"))]
+#[inline]
+pub const fn taste(_bytes: &[u8]) {}
+
 /// What [`crashpoint!`] becomes.
 #[cfg(not(feature = "enabled"))]
 #[inline]
@@ -48,4 +57,4 @@ pub const fn hit(_point: &str) {}
 #[cfg(feature = "enabled")]
 mod live;
 #[cfg(feature = "enabled")]
-pub use live::{act, hit, reached};
+pub use live::{act, hit, reached, taste};

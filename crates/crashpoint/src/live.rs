@@ -11,9 +11,10 @@ use std::{
 
 use rustix::process::{Signal, getpid, kill_process};
 
-use crate::{Act, Order, VARIABLE};
+use crate::{Act, Order, POISON, VARIABLE};
 
 static ORDER: OnceLock<Option<Order>> = OnceLock::new();
+static POISONOUS: OnceLock<Option<(Option<String>, String)>> = OnceLock::new();
 static HITS: AtomicU64 = AtomicU64::new(0);
 
 /// Whether the order is for this point now: counts each time that it is asked at that point.
@@ -47,6 +48,24 @@ pub fn act(point: &str) {
 pub fn hit(point: &str) {
     if reached(point) {
         act(point);
+    }
+}
+
+/// Ends the process if a test has declared records with these bytes to be poison.
+pub fn taste(bytes: &[u8]) {
+    let declared = POISONOUS.get_or_init(|| {
+        let text = env::var(POISON).ok()?;
+        Some(match text.split_once('/') {
+            Some((thread, text)) => (Some(thread.to_owned()), text.to_owned()),
+            None => (None, text),
+        })
+    });
+    let Some((on, text)) = declared else { return };
+    let thread = thread::current();
+    let meant = on.as_deref().is_none_or(|name| thread.name() == Some(name));
+    if meant && bytes.windows(text.len()).any(|window| window == text.as_bytes()) {
+        say(&format!("crashpoint: {} aborts of poison", thread.name().unwrap_or("?")));
+        process::abort();
     }
 }
 

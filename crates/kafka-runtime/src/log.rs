@@ -4,7 +4,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use topology::Topic;
@@ -99,4 +99,9 @@ pub(crate) trait Log: Changelog {
 
     /// This log as what a processor restores its state from.
     fn changelog(&mut self) -> &mut dyn Changelog;
+
+    /// What waiting is measured by. A model has a clock of its own, which its polls move.
+    fn clock(&self) -> Instant {
+        Instant::now()
+    }
 }

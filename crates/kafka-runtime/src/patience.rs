@@ -1,6 +1,6 @@
 //! Waiting for a dependency: paused, but polling, so that the group keeps us.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::{
     error::LogError,
@@ -38,8 +38,8 @@ impl Patience {
     ) -> Result<(), LogError> {
         let ours = log.assignment()?;
         log.hold(&ours)?;
-        let begun = Instant::now();
-        while begun.elapsed() < self.next && !shutdown.is_requested() {
+        let begun = log.clock();
+        while log.clock() - begun < self.next && !shutdown.is_requested() {
             seen(log.poll(IDLE_POLL)?);
         }
         self.next = (self.next * 2).min(LAST);

@@ -86,6 +86,7 @@ pub(crate) struct SinkLoop<'a, L, S> {
 
 impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
     pub(crate) fn new(log: L, parts: SinkParts<'a, S>) -> Self {
+        let now = log.clock();
         Self {
             log,
             orders: Orders::new(parts.name, parts.controls, parts.metrics, parts.readiness),
@@ -94,11 +95,11 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
             lanes: BTreeMap::new(),
             ahead: VecDeque::new(),
             stale: false,
-            taken_at: Instant::now(),
+            taken_at: now,
             aborts: 0,
             breaker: Breaker::default(),
-            loaded_at: Instant::now(),
-            heard: Instant::now(),
+            loaded_at: now,
+            heard: now,
             patience: Patience::new(),
         }
     }
@@ -156,7 +157,7 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
             return self.idle();
         }
         crashpoint!("after-poll");
-        self.heard = Instant::now();
+        self.heard = self.log.clock();
         self.load(batch)?;
         self.aborts = 0;
         self.patience.restored();
@@ -190,7 +191,7 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
                 Polled::Record(record) => batch.push(record),
                 Polled::Nothing => break,
                 Polled::OutOfRange => {
-                    let looked = self.taken_at.elapsed() < LOOK_AT_EXPIRED;
+                    let looked = self.log.clock() - self.taken_at < LOOK_AT_EXPIRED;
                     self.stale |= !(self.orders.any_expired() && looked);
                 }
                 Polled::Assigned(_) => {
@@ -209,11 +210,11 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
 
     /// Nothing came: what is loaded is confirmed, and whether that is peace or trouble is told.
     fn idle(&mut self) -> Result<(), Failed> {
-        if self.loaded_at.elapsed() >= CONFIRM_AFTER {
+        if self.log.clock() - self.loaded_at >= CONFIRM_AFTER {
             self.commit_lanes(&[])?;
         }
         let trouble = self.log.trouble();
-        if trouble.is_none() && self.heard.elapsed() >= QUIET {
+        if trouble.is_none() && self.log.clock() - self.heard >= QUIET {
             self.lanes.values_mut().for_each(|lane| lane.care.relax());
             self.orders.succeeded();
         }
@@ -233,7 +234,7 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
         self.give_up(AbortCause::Halt)?;
         self.take_marks_back()?;
         self.patience.wait_out(&mut self.log, self.parts.shutdown, drop)?;
-        self.heard = Instant::now();
+        self.heard = self.log.clock();
         Ok(())
     }
 

@@ -79,17 +79,18 @@ impl<'a, L: Log, P: Processor> StageLoop<'a, L, P> {
     pub(crate) fn new(log: L, parts: StageParts<'a, P>) -> Self {
         let orders =
             Orders::new(parts.stage.name(), parts.controls, parts.metrics, parts.readiness);
+        let now = log.clock();
         Self {
             log,
             orders,
             parts,
             aborts: 0,
             to_take_up: false,
-            taken_up: Instant::now(),
+            taken_up: now,
             cares: BTreeMap::new(),
             breaker: Breaker::default(),
             patience: Patience::new(),
-            heard: Instant::now(),
+            heard: now,
         }
     }
 
@@ -144,7 +145,7 @@ impl<'a, L: Log, P: Processor> StageLoop<'a, L, P> {
             self.idle();
             return Ok(());
         }
-        self.heard = Instant::now();
+        self.heard = self.log.clock();
         self.settle(&batch)?;
         self.aborts = 0;
         self.patience.restored();
@@ -170,7 +171,7 @@ impl<'a, L: Log, P: Processor> StageLoop<'a, L, P> {
                     break;
                 }
                 Polled::OutOfRange => {
-                    let looked = self.taken_up.elapsed() < LOOK_AT_EXPIRED;
+                    let looked = self.log.clock() - self.taken_up < LOOK_AT_EXPIRED;
                     self.to_take_up |= !(self.orders.any_expired() && looked);
                 }
                 // Dry, or idle: either way what is in hand is a batch.
@@ -199,7 +200,7 @@ impl<'a, L: Log, P: Processor> StageLoop<'a, L, P> {
     /// Nothing came: whether that is peace or trouble is told.
     fn idle(&mut self) {
         let trouble = self.log.trouble();
-        if trouble.is_none() && self.heard.elapsed() >= QUIET {
+        if trouble.is_none() && self.log.clock() - self.heard >= QUIET {
             self.cares.values_mut().for_each(Care::relax);
             self.orders.succeeded();
         }
@@ -313,7 +314,7 @@ impl<'a, L: Log, P: Processor> StageLoop<'a, L, P> {
                 Polled::Record(_) | Polled::OutOfRange | Polled::Nothing => {}
             }
         }
-        self.heard = Instant::now();
+        self.heard = self.log.clock();
         self.log.rewind().map(drop)
     }
 

@@ -15,7 +15,7 @@ fn flow() -> MutexGuard<'static, Option<Result<Flow, String>>> {
     let mut flow = FLOW.lock().unwrap_or_else(PoisonError::into_inner);
     flow.get_or_insert_with(|| {
         let progress = Progress::new(|line| eprintln!("{line}"));
-        let options = Options { kind: "e2e", progress };
+        let options = Options { kind: "e2e", progress, proxied: false };
         Flow::start(&options, &|line| eprintln!("{line}")).map_err(|error| format!("{error:#}"))
     });
     flow

@@ -49,7 +49,7 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
                 self.load_in_doubt(load)?;
             }
         }
-        self.loaded_at = Instant::now();
+        self.loaded_at = self.log.clock();
         Ok(())
     }
 

@@ -46,6 +46,7 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
                 }
                 (Ok(waybill), None) => {
                     let numbered = Numbered { record, waybill };
+                    crashpoint::taste(record.value.as_deref().unwrap_or_default());
                     in_safety(|| self.parts.sink.map(&numbered))
                         .unwrap_or_else(|rejected| Ok(rejects(rejected)))?
                 }

@@ -1,7 +1,5 @@
 //! Taking partitions up: every intent found there is settled before anything else.
 
-use std::time::Instant;
-
 use pipeline::Halt;
 
 use super::SinkLoop;
@@ -46,7 +44,7 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
             }
         }
         self.stale = false;
-        self.taken_at = Instant::now();
+        self.taken_at = self.log.clock();
         for (partition, intent) in doubts {
             tracing::info!(sink = self.parts.name, ?partition, %intent, "settling an intent");
             if !self.settle_doubt(partition, intent)? {
@@ -54,7 +52,7 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
                 return Ok(());
             }
         }
-        self.heard = Instant::now();
+        self.heard = self.log.clock();
         self.orders.show(None);
         Ok(())
     }

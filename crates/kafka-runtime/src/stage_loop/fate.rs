@@ -123,6 +123,7 @@ fn process<P: Processor>(
     waybill: Waybill,
 ) -> Result<Processed, Halt> {
     let numbered = Numbered { record, waybill };
+    crashpoint::taste(record.value.as_deref().unwrap_or_default());
     in_safety(|| processor.process(&numbered))
         .unwrap_or_else(|rejected| Ok(unprocessed(Fate::Reject(rejected))))
 }

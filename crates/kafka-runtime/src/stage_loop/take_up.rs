@@ -1,6 +1,6 @@
 //! Taking partitions up: the committed offsets first, then the state, then records.
 
-use std::{collections::BTreeSet, time::Instant};
+use std::collections::BTreeSet;
 
 use pipeline::Halt;
 use topology::Stage;
@@ -44,8 +44,8 @@ impl<L: Log, P: Processor> StageLoop<'_, L, P> {
         }
         self.parts.processor.assigned(&partitions, self.log.changelog())?;
         self.to_take_up = false;
-        self.taken_up = Instant::now();
-        self.heard = Instant::now();
+        self.taken_up = self.log.clock();
+        self.heard = self.log.clock();
         self.orders.follow(&mut self.log)?;
         self.orders.show(None);
         Ok(())

@@ -9,8 +9,8 @@ use tracking_plan::SourceCatalog;
 use super::{Config, ConfigProblems, Problem, Sources};
 
 /// Variables with our prefix that are no configuration keys.
-const NOT_KEYS: [&str; 4] =
-    ["WAYBILL_CONFIG", "WAYBILL_CACHE", "WAYBILL_LOG", crashpoint::VARIABLE];
+const NOT_KEYS: [&str; 5] =
+    ["WAYBILL_CONFIG", "WAYBILL_CACHE", "WAYBILL_LOG", crashpoint::VARIABLE, crashpoint::POISON];
 const PREFIX: &str = "WAYBILL_";
 
 /// Loads the configuration. `file` may be absent only if it was not asked for by name.

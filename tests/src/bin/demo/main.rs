@@ -48,7 +48,8 @@ fn demo(steps: &Steps) -> anyhow::Result<()> {
 
 fn started(steps: &Steps) -> anyhow::Result<Flow> {
     let progress = steps.clone();
-    let options = Options { kind: "demo", progress: Progress::new(move |line| progress.say(line)) };
+    let progress = Progress::new(move |line| progress.say(line));
+    let options = Options { kind: "demo", progress, proxied: false };
     let flow = Flow::start(&options, &|line| steps.say(line))?;
     steps.say(&format!("ready; logs and data in {}", flow.folder().display()));
     Ok(flow)

@@ -104,8 +104,12 @@ const CASES: &[Case] = &[
     (
         "nothing at all answers",
         |it| {
-            [Part::Kafka, Part::Registry, Part::ClickHouse].map(|part| it.part_down(part));
-            Service::RUNNABLE.map(|service| it.service_gone(service));
+            for part in [Part::Kafka, Part::Registry, Part::ClickHouse] {
+                it.part_down(part);
+            }
+            for service in Service::RUNNABLE {
+                it.service_gone(service);
+            }
         },
         ("kafka", Kind::PartDown, BROKEN),
         "Kafka at Kafka:1",
@@ -114,7 +118,9 @@ const CASES: &[Case] = &[
     (
         "no service runs",
         |it| {
-            Service::RUNNABLE.map(|service| it.service_gone(service));
+            for service in Service::RUNNABLE {
+                it.service_gone(service);
+            }
         },
         ("services", Kind::ProcessDown, BROKEN),
         "none of the six services runs",

@@ -1,0 +1,95 @@
+//! `make faults`: breaks the flow in every way we know, one way after another under traffic, and
+//! shows for each how often the fault fired and that nothing was lost or doubled.
+//!
+//! A binary and not a test target, since a table that grows for an hour is what one wants to see.
+//!
+//! | variable | |
+//! |---|---|
+//! | `ONE=text` | only faults with this in their name |
+//! | `QUICK=1` | the selection that `make test` runs |
+//! | `CYCLES=n` | how often each stage is scaled up and down; 10 by default |
+//! | `JSON=1` | the table once more, as JSON |
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it shows what it does")]
+
+mod crashes;
+mod fault;
+mod frozen;
+mod network;
+mod parts;
+mod report;
+mod run;
+mod scale;
+mod watch;
+
+use std::{env, process::ExitCode};
+
+use anyhow::ensure;
+use fault::Fault;
+use local_stack::Progress;
+use report::{Outcome, Report};
+use waybill_tests::{Flow, LedgerCheck, Options};
+
+fn main() -> ExitCode {
+    match all() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("faults: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether every row is as it should be.
+fn all() -> anyhow::Result<bool> {
+    let faults = chosen()?;
+    let mut flow = started()?;
+    let mut ledger = LedgerCheck::default();
+    let mut report = Report::begin();
+    for fault in &faults {
+        let outcome = run::run(&flow, &mut ledger, fault);
+        let failed = outcome.failed();
+        if failed {
+            eprintln!("{}\nlogs and data: {}", flow.log_tails(), flow.folder().display());
+        }
+        report.add(outcome);
+        if failed {
+            // What one fault has broken must not be counted against the next.
+            drop(flow);
+            flow = started()?;
+            ledger = LedgerCheck::default();
+        }
+    }
+    report.end(is_set("JSON"));
+    Ok(report.outcomes().iter().all(|outcome: &Outcome| !outcome.failed()))
+}
+
+/// Every fault, or those that were asked for.
+fn chosen() -> anyhow::Result<Vec<Fault>> {
+    let cycles = variable("CYCLES").map_or(Ok(scale::CYCLES), |text| text.parse())?;
+    let mut faults = crashes::all();
+    faults.extend(parts::all());
+    faults.extend(frozen::all());
+    faults.extend(network::all());
+    faults.extend(scale::all(cycles));
+    let one = variable("ONE").unwrap_or_default();
+    faults.retain(|fault| fault.name.contains(&one) && (fault.quick || !is_set("QUICK")));
+    ensure!(!faults.is_empty(), "no fault has `{one}` in its name");
+    Ok(faults)
+}
+
+fn started() -> anyhow::Result<Flow> {
+    let progress = Progress::new(|line| eprintln!("{line}"));
+    let options = Options { kind: "faults", progress, proxied: true };
+    Flow::start(&options, &|line| eprintln!("{line}"))
+}
+
+fn variable(name: &str) -> Option<String> {
+    let text = env::var_os(name)?.to_string_lossy().into_owned();
+    (!text.is_empty()).then_some(text)
+}
+
+fn is_set(name: &str) -> bool {
+    variable(name).is_some_and(|text| text != "0")
+}
