@@ -123,8 +123,11 @@ fn the_intent_is_committed_before_the_rows_and_confirmed_with_the_next_one() {
     log.then(polled(3..5));
     let mut table = Table::default();
     let log = play(log, &mut table, 3);
-    let expected =
-        [committed(0, "attempts=1"), committed(0, "load:2,0 attempts=1"), committed(3, "load:4,0")];
+    let expected = [
+        committed(0, "attempts=1 upto=2"),
+        committed(0, "load:2,0 attempts=1 upto=2"),
+        committed(3, "load:4,0"),
+    ];
     assert_eq!(log.commits(), expected.iter().collect::<Vec<_>>());
     assert_eq!(table.inserts, [(0, 2, 0, vec![0, 1, 2]), (3, 4, 0, vec![3, 4])]);
 }
@@ -159,7 +162,7 @@ fn an_intent_found_at_assignment_is_settled_for_each_thing_that_can_have_happene
         assert_eq!(table.inserts, expected, "{name}");
         assert_eq!(table.held, BTreeSet::from([0, 1, 2]), "{name}");
         assert_eq!(table.settled, 1, "{name}: no INSERT may still be running");
-        let recommitted = log.commits().contains(&&committed(0, "load:2,1 attempts=1"));
+        let recommitted = log.commits().contains(&&committed(0, "load:2,1 attempts=1 upto=2"));
         assert_eq!(recommitted, name == "some present", "{name}: new content is committed first");
     }
 }

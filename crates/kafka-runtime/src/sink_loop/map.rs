@@ -30,7 +30,7 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
         let mut load = Load::new(range);
         let held = self.held_already(range.topic, records)?;
         for record in records {
-            self.begin_record(record)?;
+            self.begin_record(record, range.end)?;
             let lane = self.lanes.get(&partition_of(record));
             let condemned = condemns(lane.map(|lane| &lane.care), record);
             load.condemned |= condemned;
@@ -58,9 +58,9 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
 
     /// Commits that the record was begun, where that is the lane's first or each is begun by
     /// itself.
-    fn begin_record(&mut self, record: &Record) -> Result<(), Failed> {
+    fn begin_record(&mut self, record: &Record, upto: i64) -> Result<(), Failed> {
         let Some(lane) = self.lanes.get_mut(&partition_of(record)) else { return Ok(()) };
-        let begun = lane.begin(record.position.offset);
+        let begun = lane.begin(record.position.offset, upto);
         if lane.care.is_careful() {
             self.parts.metrics.careful_record();
         }
