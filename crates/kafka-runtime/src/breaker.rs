@@ -8,7 +8,8 @@
 
 use std::collections::BTreeMap;
 
-use event::Millis;
+use event::{Millis, StageCommand};
+use pipeline::StageAction;
 
 /// What counts is this window and the one before.
 const WINDOW_MS: Millis = 60_000;
@@ -122,6 +123,20 @@ impl Breaker {
                 bad.len()
             )
         })
+    }
+}
+
+/// The command by which a stage orders itself to stand still.
+pub(crate) fn opened(stage: &str, slot_id: &str, why: String, at: Millis) -> StageCommand {
+    StageCommand {
+        stage: stage.to_owned(),
+        action: StageAction::Breaker.word().to_owned(),
+        partition: None,
+        who: slot_id.to_owned(),
+        why,
+        at,
+        breaker_off_until: None,
+        lost: None,
     }
 }
 

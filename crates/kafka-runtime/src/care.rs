@@ -11,7 +11,7 @@
 use crate::metadata::{Metadata, Probe};
 
 /// A batch of the second attempt has so many records: what the third must handle one by one.
-pub(crate) const SMALL_BATCH: usize = 256;
+pub(crate) const SMALL_BATCH: usize = 64;
 /// From this attempt on records are handled one by one.
 const CAREFUL_FROM: u32 = 3;
 /// A record on which so many probes died is condemned.
@@ -69,10 +69,11 @@ impl Care {
         self.next < self.careful_to
     }
 
-    /// How many records a batch may have, if fewer than usual.
-    pub(crate) fn batch_limit(&self) -> Option<usize> {
+    /// How many records a batch may have, if fewer than usual. `one_by_one` is how many it has
+    /// while each record is to be handled by itself.
+    pub(crate) fn batch_limit(&self, one_by_one: usize) -> Option<usize> {
         if self.is_careful() {
-            return Some(1);
+            return Some(one_by_one);
         }
         self.suspect.then_some(SMALL_BATCH)
     }
@@ -227,17 +228,17 @@ mod tests {
     #[test]
     fn the_second_attempt_takes_small_batches_and_the_third_only_what_was_in_hand() {
         let mut care = Care::new(10, Metadata::default(), 10_000, 5_000);
-        assert_eq!(care.batch_limit(), None);
+        assert_eq!(care.batch_limit(1), None);
         care.begin(10, 4_000);
         let mut second = Care::new(10, care.metadata(), 10_000, 5_000);
-        assert_eq!(second.batch_limit(), Some(SMALL_BATCH));
-        second.begin(10, 200);
+        assert_eq!(second.batch_limit(1), Some(SMALL_BATCH));
+        second.begin(10, 60);
         let mut third = Care::new(10, second.metadata(), 10_000, 5_000);
-        assert_eq!(third.batch_limit(), Some(1));
-        third.progress(200);
+        assert_eq!(third.batch_limit(1), Some(1));
+        third.progress(60);
         assert!(third.is_careful());
-        third.progress(201);
-        assert_eq!((third.batch_limit(), third.metadata()), (None, Metadata::default()));
+        third.progress(61);
+        assert_eq!((third.batch_limit(1), third.metadata()), (None, Metadata::default()));
     }
 
     #[test]
@@ -246,6 +247,6 @@ mod tests {
         let mut care = Care::new(10, found, 10_000, 5_000);
         care.begin(10, 30);
         care.progress(31);
-        assert_eq!((care.batch_limit(), care.metadata()), (None, Metadata::default()));
+        assert_eq!((care.batch_limit(1), care.metadata()), (None, Metadata::default()));
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     sync::{Arc, Mutex},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use event::StageCommand;
@@ -24,6 +24,9 @@ use crate::{
 const PARTITION: i32 = 0;
 /// How often a stage looks for new commands.
 const LOOK: Duration = Duration::from_millis(500);
+/// How long the first reading may take before the stage says that it waits for it.
+const SETTLE: Duration = Duration::from_secs(5);
+const SETTLE_STEP: Duration = Duration::from_millis(20);
 const BACKOFF: Duration = Duration::from_secs(1);
 
 /// Writes a command; resolves when the broker has it. The error is for a person.
@@ -145,6 +148,15 @@ impl Controls {
             controls.unread(Halt::new("thread", error.to_string()));
         }
         controls
+    }
+
+    /// Waits, for a moment, until the commands have been read: usually they are, soon after the
+    /// start.
+    pub(crate) fn settle(&self, shutdown: &Shutdown) {
+        let begun = Instant::now();
+        while self.now().is_err() && begun.elapsed() < SETTLE && !shutdown.is_requested() {
+            thread::sleep(SETTLE_STEP);
+        }
     }
 
     /// What holds now; a halt until the commands have been read once.

@@ -41,6 +41,7 @@ mod stage_loop;
 #[cfg(test)]
 mod stage_loop_tests;
 mod step_processor;
+mod tail;
 mod trouble;
 mod watchdog;
 

@@ -15,13 +15,14 @@ use std::{
 };
 
 use crashpoint::crashpoint;
-use event::{Origin, StageCommand, Waybill};
-use pipeline::{Halt, StageAction};
+use event::{Origin, Waybill};
+use pipeline::Halt;
 use telemetry::{AbortCause, LoaderMetrics, Readiness, StageMetrics};
 
 use crate::{
     batch::Batch,
-    breaker::Breaker,
+    breaker::{Breaker, opened},
+    care::SMALL_BATCH,
     commands::Controls,
     config::BatchLimits,
     error::{Failed, LogError},
@@ -33,6 +34,7 @@ use crate::{
     record::Record,
     shutdown::Shutdown,
     sink::{Range, Sink},
+    tail::Tails,
 };
 
 /// Without input for this long, what is loaded is confirmed, or lag never clears and no audit
@@ -70,6 +72,7 @@ pub(crate) struct SinkLoop<'a, L, S> {
     orders: Orders<'a>,
     parts: SinkParts<'a, S>,
     lanes: BTreeMap<Partition, Lane>,
+    tails: Tails,
     /// Records polled while an intent was being settled.
     ahead: VecDeque<Record>,
     /// The lanes are not known for certain: take them anew.
@@ -93,6 +96,7 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
             loader: LoaderMetrics::of(parts.name),
             parts,
             lanes: BTreeMap::new(),
+            tails: Tails::new(now),
             ahead: VecDeque::new(),
             stale: false,
             taken_at: now,
@@ -178,7 +182,9 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
     }
 
     fn gather(&mut self) -> Result<Batch, LogError> {
-        let limit = self.lanes.values().filter_map(|lane| lane.care.batch_limit()).min();
+        // It is the mapping that may kill: that is done record by record, the loading is not.
+        let limits = self.lanes.values().map(|lane| lane.care.batch_limit(SMALL_BATCH));
+        let limit = limits.flatten().min();
         let limits = self.parts.limits.at_most(limit);
         let mut batch = Batch::new(limits);
         while !batch.is_full() {
@@ -219,7 +225,22 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
             self.orders.succeeded();
         }
         self.orders.show(trouble);
-        Ok(())
+        self.pass_markers()
+    }
+
+    /// Commits past the markers at the ends of quiet partitions.
+    fn pass_markers(&mut self) -> Result<(), Failed> {
+        let (orders, lanes) = (&self.orders, &self.lanes);
+        let passed = self.tails.passed(&mut self.log, || {
+            let ours = lanes.iter().filter(|(partition, _)| !orders.holds(**partition));
+            ours.map(|(partition, lane)| (*partition, lane.start)).collect()
+        })?;
+        for (partition, end) in &passed {
+            if let Some(lane) = self.lanes.get_mut(partition) {
+                lane.advance(*end, Vec::new());
+            }
+        }
+        if passed.is_empty() { Ok(()) } else { self.commit_lanes(&[]) }
     }
 
     fn give_up(&mut self, cause: AbortCause) -> Result<(), LogError> {
@@ -262,16 +283,7 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
         self.give_up(AbortCause::Breaker)?;
         self.breaker = Breaker::default();
         let Some(ledger) = self.parts.ledger.as_deref() else { return Ok(()) };
-        let command = StageCommand {
-            stage: self.parts.name.to_owned(),
-            action: StageAction::Breaker.word().to_owned(),
-            partition: None,
-            who: self.parts.slot_id.to_owned(),
-            why,
-            at: now(),
-            breaker_off_until: None,
-            lost: None,
-        };
+        let command = opened(self.parts.name, self.parts.slot_id, why, now());
         let told = match ledger.command(&command) {
             Ok(told) => told,
             Err(halt) => return self.halt(&halt),

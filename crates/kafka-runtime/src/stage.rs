@@ -34,6 +34,7 @@ pub fn run_stage<P: Processor>(
     let metrics = StageMetrics::of(stage.name());
     let mut ledger = Ledger::new(stage, settings.registry.clone());
     let controls = Controls::follow(settings, stage, shutdown);
+    controls.settle(shutdown);
     let topics = stage.inputs().to_vec();
     let slot = Slot::new(settings, stage.group(), topics, &metrics, shutdown);
     slot.keep(|log| {
@@ -92,6 +93,7 @@ pub fn run_sink_of<S: Sink>(
         Some(stage) => Controls::follow(settings, stage, shutdown),
         None => Controls::none(),
     };
+    controls.settle(shutdown);
     let slot = Slot::new(settings, spec.name, spec.topics.clone(), &metrics, shutdown);
     slot.keep(|log| {
         let parts = SinkParts {

@@ -14,14 +14,13 @@ use std::{
 };
 
 use crashpoint::crashpoint;
-use event::StageCommand;
-use pipeline::{Halt, StageAction};
+use pipeline::Halt;
 use telemetry::{AbortCause, Readiness, StageMetrics};
 use topology::Stage;
 
 use crate::{
     batch::Batch,
-    breaker::Breaker,
+    breaker::{Breaker, opened},
     care::Care,
     commands::Controls,
     config::BatchLimits,
@@ -32,6 +31,7 @@ use crate::{
     patience::{IDLE_POLL, Patience},
     processor::Processor,
     shutdown::Shutdown,
+    tail::Tails,
 };
 
 pub(crate) use fate::{barred, condemns, in_safety, number};
@@ -70,6 +70,7 @@ pub(crate) struct StageLoop<'a, L, P> {
     to_take_up: bool,
     taken_up: Instant,
     cares: BTreeMap<Partition, Care>,
+    tails: Tails,
     breaker: Breaker,
     patience: Patience,
     heard: Instant,
@@ -88,6 +89,7 @@ impl<'a, L: Log, P: Processor> StageLoop<'a, L, P> {
             to_take_up: false,
             taken_up: now,
             cares: BTreeMap::new(),
+            tails: Tails::new(now),
             breaker: Breaker::default(),
             patience: Patience::new(),
             heard: now,
@@ -143,7 +145,7 @@ impl<'a, L: Log, P: Processor> StageLoop<'a, L, P> {
         batch.retain(&self.log.assignment()?);
         if batch.is_empty() {
             self.idle();
-            return Ok(());
+            return self.pass_markers();
         }
         self.heard = self.log.clock();
         self.settle(&batch)?;
@@ -155,7 +157,7 @@ impl<'a, L: Log, P: Processor> StageLoop<'a, L, P> {
     }
 
     fn gather(&mut self) -> Result<Batch, LogError> {
-        let limit = self.cares.values().filter_map(Care::batch_limit).min();
+        let limit = self.cares.values().filter_map(|care| care.batch_limit(1)).min();
         let limits = self.parts.limits.at_most(limit);
         let mut batch = Batch::new(limits);
         while !batch.is_full() {
@@ -205,6 +207,22 @@ impl<'a, L: Log, P: Processor> StageLoop<'a, L, P> {
             self.orders.succeeded();
         }
         self.orders.show(trouble);
+    }
+
+    /// Commits past the markers at the ends of quiet partitions.
+    fn pass_markers(&mut self) -> Result<(), Failed> {
+        let (orders, cares) = (&self.orders, &self.cares);
+        let passed = self.tails.passed(&mut self.log, || {
+            let ours = cares.iter().filter(|(partition, _)| !orders.holds(**partition));
+            ours.map(|(partition, care)| (*partition, care.next())).collect()
+        })?;
+        let mut commits = Vec::new();
+        for (partition, end) in passed {
+            let Some(care) = self.cares.get_mut(&partition) else { continue };
+            care.progress(end);
+            commits.push(mark_of(partition, care));
+        }
+        Ok(self.commit_marks(&commits)?)
     }
 
     /// Gives every record of the batch its fate and commits.
@@ -339,16 +357,7 @@ impl<'a, L: Log, P: Processor> StageLoop<'a, L, P> {
         tracing::error!(stage = stage.name(), "the breaker opened: {why}");
         self.give_up_batch(AbortCause::Breaker)?;
         self.breaker = Breaker::default();
-        let command = StageCommand {
-            stage: stage.name().to_owned(),
-            action: StageAction::Breaker.word().to_owned(),
-            partition: None,
-            who: self.parts.slot_id.to_owned(),
-            why,
-            at: now(),
-            breaker_off_until: None,
-            lost: None,
-        };
+        let command = opened(stage.name(), self.parts.slot_id, why, now());
         let told = match self.parts.ledger.command(&command) {
             Ok(told) => told,
             Err(halt) => return self.halt(&halt),
