@@ -101,7 +101,14 @@ fn of_group(snapshot: &Snapshot, unit: &Unit) -> Option<Finding> {
             vec![format!("nothing; if it does not go on: {}", start_of(unit.service))],
         ),
         Some(stage) => (lost, vec![format!("waybill stage skip-expired {stage} --why \"…\"")]),
-        None => (lost, vec!["waybill audit".to_owned()]),
+        // No order reaches a side table: it is no stage. What it has lost is missing in its table
+        // only.
+        None => (
+            lost,
+            vec![format!(
+                "set group {culprit} to the earliest offset with kafka-consumer-groups.sh"
+            )],
+        ),
     };
     Some(Finding { culprit, kind: Kind::Expired, detail, next })
 }
