@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Loaders of side tables follow on their own.
-const FOLLOW_WITHIN: Duration = Duration::from_secs(60);
+const FOLLOW_WITHIN: Duration = Duration::from_mins(1);
 
 /// What a flow's topics have told so far.
 #[derive(Debug, Default)]

@@ -115,6 +115,11 @@ impl Oracle {
         self.note(messages, |obligation| obligation.acknowledged += 1);
     }
 
+    /// How many messages were acknowledged at least once.
+    pub fn acknowledged_messages(&self) -> u64 {
+        self.obligations().values().filter(|obligation| obligation.acknowledged > 0).count() as u64
+    }
+
     /// Changes what is to become of a message.
     pub fn now_owes(&self, message: &Issued, fate: Fate) {
         self.note(std::slice::from_ref(message), |obligation| obligation.fate = fate);

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use rdkafka::ClientConfig;
+use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
 use schema_registry::Registry;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use telemetry::Readiness;
@@ -224,7 +224,10 @@ impl KafkaConfig {
             .set("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS.to_string())
             .set("message.timeout.ms", MESSAGE_TIMEOUT_MS.to_string())
             .set("message.max.bytes", STAGE_MESSAGE_BYTES.to_string())
-            .set("linger.ms", "1");
+            .set("linger.ms", "1")
+            // For its lines about broken connections, which no error tells: a few while all is well.
+            .set("debug", "broker")
+            .set_log_level(RDKafkaLogLevel::Debug);
         self.finished(config)
     }
 

@@ -182,6 +182,32 @@ fn an_uncertain_insert_is_read_back_before_anything_else() {
 }
 
 #[test]
+fn a_number_is_kept_until_something_is_taken_under_it() {
+    let mut log = assigned(0, "load:2,1");
+    log.then(polled(0..3));
+    let uncertain = || Ok(Inserted::Uncertain("reset".to_owned()));
+    let trouble = VecDeque::from([(0, uncertain()), (1, uncertain())]);
+    let mut table = Table { trouble, ..Table::default() };
+    let log = play(log, &mut table, 2);
+    let (all, rest) = (vec![0, 1, 2], vec![1, 2]);
+    assert_eq!(table.inserts, [(0, 2, 1, all.clone()), (0, 2, 1, all), (0, 2, 2, rest)]);
+    let renumbered = committed(0, "load:2,2 attempts=1 upto=2");
+    assert!(log.commits().contains(&&renumbered), "the new number comes first");
+}
+
+#[test]
+fn a_record_redriven_twice_within_a_range_becomes_one_row() {
+    let at = (Topic::Redrive(Stage::ForwardClickhouse), 0);
+    let mut log = RecordedLog::new([Polled::Assigned(vec![at])]).with_committed(at, 0, "");
+    let mut again = record(at.0, 1, "row");
+    again.headers = record(at.0, 0, "row").headers;
+    log.then([Polled::Record(record(at.0, 0, "row")), Polled::Record(again), Polled::Nothing]);
+    let mut table = Table::default();
+    play(log, &mut table, 2);
+    assert_eq!(table.inserts, [(0, 1, 0, vec![0])]);
+}
+
+#[test]
 fn a_warehouse_that_is_away_is_waited_for_and_the_range_is_settled_afterwards() {
     let mut log = assigned(0, "");
     log.then(polled(0..2));

@@ -72,8 +72,10 @@ pub(super) async fn carry(mut client: TcpStream, shared: Arc<Shared>) {
     }
 }
 
+/// Closes it so that the peer sees a reset.
 fn reset(stream: TcpStream) {
     let _closed_otherwise_if_not = stream.set_zero_linger();
+    drop(stream);
 }
 
 async fn deliver_late(mut server: TcpStream, request: &[u8], by: Duration, shared: &Shared) {

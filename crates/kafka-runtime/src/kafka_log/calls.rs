@@ -71,14 +71,14 @@ impl KafkaLog {
     /// way: a new producer has a higher epoch, which fences it (Jepsen's bufstream-0.1.0; KIP-890
     /// mends it for clients that speak transactions v2, which librdkafka does not).
     pub(super) fn renew_after_trouble(&mut self) -> Result<(), LogError> {
-        let trouble = self.slot.trouble.count();
-        if trouble == self.renewed_at {
+        if self.slot.trouble.count() == self.renewed_at {
             return Ok(());
         }
         let fresh = new_producer(&self.slot)?;
         let old = std::mem::replace(&mut self.producer, fresh);
         guarded(&format!("closing the producer of {}", self.slot.slot_id), || drop(old));
-        self.renewed_at = trouble;
+        // The old one's connections break as it is closed; and whatever it has sent is fenced.
+        self.renewed_at = self.slot.trouble.count();
         self.slot.metrics.producer_renewed();
         tracing::info!(slot = self.slot.slot_id, "producer renewed after transport trouble");
         Ok(())

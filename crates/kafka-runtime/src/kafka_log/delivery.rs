@@ -18,6 +18,9 @@ use crate::{
 /// The delivery opaque of records whose position nobody asks for.
 pub(super) const UNTRACKED: usize = 0;
 
+/// librdkafka's word for it.
+const BROKEN_CONNECTION: &str = "FAIL";
+
 /// Context of a transactional producer.
 pub(super) struct DeliveryContext {
     log: QuietLog,
@@ -39,8 +42,15 @@ impl DeliveryContext {
 }
 
 impl ClientContext for DeliveryContext {
+    /// A connection that breaks while a request is under way is told nowhere else: librdkafka
+    /// sends the request again and reports no error. The line comes before it does so.
     fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
-        self.log.line(level, facility, text);
+        if facility == BROKEN_CONNECTION {
+            self.trouble.note();
+        }
+        if !matches!(level, RDKafkaLogLevel::Debug) {
+            self.log.line(level, facility, text);
+        }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

@@ -28,7 +28,8 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
         present: &[i64],
     ) -> Result<Load<S::Row>, Failed> {
         let mut load = Load::new(range);
-        let held = self.held_already(range.topic, records)?;
+        let redriven = matches!(range.topic, Topic::Redrive(_));
+        let mut held = self.held_already(range.topic, records)?;
         for record in records {
             self.begin_record(record, range.end)?;
             let lane = self.lanes.get(&partition_of(record));
@@ -51,6 +52,10 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
                         .unwrap_or_else(|rejected| Ok(rejects(rejected)))?
                 }
             };
+            if redriven && matches!(mapped, Mapped::Row(_)) {
+                // Redriven twice within the range: the second is a copy of the first.
+                held.extend(waybill);
+            }
             self.place(&mut load, record, waybill, (mapped, hints))?;
         }
         Ok(load)
