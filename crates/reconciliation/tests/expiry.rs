@@ -59,7 +59,9 @@ fn skip(stage: Stage, topic: Topic, from: i64, to: i64) -> Skip {
 fn judged(books: &Books, skips: Vec<Skip>, begins: &[(Topic, i64)]) -> Verdict {
     let begins: Ends = begins.iter().map(|(topic, offset)| ((*topic, 0), *offset)).collect();
     let mut expiry = Expiry::new(begins);
-    skips.into_iter().for_each(|skip| expiry.note(skip));
+    for skip in skips {
+        expiry.note(skip);
+    }
     let mut verdict = reconcile(books, &WarehouseView::default(), &books.whole_span());
     verdict.book_expired(books, &expiry);
     assert_eq!(verdict.lost.len() as u64, verdict.missing.len());

@@ -97,7 +97,7 @@ mod tests {
         }
     }
 
-    fn after(orders: &[StageCommand]) -> StageControl {
+    fn after(orders: &[&StageCommand]) -> StageControl {
         let mut control = StageControl::default();
         for order in orders {
             control.apply(order);
@@ -108,12 +108,12 @@ mod tests {
     #[test]
     fn a_pause_says_what_it_changes() {
         let (whole, one) = (order("pause", None), order("pause", Some(3)));
-        let stopped = after(&[order("breaker", None)]);
+        let stopped = after(&[&order("breaker", None)]);
         let cases = [
             (after(&[]), &whole, "enrich is paused"),
             (after(&[]), &one, "partition 3 of enrich is paused"),
             (
-                after(&[whole.clone()]),
+                after(&[&whole]),
                 &whole,
                 "enrich was paused already (by ada@host at 1970-01-01T00:00:00Z: a test); the new reason is recorded",
             ),
@@ -123,16 +123,16 @@ mod tests {
                 "enrich was stopped already (by its breaker, ada@host at 1970-01-01T00:00:00Z: a test); now it is paused by order too",
             ),
             (
-                after(&[whole.clone()]),
+                after(&[&whole]),
                 &one,
                 "partition 3 of enrich is paused; the whole stage stands still anyway (by ada@host at 1970-01-01T00:00:00Z: a test)",
             ),
             (
-                after(&[one.clone()]),
+                after(&[&one]),
                 &one,
                 "partition 3 of enrich was paused already (by ada@host at 1970-01-01T00:00:00Z: a test); the new reason is recorded",
             ),
-            (after(&[one.clone()]), &whole, "enrich is paused"),
+            (after(&[&one]), &whole, "enrich is paused"),
         ];
         for (before, order, expected) in cases {
             assert_eq!(paused(&before, order), expected);
@@ -143,17 +143,17 @@ mod tests {
     fn a_resume_says_what_it_lifts_and_what_it_does_not() {
         let (pause, one) = (order("pause", None), order("pause", Some(3)));
         let (whole, part) = (order("resume", None), order("resume", Some(3)));
-        let begins = |before: &[StageCommand], order: &StageCommand, expected: &str| {
+        let begins = |before: &[&StageCommand], order: &StageCommand, expected: &str| {
             let said = resumed(&after(before), order, 5);
             assert!(said.starts_with(expected), "{said}");
         };
         begins(&[], &whole, "enrich was not paused");
         begins(&[], &part, "partition 3 of enrich was not paused");
-        begins(&[pause.clone()], &whole, "enrich is resumed; it had been stopped (by ada@host");
-        begins(&[one.clone()], &whole, "enrich is resumed; paused had been partition 3");
-        begins(&[one], &part, "partition 3 of enrich is resumed; it had been stopped");
+        begins(&[&pause], &whole, "enrich is resumed; it had been stopped (by ada@host");
+        begins(&[&one], &whole, "enrich is resumed; paused had been partition 3");
+        begins(&[&one], &part, "partition 3 of enrich is resumed; it had been stopped");
         begins(
-            &[pause],
+            &[&pause],
             &part,
             "partition 3 of enrich is resumed, but the whole stage stands still",
         );
@@ -161,7 +161,7 @@ mod tests {
         let said = resumed(&after(&[]), &through, 5);
         assert!(said.contains("Until 1970-01-01T00:01:00Z its breaker lets everything through"));
         begins(
-            &[through],
+            &[&through],
             &whole,
             "enrich was not paused; the order is recorded all the same. Its breaker is on",
         );

@@ -36,7 +36,9 @@ async fn commands(config: &Config) -> anyhow::Result<Vec<Command>> {
     let registry = Registry::new(&config.registry, Handle::current())?;
     let kafka = config.kafka.clone();
     let read = tokio::task::spawn_blocking(move || read_commands(&kafka, &registry)).await?;
-    read.map_err(|halt| anyhow!("the orders so far cannot be read: {}", halt.detail))
+    read.map_err(|halt| {
+        anyhow!("the orders so far cannot be read; `waybill status` tells why: {}", halt.detail)
+    })
 }
 
 /// What holds for a stage after all commands so far.

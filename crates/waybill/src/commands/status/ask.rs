@@ -9,14 +9,15 @@ use kafka_runtime::{
     KafkaConfig, Record, Scanner, header, members, next_records, ping, read_commands,
 };
 use pipeline::StageControl;
-use schema_registry::Registry;
+use schema_registry::{Registry, RegistryError};
 use tokio::{
+    net::TcpStream,
     runtime::Handle,
     task::{JoinSet, spawn_blocking},
     time::timeout,
 };
 use topology::{Service, Stage, Topic};
-use warehouse::Warehouse;
+use warehouse::{Warehouse, WarehouseError};
 
 use super::snapshot::{Ahead, Group, Heard, Part, PartAnswer, Snapshot, Standing, Unit};
 use crate::{
@@ -48,16 +49,29 @@ pub(super) async fn snapshot(config: &Config) -> Snapshot {
 }
 
 async fn kafka(config: &Config) -> PartAnswer {
+    let at = config.kafka.bootstrap_servers.clone();
     let kafka = config.kafka.clone();
-    let asked = spawn_blocking(move || ping(&kafka, PATIENCE).map_err(|error| error.to_string()));
-    let answer = in_time(2 * PATIENCE, async { asked.await.map_err(|e| e.to_string())? }).await;
-    PartAnswer { part: Part::Kafka, at: config.kafka.bootstrap_servers.clone(), answer }
+    let asked = spawn_blocking(move || ping(&kafka, PATIENCE).map_err(text));
+    let asked = in_time(2 * PATIENCE, async { asked.await.map_err(text)? });
+    // librdkafka says only that it got nowhere; the socket says why.
+    let (answer, connected) = tokio::join!(asked, connected(&at));
+    let answer = answer.map_err(|detail| connected.err().unwrap_or(detail));
+    PartAnswer { part: Part::Kafka, at, answer }
+}
+
+async fn connected(bootstrap_servers: &str) -> Result<(), String> {
+    let first = bootstrap_servers.split(',').next().unwrap_or_default().trim();
+    let connect = async { TcpStream::connect(first).await.map(drop).map_err(text) };
+    in_time(PATIENCE, connect).await
 }
 
 async fn registry(config: &Config) -> PartAnswer {
     let answer = in_time(PATIENCE, async {
         let registry = Registry::new(&config.registry, Handle::current()).map_err(text)?;
-        registry.ping().await.map_err(text)
+        registry.ping().await.map_err(|error| match error {
+            RegistryError::Away { detail, .. } => last_cause(&detail),
+            other => other.to_string(),
+        })
     });
     PartAnswer { part: Part::Registry, at: config.registry.url.clone(), answer: answer.await }
 }
@@ -65,9 +79,17 @@ async fn registry(config: &Config) -> PartAnswer {
 async fn clickhouse(config: &Config) -> PartAnswer {
     let answer = in_time(PATIENCE, async {
         let warehouse = Warehouse::new(&config.warehouse).map_err(text)?;
-        warehouse.ping().await.map_err(text)
+        warehouse.ping().await.map_err(|error| match error {
+            WarehouseError::Away(detail) => last_cause(&detail),
+            other => other.to_string(),
+        })
     });
     PartAnswer { part: Part::ClickHouse, at: config.warehouse.url.clone(), answer: answer.await }
+}
+
+/// Of an error with its causes the last: it is the one that says something.
+fn last_cause(causes: &str) -> String {
+    causes.rsplit(": ").next().unwrap_or(causes).to_owned()
 }
 
 fn text(error: impl fmt::Display) -> String {
@@ -206,4 +228,28 @@ async fn controls(config: &Config) -> Result<BTreeMap<Stage, StageControl>, Stri
         }
     }
     Ok(controls)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_an_error_only_the_cause_behind_all_others_is_told() {
+        let causes = "error sending request: tcp connect error: Connection refused (os error 111)";
+        assert_eq!(last_cause(causes), "Connection refused (os error 111)");
+        assert_eq!(last_cause("no answer in time"), "no answer in time");
+    }
+
+    #[test]
+    fn every_runnable_service_has_a_unit_and_every_reader_its_inputs() {
+        let units = all_units(|| Heard::Nothing(String::new()));
+        for service in Service::RUNNABLE {
+            assert!(units.iter().any(|unit| unit.service == service), "{service}");
+        }
+        let inputs = inputs();
+        for unit in units.iter().filter(|unit| matches!(unit.group, Heard::Nothing(_))) {
+            assert!(inputs.contains_key(unit.name), "{}", unit.name);
+        }
+    }
 }

@@ -49,7 +49,7 @@ const CASES: &[Case] = &[
         "the registry is down, and nobody needs it yet",
         |it| it.part_down(Part::Registry),
         ("registry", Kind::PartDown, BROKEN),
-        "nothing says that it waits for it",
+        "no process says that it waits for it",
         "start the schema registry",
     ),
     (

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pipeline::Stop;
+use pipeline::{StageControl, Stop};
 use topology::{Service, Stage};
 
 use super::{
     diagnose::{Finding, Kind, start_of},
     rows::{Row, State, control_of, told},
-    snapshot::{Heard, Part, PartAnswer, Snapshot, Unit},
+    snapshot::{Heard, Part, PartAnswer, Snapshot, Standing, Unit},
 };
 use crate::commands::times::span;
 
@@ -29,7 +29,7 @@ fn part_down(answer: &PartAnswer, why: &str, rows: &[Row]) -> Finding {
     let waiting: BTreeSet<&str> = rows.iter().filter(waits).map(|row| row.name).collect();
     let waiting: Vec<&str> = waiting.into_iter().collect();
     let who = match waiting.as_slice() {
-        [] => "nothing says that it waits for it".to_owned(),
+        [] => "no process says that it waits for it".to_owned(),
         [one] => format!("{one} waits for it"),
         many => format!("{} wait for it", many.join(", ")),
     };
@@ -82,7 +82,7 @@ fn of_group(snapshot: &Snapshot, unit: &Unit) -> Option<Finding> {
         let next = vec!["waybill migrate".to_owned()];
         return Some(Finding { culprit, kind: Kind::NoPosition, detail, next });
     }
-    let lost: Vec<_> = group.standings.iter().filter_map(|it| it.lost()).collect();
+    let lost: Vec<_> = group.standings.iter().filter_map(Standing::lost).collect();
     let first = lost.first()?;
     let count: i64 = lost.iter().map(|it| it.to - it.from).sum();
     let more = match lost.len() - 1 {
@@ -101,7 +101,14 @@ fn of_group(snapshot: &Snapshot, unit: &Unit) -> Option<Finding> {
             vec![format!("nothing; if it does not go on: {}", start_of(unit.service))],
         ),
         Some(stage) => (lost, vec![format!("waybill stage skip-expired {stage} --why \"…\"")]),
-        None => (lost, vec!["waybill audit".to_owned()]),
+        // No order reaches a side table: it is no stage. What it has lost is missing in its table
+        // only.
+        None => (
+            lost,
+            vec![format!(
+                "set group {culprit} to the earliest offset with kafka-consumer-groups.sh"
+            )],
+        ),
     };
     Some(Finding { culprit, kind: Kind::Expired, detail, next })
 }
@@ -197,32 +204,32 @@ pub(super) fn of_orders(snapshot: &Snapshot, rows: &[Row]) -> Vec<Finding> {
         let control = control_of(snapshot, unit);
         let at = rows.iter().filter(|row| row.name == unit.name);
         let origin = at.clone().find_map(|row| row.furthest.as_ref()?.origin.as_deref());
-        if let Some(stop) = control.and_then(|control| control.whole()) {
+        if let Some(stop) = control.and_then(StageControl::whole) {
             found.push(stopped(stage, None, stop, origin));
             continue;
         }
-        let mut partitions = control.into_iter().flat_map(|control| control.partitions());
-        found.extend(partitions.by_ref().map(|(p, stop)| stopped(stage, Some(*p), stop, None)));
+        let partitions = control.into_iter().flat_map(StageControl::partitions);
+        found.extend(partitions.map(|(p, stop)| stopped(stage, Some(*p), stop, None)));
         let said = at.clone().find(|row| matches!(row.state, State::Paused | State::Breaker));
         // Only the process knows: the orders could not be read, or a resume is not followed yet.
         if let Some(row) = said.filter(|_| found.iter().all(|it| it.culprit != unit.name)) {
             let detail = row.cause.clone().unwrap_or_default();
             let by_breaker = row.state == State::Breaker;
-            found.push(stop_of(stage, None, by_breaker, detail, origin));
+            found.push(stop_of(stage, None, by_breaker, &detail, origin));
         }
     }
     found
 }
 
 fn stopped(stage: Stage, partition: Option<i32>, stop: &Stop, origin: Option<&str>) -> Finding {
-    stop_of(stage, partition, stop.by_breaker, told(stop), origin)
+    stop_of(stage, partition, stop.by_breaker, &told(stop), origin)
 }
 
 fn stop_of(
     stage: Stage,
     partition: Option<i32>,
     by_breaker: bool,
-    why: String,
+    why: &str,
     origin: Option<&str>,
 ) -> Finding {
     let (what, option) = match partition {

@@ -81,9 +81,9 @@ pub(super) fn all_well() -> Snapshot {
         PortAnswer { address: format!("h{number}:9100"), report }
     };
     let ports = Service::RUNNABLE.into_iter().enumerate().map(port).collect();
-    let part = |part| PartAnswer { part, at: format!("{part:?}:1"), answer: Ok(()) };
-    let parts = [Part::Kafka, Part::Registry, Part::ClickHouse].map(part).to_vec();
-    Snapshot { at: NOW, parts, ports, units, controls: Ok(BTreeMap::new()) }
+    let answers = |part| PartAnswer { part, at: format!("{part:?}:1"), answer: Ok(()) };
+    let three = [Part::Kafka, Part::Registry, Part::ClickHouse].map(answers).to_vec();
+    Snapshot { at: NOW, parts: three, ports, units, controls: Ok(BTreeMap::new()) }
 }
 
 impl Snapshot {

@@ -140,7 +140,9 @@ fn unit_rows(snapshot: &Snapshot, unit: &Unit) -> Vec<Row> {
         place(snapshot, unit, group, &mut rows);
     }
     if let Some(control) = control_of(snapshot, unit) {
-        rows.iter_mut().for_each(|row| follow_order(row, control, snapshot.at));
+        for row in &mut rows {
+            follow_order(row, control, snapshot.at);
+        }
     }
     rows
 }
