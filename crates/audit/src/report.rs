@@ -135,7 +135,7 @@ impl Report {
     pub(crate) fn closed(verdict: &Verdict, expiry: &Expiry, named: AllNamed) -> Self {
         let state = if verdict.is_balanced() { State::Balanced } else { State::Unbalanced };
         let AllNamed { missing, expired: expired_origins, duplicated } = named;
-        Self { state, missing, expired_origins, duplicated, ..Self::counts(verdict, expiry) }
+        Self { state, expired_origins, missing, duplicated, ..Self::counts(verdict, expiry) }
     }
 
     /// The report of a span that is still open: counts, and nothing called missing.

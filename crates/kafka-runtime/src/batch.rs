@@ -73,13 +73,14 @@ impl Batch {
         next.into_iter().map(commit).collect()
     }
 
-    /// The first offset of each partition.
-    pub(crate) fn firsts(&self) -> BTreeMap<Partition, i64> {
-        let mut firsts = BTreeMap::new();
+    /// The first and the last offset of each partition.
+    pub(crate) fn extents(&self) -> BTreeMap<Partition, (i64, i64)> {
+        let mut extents = BTreeMap::new();
         for record in &self.records {
-            firsts.entry(partition_of(record)).or_insert(record.position.offset);
+            let offset = record.position.offset;
+            extents.entry(partition_of(record)).or_insert((offset, offset)).1 = offset;
         }
-        firsts
+        extents
     }
 
     pub(crate) fn into_records(self) -> Vec<Record> {

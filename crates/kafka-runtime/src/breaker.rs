@@ -1,16 +1,16 @@
 //! Stops a stage that rejects what it should not: a bad deploy must not drain a topic into dead
 //! letters, while one sender's garbage must not stop the others.
 //!
-//! Counted per source. A source is bad when more than 5 % of at least 1,000 of its records in the
-//! window were rejected, or more than 100 in a row. The stage stops when at least half of the
-//! sources that were active in the window are bad, or when more than 100 records in a row could
+//! Counted per source, over the last one to two minutes. A source is bad when more than 5 % of at
+//! least 1,000 of its records were rejected, or more than 100 in a row. The stage stops when at least half of the
+//! sources that were active are bad, or when more than 100 records in a row could
 //! not be decoded and none was accepted since the start.
 
 use std::collections::BTreeMap;
 
 use event::Millis;
 
-/// Counts begin anew after this time.
+/// What counts is this window and the one before.
 const WINDOW_MS: Millis = 60_000;
 /// A share of rejects means nothing below so many records.
 const ENOUGH: u64 = 1_000;
@@ -28,10 +28,10 @@ pub(crate) enum Judged {
     Rejected(&'static str),
 }
 
-/// The counts since the window began.
+/// The counts of this window and the one before.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Breaker {
-    window_begun: Millis,
+    window_begun: Option<Millis>,
     sources: BTreeMap<String, Counts>,
     /// Records in a row of which not even the source is known.
     nameless_in_a_row: u64,
@@ -41,15 +41,22 @@ pub(crate) struct Breaker {
 
 #[derive(Debug, Clone, Default)]
 struct Counts {
+    now: Tally,
+    before: Tally,
+    in_a_row: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
     records: u64,
     rejected: u64,
-    in_a_row: u64,
 }
 
 impl Counts {
     fn are_bad(&self) -> bool {
-        self.in_a_row > IN_A_ROW
-            || (self.records >= ENOUGH && self.rejected * ONE_IN > self.records)
+        let records = self.now.records + self.before.records;
+        let rejected = self.now.rejected + self.before.rejected;
+        self.in_a_row > IN_A_ROW || (records >= ENOUGH && rejected * ONE_IN > records)
     }
 }
 
@@ -73,22 +80,22 @@ impl Breaker {
             self.sources.insert(source.to_owned(), Counts::default());
         }
         let Some(counts) = self.sources.get_mut(source) else { return };
-        counts.records += 1;
-        counts.rejected += u64::from(rejected);
+        counts.now.records += 1;
+        counts.now.rejected += u64::from(rejected);
         counts.in_a_row = if rejected { counts.in_a_row + 1 } else { 0 };
     }
 
-    /// Why the stage must stop, if it must. Counts that are older than the window go.
+    /// Why the stage must stop, if it must.
     pub(crate) fn verdict(&mut self, now: Millis) -> Option<String> {
-        let why = self.why();
-        if why.is_none() && now - self.window_begun >= WINDOW_MS {
-            self.window_begun = now;
-            self.sources.retain(|_, counts| counts.in_a_row > 0);
+        let begun = *self.window_begun.get_or_insert(now);
+        if now - begun >= WINDOW_MS {
+            self.window_begun = Some(now);
+            self.sources.retain(|_, counts| counts.now.records > 0);
             for counts in self.sources.values_mut() {
-                *counts = Counts { in_a_row: counts.in_a_row, ..Counts::default() };
+                counts.before = std::mem::take(&mut counts.now);
             }
         }
-        why
+        self.why()
     }
 
     fn why(&self) -> Option<String> {
@@ -162,14 +169,26 @@ mod tests {
     }
 
     #[test]
-    fn a_new_window_forgets_shares_and_keeps_what_goes_on_in_a_row() {
-        let mut breaker = noted(&[(Some("a"), 940, false), (Some("a"), 40, true)]);
-        assert_eq!(breaker.verdict(WINDOW_MS), None);
-        for _ in 0..60 {
-            breaker.note(Some("a"), Judged::Rejected("malformed"));
+    fn a_source_stays_active_for_a_window_after_its_last_record() {
+        let mut breaker = noted(&[(Some("a"), 1, false), (Some("b"), 1, false)]);
+        let bad_for = |breaker: &mut Breaker, now| {
+            for _ in 0..101 {
+                breaker.note(Some("c"), Judged::Rejected("malformed"));
+            }
+            breaker.verdict(now).is_some()
+        };
+        assert!(!bad_for(&mut breaker, 1), "one bad of three");
+        assert!(!bad_for(&mut breaker, WINDOW_MS + 1), "the others were active a moment ago");
+        assert!(bad_for(&mut breaker, 2 * WINDOW_MS + 1), "nobody else is active any more");
+    }
+
+    #[test]
+    fn shares_are_of_this_window_and_the_one_before() {
+        let mut breaker = noted(&[(Some("a"), 500, false), (Some("a"), 60, true)]);
+        assert_eq!(breaker.verdict(1), None, "too few to tell");
+        for _ in 0..450 {
+            breaker.note(Some("a"), Judged::Accepted);
         }
-        assert_eq!(breaker.verdict(WINDOW_MS + 1), None, "100 in a row are tolerated");
-        breaker.note(Some("a"), Judged::Rejected("malformed"));
         assert!(breaker.verdict(WINDOW_MS + 1).is_some());
     }
 }

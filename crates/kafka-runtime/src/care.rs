@@ -2,13 +2,16 @@
 //!
 //! A panic is caught; an abort or the kernel's out-of-memory killer never reaches our code. So
 //! before a process begins the records of a partition that it has just taken up, it commits the
-//! unchanged offset with one attempt more, and its next ordinary commit clears that. From the
-//! third attempt on the records are handled one by one, each with a probe committed before it; a
-//! record on which two probes died is condemned: it becomes a dead letter without being handled.
-//! A halt takes its attempt back.
+//! unchanged offset with one attempt more and the last offset of its batch, and its next ordinary
+//! commit clears that. The second attempt takes small batches. From the third on the records that
+//! were in hand are handled one by one, each with a probe committed before it; a record on which
+//! two probes died is condemned: it becomes a dead letter without being handled. A halt takes its
+//! attempt back.
 
 use crate::metadata::{Metadata, Probe};
 
+/// A batch of the second attempt has so many records: what the third must handle one by one.
+pub(crate) const SMALL_BATCH: usize = 256;
 /// From this attempt on records are handled one by one.
 const CAREFUL_FROM: u32 = 3;
 /// A record on which so many probes died is condemned.
@@ -20,7 +23,12 @@ pub(crate) struct Care {
     /// The committed offset.
     next: i64,
     attempts: u32,
+    upto: Option<i64>,
     probe: Option<Probe>,
+    /// What was found at the taking up: what a halt goes back to.
+    found: Metadata,
+    /// Somebody died on the partition, and nothing of it was handled since.
+    suspect: bool,
     /// The record on which two probes died.
     condemned: Option<i64>,
     /// Whether this process has added its attempt.
@@ -35,12 +43,16 @@ impl Care {
     pub(crate) fn new(next: i64, found: Metadata, end: i64, span: usize) -> Self {
         let span = i64::try_from(span).unwrap_or(i64::MAX);
         let careful = found.attempts + 1 >= CAREFUL_FROM;
-        let careful_to = if careful { next.saturating_add(span).min(end) } else { next };
+        let last = found.upto.map_or(end, |upto| end.min(upto + 1));
+        let careful_to = if careful { next.saturating_add(span).min(last) } else { next };
         let died = |probe: &Probe| careful && probe.times >= CONDEMNED_AFTER;
         Self {
             next,
             attempts: found.attempts,
+            upto: found.upto,
             probe: found.probe,
+            found,
+            suspect: found.attempts > 0,
             condemned: found.probe.filter(died).map(|probe| probe.offset),
             marked: false,
             careful_to,
@@ -57,18 +69,29 @@ impl Care {
         self.next < self.careful_to
     }
 
+    /// How many records a batch may have, if fewer than usual.
+    pub(crate) fn batch_limit(&self) -> Option<usize> {
+        if self.is_careful() {
+            return Some(1);
+        }
+        self.suspect.then_some(SMALL_BATCH)
+    }
+
     /// Whether a process died on this record twice while it was handled by itself.
     pub(crate) fn condemns(&self, offset: i64) -> bool {
         self.condemned == Some(offset)
     }
 
-    /// Notes that the records from `offset` on are about to be handled. True if that must be
-    /// committed before.
-    pub(crate) fn begin(&mut self, offset: i64) -> bool {
+    /// Notes that the records from `offset` to `upto` are about to be handled. True if that must
+    /// be committed before.
+    pub(crate) fn begin(&mut self, offset: i64, upto: i64) -> bool {
         let unmarked = !self.marked;
         if unmarked {
             self.marked = true;
             self.attempts += 1;
+            if !self.is_careful() {
+                self.upto = Some(upto);
+            }
         }
         if self.is_careful() && !self.condemns(offset) {
             let before = self.probe.filter(|probe| probe.offset == offset);
@@ -87,6 +110,7 @@ impl Care {
         }
         self.marked = false;
         self.attempts -= 1;
+        self.upto = self.found.upto.filter(|_| self.attempts > 0);
         self.probe = self.probe.and_then(|Probe { offset, times }| {
             (times > 1).then(|| Probe { offset, times: times - 1 })
         });
@@ -98,6 +122,7 @@ impl Care {
     pub(crate) fn progress(&mut self, next: i64) {
         self.next = next;
         self.probe = None;
+        self.suspect = false;
         if !self.is_careful() {
             self.relax();
         }
@@ -107,13 +132,15 @@ impl Care {
     pub(crate) fn relax(&mut self) {
         self.careful_to = self.next;
         self.condemned = None;
+        self.suspect = false;
         self.attempts = 0;
+        self.upto = None;
         self.probe = None;
     }
 
     /// What is to be committed beside the offset.
     pub(crate) fn metadata(&self) -> Metadata {
-        Metadata { intent: None, attempts: self.attempts, probe: self.probe }
+        Metadata { intent: None, attempts: self.attempts, upto: self.upto, probe: self.probe }
     }
 }
 
@@ -130,12 +157,15 @@ mod tests {
     fn three_kills_of_a_healthy_process_condemn_nobody() {
         let mut care = Care::new(10, Metadata::default(), 1_000, 100);
         for _ in 0..3 {
-            assert!(care.begin(10), "the attempt is committed before the records are handled");
+            assert!(
+                care.begin(10, 10 + 9),
+                "the attempt is committed before the records are handled"
+            );
             assert!(!care.condemns(10));
             care = taken_up(&care);
         }
         assert!(care.is_careful());
-        assert!(care.begin(10));
+        assert!(care.begin(10, 10 + 9));
         assert!(!care.condemns(10), "one probe on it is no proof");
         care.progress(11);
         assert!(!care.condemns(10) && !care.condemns(11));
@@ -145,12 +175,12 @@ mod tests {
     fn a_record_on_which_two_probes_died_is_condemned_and_the_care_ends_behind_it() {
         let mut care = Care::new(10, Metadata { attempts: 2, ..Metadata::default() }, 1_000, 100);
         for offset in [10, 11] {
-            care.begin(offset);
+            care.begin(offset, offset + 9);
             care.progress(offset + 1);
         }
         for _ in 0..2 {
             assert!(!care.condemns(12));
-            assert!(care.begin(12));
+            assert!(care.begin(12, 12 + 9));
             care = taken_up(&care);
         }
         assert!(care.condemns(12));
@@ -165,7 +195,7 @@ mod tests {
         let mut care = Care::new(10, Metadata { attempts: 2, ..Metadata::default() }, 1_000, 100);
         let before = care.clone();
         for _ in 0..5 {
-            care.begin(10);
+            care.begin(10, 10 + 9);
             assert!(care.take_back());
         }
         assert_eq!(care, before);
@@ -174,11 +204,11 @@ mod tests {
     #[test]
     fn an_ordinary_commit_clears_the_attempt() {
         let mut care = Care::new(10, Metadata { attempts: 1, ..Metadata::default() }, 1_000, 100);
-        assert!(care.begin(10));
+        assert!(care.begin(10, 10 + 9));
         assert_eq!(care.metadata().attempts, 2);
         care.progress(60);
         assert_eq!(care.metadata(), Metadata::default());
-        assert!(!care.begin(60), "one mark for each time that it is taken up");
+        assert!(!care.begin(60, 60 + 9), "one mark for each time that it is taken up");
     }
 
     #[test]
@@ -192,5 +222,30 @@ mod tests {
         assert!(long.is_careful());
         long.progress(110);
         assert!(!long.is_careful());
+    }
+
+    #[test]
+    fn the_second_attempt_takes_small_batches_and_the_third_only_what_was_in_hand() {
+        let mut care = Care::new(10, Metadata::default(), 10_000, 5_000);
+        assert_eq!(care.batch_limit(), None);
+        care.begin(10, 4_000);
+        let mut second = Care::new(10, care.metadata(), 10_000, 5_000);
+        assert_eq!(second.batch_limit(), Some(SMALL_BATCH));
+        second.begin(10, 200);
+        let mut third = Care::new(10, second.metadata(), 10_000, 5_000);
+        assert_eq!(third.batch_limit(), Some(1));
+        third.progress(200);
+        assert!(third.is_careful());
+        third.progress(201);
+        assert_eq!((third.batch_limit(), third.metadata()), (None, Metadata::default()));
+    }
+
+    #[test]
+    fn a_commit_ends_the_suspicion() {
+        let found = Metadata { attempts: 1, upto: Some(50), ..Metadata::default() };
+        let mut care = Care::new(10, found, 10_000, 5_000);
+        care.begin(10, 30);
+        care.progress(31);
+        assert_eq!((care.batch_limit(), care.metadata()), (None, Metadata::default()));
     }
 }

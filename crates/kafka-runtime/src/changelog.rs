@@ -1,6 +1,9 @@
-//! Reading a changelog partition up to its last stable offset.
+//! Reading a changelog partition up to its end.
 
-use std::time::{Duration, Instant};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use pipeline::Halt;
 use rdkafka::{
@@ -20,11 +23,15 @@ use crate::{
 const ASK_TIMEOUT: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(100);
 const TELL_EVERY: Duration = Duration::from_millis(250);
-/// How long nothing at all may come before the broker counts as away.
+/// How long nothing at all may come before the broker counts as away. Longer than the broker lets
+/// a transaction of a dead producer stay open.
 const SILENCE: Duration = Duration::from_secs(30);
+/// How often the last stable offset is looked at while it is behind the end.
+const STABLE_STEP: Duration = Duration::from_millis(20);
 
-/// Calls `each` with every committed record from `from` to the last stable offset as it is now.
-/// Returns that offset. `told` hears, a few times a second, how many percent are done.
+/// Calls `each` with every committed record from `from` to the end as it is now, once every
+/// transaction below it is decided. Returns the offset after the last one.
+/// `told` hears, a few times a second, how many percent are done.
 pub(crate) fn replay(
     config: &KafkaConfig,
     slot_id: &str,
@@ -38,9 +45,7 @@ pub(crate) fn replay(
         .set("enable.partition.eof", "true")
         .create_with_context(ReaderContext::default())
         .map_err(|error| broker("restore", error.to_string()))?;
-    let (start, end) = consumer
-        .fetch_watermarks(from.topic.name(), from.partition, ASK_TIMEOUT)
-        .map_err(|error| broker("changelog bounds", error.to_string()))?;
+    let (start, end) = decided_bounds(config, slot_id, &consumer, from)?;
     let first = from.offset.max(start);
     if first >= end {
         return Ok(first);
@@ -82,4 +87,38 @@ pub(crate) fn replay(
 
 fn percent(done: i64, of: i64) -> u8 {
     u8::try_from(done.saturating_mul(100) / of.max(1)).unwrap_or(100)
+}
+
+/// Start and end of the log, once every transaction below the end is decided.
+///
+/// The last stable offset alone is not enough: the markers of a transaction reach its partitions
+/// one after the other, so the offsets of a batch may be committed, and read by its next owner,
+/// while the batch's changes are not yet stable.
+fn decided_bounds(
+    config: &KafkaConfig,
+    slot_id: &str,
+    stable: &BaseConsumer<ReaderContext>,
+    from: Position,
+) -> Result<(i64, i64), Halt> {
+    let failed = |error: KafkaError| Halt::new("broker", format!("changelog bounds: {error}"));
+    let ask = |client: &BaseConsumer<ReaderContext>| {
+        client.fetch_watermarks(from.topic.name(), from.partition, ASK_TIMEOUT).map_err(failed)
+    };
+    let latest = config
+        .group_observer(&format!("{slot_id}-restore-reader"))
+        .create_with_context(ReaderContext::default())
+        .map_err(failed)?;
+    let (_, end) = ask(&latest)?;
+    let begun = Instant::now();
+    loop {
+        let (start, stable_end) = ask(stable)?;
+        if stable_end >= end {
+            return Ok((start, stable_end));
+        }
+        if begun.elapsed() > SILENCE {
+            let detail = format!("{} has an open transaction at {stable_end}", from.topic);
+            return Err(Halt::new("broker", detail));
+        }
+        thread::sleep(STABLE_STEP);
+    }
 }

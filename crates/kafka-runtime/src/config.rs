@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 
 use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
 use schema_registry::Registry;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 use telemetry::Readiness;
 use topology::{HEADROOM, RAW_MESSAGE_BYTES};
 
@@ -25,8 +25,39 @@ const STATISTICS_MS: u32 = 500;
 pub struct KafkaConfig {
     /// Brokers as `host:port`, separated by commas.
     pub bootstrap_servers: String,
-    /// Further librdkafka properties for every client, such as `security.protocol`.
+    /// Further librdkafka properties for every client, such as `security.protocol`. They win over
+    /// our own settings; those on which the guarantees rest are refused.
+    #[serde(deserialize_with = "properties")]
     pub properties: BTreeMap<String, String>,
+}
+
+/// Properties on which it rests that nothing is lost and nothing comes twice.
+const OURS: [&str; 13] = [
+    "acks",
+    "auto.offset.reset",
+    "check.crcs",
+    "enable.auto.commit",
+    "enable.auto.offset.store",
+    "enable.idempotence",
+    "group.id",
+    "group.instance.id",
+    "isolation.level",
+    "message.timeout.ms",
+    "partition.assignment.strategy",
+    "transaction.timeout.ms",
+    "transactional.id",
+];
+
+fn properties<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, String>, D::Error> {
+    let properties = BTreeMap::<String, String>::deserialize(deserializer)?;
+    match properties.keys().find(|key| OURS.contains(&key.as_str())) {
+        Some(key) => Err(D::Error::custom(format!(
+            "`{key}` is set by Waybill itself: that nothing is lost rests on it; take it out"
+        ))),
+        None => Ok(properties),
+    }
 }
 
 impl Default for KafkaConfig {
@@ -71,9 +102,9 @@ impl BatchLimits {
         Self { records: 20_000, bytes: 16 * 1024 * 1024, age_ms: 250, dry_ms: 20 }
     }
 
-    /// The same, record by record.
-    pub(crate) fn one(self) -> Self {
-        Self { records: 1, ..self }
+    /// The same, with at most so many records.
+    pub(crate) fn at_most(self, records: Option<usize>) -> Self {
+        Self { records: self.records.min(records.unwrap_or(self.records)), ..self }
     }
 
     pub(crate) fn age(&self) -> Duration {
@@ -115,6 +146,11 @@ impl KafkaConfig {
             .set("socket.nagle.disable", "true")
             .set("log.connection.close", "false")
             .set("reconnect.backoff.max.ms", "2000");
+        self.finished(config)
+    }
+
+    /// With the operator's properties over ours.
+    fn finished(&self, mut config: ClientConfig) -> ClientConfig {
         for (key, value) in &self.properties {
             config.set(key, value);
         }
@@ -135,7 +171,7 @@ impl KafkaConfig {
             .set("queued.max.messages.kbytes", "32768")
             .set("fetch.message.max.bytes", "1048576")
             .set("statistics.interval.ms", STATISTICS_MS.to_string());
-        config
+        self.finished(config)
     }
 
     /// The consumer of a group's slot. A static member: a restart takes its partitions back
@@ -148,14 +184,14 @@ impl KafkaConfig {
             .set("session.timeout.ms", SESSION_TIMEOUT_MS.to_string())
             .set("heartbeat.interval.ms", "2000")
             .set("partition.assignment.strategy", "range");
-        config
+        self.finished(config)
     }
 
     /// A consumer without membership that reads what is committed.
     pub(crate) fn reader(&self, client_id: &str) -> ClientConfig {
         let mut config = self.consumer(client_id);
         config.set("group.id", format!("{client_id}-reader"));
-        config
+        self.finished(config)
     }
 
     /// A client that may ask for `group`'s offsets without joining it and without waiting for
@@ -166,7 +202,7 @@ impl KafkaConfig {
             .set("group.id", group)
             .set("enable.auto.commit", "false")
             .set("isolation.level", "read_uncommitted");
-        config
+        self.finished(config)
     }
 
     fn producer(&self, client_id: &str) -> ClientConfig {
@@ -177,7 +213,7 @@ impl KafkaConfig {
             .set("compression.codec", "lz4")
             .set("partitioner", "murmur2_random")
             .set("statistics.interval.ms", "0");
-        config
+        self.finished(config)
     }
 
     /// The producer of a stage's slot.
@@ -192,7 +228,7 @@ impl KafkaConfig {
             // For its lines about broken connections, which no error tells: a few while all is well.
             .set("debug", "broker")
             .set_log_level(RDKafkaLogLevel::Debug);
-        config
+        self.finished(config)
     }
 
     /// The producer of ingest and of the operators' tools: acknowledged or an error within 8 s.
@@ -205,9 +241,23 @@ impl KafkaConfig {
             .set("socket.timeout.ms", "6000")
             .set("message.max.bytes", RAW_MESSAGE_BYTES.to_string())
             .set("queue.buffering.max.kbytes", INGEST_QUEUE_KBYTES.to_string());
-        config
+        self.finished(config)
     }
 }
 
 /// Size of ingest's local queue.
 pub(crate) const INGEST_QUEUE_KBYTES: u32 = 131_072;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operators_property_wins_unless_a_guarantee_rests_on_it() {
+        let given = |text: &str| serde_json::from_str::<KafkaConfig>(text);
+        let config = given(r#"{"properties":{"linger.ms":"20"}}"#).unwrap();
+        assert_eq!(config.ingest_producer("t").get("linger.ms"), Some("20"));
+        let refused = given(r#"{"properties":{"acks":"1"}}"#).unwrap_err().to_string();
+        assert!(refused.contains("`acks`"), "{refused}");
+    }
+}

@@ -77,6 +77,8 @@ pub(crate) struct KafkaLog {
     transaction: Option<Instant>,
     tracked: Vec<Topic>,
     unpolled: Option<Record>,
+    /// What was held last: a new assignment forgets it.
+    held: BTreeSet<Partition>,
 }
 
 impl KafkaLog {
@@ -101,6 +103,7 @@ impl KafkaLog {
             transaction: None,
             tracked: Vec::new(),
             unpolled: None,
+            held: BTreeSet::new(),
         })
     }
 
@@ -292,13 +295,21 @@ impl Log for KafkaLog {
             return Ok(Vec::new());
         }
         let found = commits_of(&committed);
-        self.consumer
-            .seek_partitions(committed, CALL_TIMEOUT)
+        let sought = self
+            .consumer
+            .seek_partitions(committed.clone(), CALL_TIMEOUT)
             .map_err(|error| self.broken("seek", &error))?;
+        if sought.elements().iter().any(|element| element.error().is_err()) {
+            // Where an offset was out of range librdkafka has stopped fetching, and a seek does not
+            // begin that again: an assignment does. It forgets what was held.
+            self.consumer.assign(&committed).map_err(|error| self.broken("assign", &error))?;
+            self.hold(&self.held.clone())?;
+        }
         Ok(found)
     }
 
     fn hold(&mut self, held: &BTreeSet<Partition>) -> Result<(), LogError> {
+        self.held.clone_from(held);
         let ours: BTreeSet<Partition> = named(&self.assigned()?).into_iter().collect();
         let (stop, go): (BTreeSet<_>, BTreeSet<_>) =
             ours.into_iter().partition(|partition| held.contains(partition));

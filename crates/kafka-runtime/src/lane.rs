@@ -40,10 +40,10 @@ impl Lane {
         self.uncommitted = true;
     }
 
-    /// Notes that the records from `offset` on are about to be handled. True if that must be
-    /// committed before.
-    pub(crate) fn begin(&mut self, offset: i64) -> bool {
-        let begun = self.care.begin(offset);
+    /// Notes that the records from `offset` to `upto` are about to be handled. True if that must
+    /// be committed before.
+    pub(crate) fn begin(&mut self, offset: i64, upto: i64) -> bool {
+        let begun = self.care.begin(offset, upto);
         self.uncommitted |= begun;
         begun
     }

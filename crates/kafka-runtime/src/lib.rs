@@ -21,6 +21,8 @@ mod lane;
 mod ledger;
 mod log;
 mod metadata;
+#[cfg(test)]
+mod model;
 mod orders;
 mod patience;
 mod processor;

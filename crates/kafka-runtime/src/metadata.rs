@@ -10,6 +10,8 @@ pub(crate) struct Metadata {
     pub(crate) intent: Option<Intent>,
     /// How often the records behind the offset were begun since the offset last moved.
     pub(crate) attempts: u32,
+    /// The last offset of what was begun.
+    pub(crate) upto: Option<i64>,
     /// The record that was begun by itself.
     pub(crate) probe: Option<Probe>,
 }
@@ -42,8 +44,10 @@ impl fmt::Display for Metadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let intent = self.intent.map(|intent| intent.to_string());
         let attempts = (self.attempts > 0).then(|| format!("attempts={}", self.attempts));
+        let upto = self.upto.map(|upto| format!("upto={upto}"));
         let probe = self.probe.map(|probe| format!("probe={},{}", probe.offset, probe.times));
-        let words: Vec<String> = intent.into_iter().chain(attempts).chain(probe).collect();
+        let words: Vec<String> =
+            intent.into_iter().chain(attempts).chain(upto).chain(probe).collect();
         f.write_str(&words.join(" "))
     }
 }
@@ -65,6 +69,8 @@ impl Metadata {
             self.intent = Some(Intent { end: end.parse().ok()?, content: content.parse().ok()? });
         } else if let Some(rest) = word.strip_prefix("attempts=") {
             self.attempts = rest.parse().ok()?;
+        } else if let Some(rest) = word.strip_prefix("upto=") {
+            self.upto = Some(rest.parse().ok()?);
         } else {
             let (offset, times) = word.strip_prefix("probe=")?.split_once(',')?;
             self.probe = Some(Probe { offset: offset.parse().ok()?, times: times.parse().ok()? });
@@ -84,8 +90,11 @@ mod tests {
         for (metadata, text) in [
             (Metadata::default(), ""),
             (Metadata { intent, ..Metadata::default() }, "load:18446,2"),
-            (Metadata { attempts: 2, ..Metadata::default() }, "attempts=2"),
-            (Metadata { intent, attempts: 3, probe }, "load:18446,2 attempts=3 probe=7,1"),
+            (Metadata { attempts: 2, upto: Some(9), ..Metadata::default() }, "attempts=2 upto=9"),
+            (
+                Metadata { intent, attempts: 3, upto: None, probe },
+                "load:18446,2 attempts=3 probe=7,1",
+            ),
         ] {
             assert_eq!(metadata.to_string(), text);
             assert_eq!(Metadata::parse(text), Ok(metadata));

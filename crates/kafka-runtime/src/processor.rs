@@ -32,7 +32,8 @@ pub struct Processed {
     pub side: Vec<Outgoing>,
 }
 
-/// Reads a changelog partition from a position to its last stable offset.
+/// Reads a changelog partition from a position to its end, once every transaction below that is
+/// decided.
 pub trait Changelog {
     /// Calls `each` with every committed record of `from.topic`/`from.partition` at and after
     /// `from.offset` (or from the log's start where that is later), in order. Returns the offset

@@ -1,6 +1,6 @@
 //! A fake log for unit tests: it plays a script of polls and records every action in order, so
 //! that "fate before offset" is an assertion on a list. It is no broker: what a broker does under
-//! faults is proved on a real one.
+//! faults is played in `model`, and proved on a real one.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},

@@ -178,8 +178,8 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
     }
 
     fn gather(&mut self) -> Result<Batch, LogError> {
-        let careful = self.lanes.values().any(|lane| lane.care.is_careful());
-        let limits = if careful { self.parts.limits.one() } else { self.parts.limits };
+        let limit = self.lanes.values().filter_map(|lane| lane.care.batch_limit()).min();
+        let limits = self.parts.limits.at_most(limit);
         let mut batch = Batch::new(limits);
         while !batch.is_full() {
             if let Some(record) = self.ahead.pop_front() {

@@ -123,8 +123,11 @@ fn the_intent_is_committed_before_the_rows_and_confirmed_with_the_next_one() {
     log.then(polled(3..5));
     let mut table = Table::default();
     let log = play(log, &mut table, 3);
-    let expected =
-        [committed(0, "attempts=1"), committed(0, "load:2,0 attempts=1"), committed(3, "load:4,0")];
+    let expected = [
+        committed(0, "attempts=1 upto=2"),
+        committed(0, "load:2,0 attempts=1 upto=2"),
+        committed(3, "load:4,0"),
+    ];
     assert_eq!(log.commits(), expected.iter().collect::<Vec<_>>());
     assert_eq!(table.inserts, [(0, 2, 0, vec![0, 1, 2]), (3, 4, 0, vec![3, 4])]);
 }
@@ -159,7 +162,7 @@ fn an_intent_found_at_assignment_is_settled_for_each_thing_that_can_have_happene
         assert_eq!(table.inserts, expected, "{name}");
         assert_eq!(table.held, BTreeSet::from([0, 1, 2]), "{name}");
         assert_eq!(table.settled, 1, "{name}: no INSERT may still be running");
-        let recommitted = log.commits().contains(&&committed(0, "load:2,1 attempts=1"));
+        let recommitted = log.commits().contains(&&committed(0, "load:2,1 attempts=1 upto=2"));
         assert_eq!(recommitted, name == "some present", "{name}: new content is committed first");
     }
 }
@@ -176,6 +179,32 @@ fn an_uncertain_insert_is_read_back_before_anything_else() {
         assert_eq!(table.held.len(), 3, "{arrived} arrived");
         assert_eq!(table.inserts.len(), inserts, "{arrived} arrived");
     }
+}
+
+#[test]
+fn a_number_is_kept_until_something_is_taken_under_it() {
+    let mut log = assigned(0, "load:2,1");
+    log.then(polled(0..3));
+    let uncertain = || Ok(Inserted::Uncertain("reset".to_owned()));
+    let trouble = VecDeque::from([(0, uncertain()), (1, uncertain())]);
+    let mut table = Table { trouble, ..Table::default() };
+    let log = play(log, &mut table, 2);
+    let (all, rest) = (vec![0, 1, 2], vec![1, 2]);
+    assert_eq!(table.inserts, [(0, 2, 1, all.clone()), (0, 2, 1, all), (0, 2, 2, rest)]);
+    let renumbered = committed(0, "load:2,2 attempts=1 upto=2");
+    assert!(log.commits().contains(&&renumbered), "the new number comes first");
+}
+
+#[test]
+fn a_record_redriven_twice_within_a_range_becomes_one_row() {
+    let at = (Topic::Redrive(Stage::ForwardClickhouse), 0);
+    let mut log = RecordedLog::new([Polled::Assigned(vec![at])]).with_committed(at, 0, "");
+    let mut again = record(at.0, 1, "row");
+    again.headers = record(at.0, 0, "row").headers;
+    log.then([Polled::Record(record(at.0, 0, "row")), Polled::Record(again), Polled::Nothing]);
+    let mut table = Table::default();
+    play(log, &mut table, 2);
+    assert_eq!(table.inserts, [(0, 1, 0, vec![0])]);
 }
 
 #[test]

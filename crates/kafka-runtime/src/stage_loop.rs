@@ -155,8 +155,8 @@ impl<'a, L: Log, P: Processor> StageLoop<'a, L, P> {
     }
 
     fn gather(&mut self) -> Result<Batch, LogError> {
-        let careful = self.cares.values().any(Care::is_careful);
-        let limits = if careful { self.parts.limits.one() } else { self.parts.limits };
+        let limit = self.cares.values().filter_map(Care::batch_limit).min();
+        let limits = self.parts.limits.at_most(limit);
         let mut batch = Batch::new(limits);
         while !batch.is_full() {
             let wait = if batch.is_empty() { IDLE_POLL } else { limits.dry() };
@@ -270,9 +270,9 @@ impl<'a, L: Log, P: Processor> StageLoop<'a, L, P> {
     /// Commits, before they are handled, that the records of the batch were begun.
     fn mark(&mut self, batch: &Batch) -> Result<(), LogError> {
         let mut marks = Vec::new();
-        for (partition, offset) in batch.firsts() {
+        for (partition, (offset, upto)) in batch.extents() {
             let Some(care) = self.cares.get_mut(&partition) else { continue };
-            if care.begin(offset) {
+            if care.begin(offset, upto) {
                 marks.push(mark_of(partition, care));
             }
             if care.is_careful() {

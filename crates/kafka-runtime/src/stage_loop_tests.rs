@@ -128,13 +128,13 @@ fn committed(next: i64) -> Action {
 
 /// What taking the partition up does, and the mark that is committed before its first records are
 /// handled.
-fn taken_up() -> Vec<Action> {
-    let mark = [Action::Begin, committed_with(0, "attempts=1")];
+fn taken_up(upto: i64) -> Vec<Action> {
+    let mark = [Action::Begin, committed_with(0, &format!("attempts=1 upto={upto}"))];
     [Action::Hold(0), Action::Rewind, Action::Hold(0)].into_iter().chain(mark).collect()
 }
 
-fn after_taken_up(actions: impl IntoIterator<Item = Action>) -> Vec<Action> {
-    taken_up().into_iter().chain(actions).collect()
+fn after_taken_up(upto: i64, actions: impl IntoIterator<Item = Action>) -> Vec<Action> {
+    taken_up(upto).into_iter().chain(actions).collect()
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn every_fate_is_sent_and_acknowledged_before_the_offsets_in_one_transaction() {
         Action::Drain,
         committed(4),
     ];
-    assert_eq!(actions, after_taken_up(expected));
+    assert_eq!(actions, after_taken_up(3, expected));
     assert_eq!((processor.committed, processor.aborted), (1, 0));
 }
 
@@ -168,7 +168,7 @@ fn a_halt_aborts_takes_its_mark_back_waits_and_goes_back_to_the_committed_offset
         Action::Hold(1),
         Action::Rewind,
     ];
-    assert_eq!(actions, after_taken_up(expected), "a halt is no attempt");
+    assert_eq!(actions, after_taken_up(1, expected), "a halt is no attempt");
     assert_eq!((processor.committed, processor.aborted), (0, 1));
 }
 
@@ -186,7 +186,7 @@ fn an_abortable_error_aborts_and_goes_back_to_the_committed_offsets() {
     log.fail_commits = VecDeque::from([None, Some(LogError::Abort("generation".to_owned()))]);
     let actions = play(log, &mut Told::default(), 2);
     let expected = [Action::Begin, emitted(), Action::Drain, Action::Abort, Action::Rewind];
-    assert_eq!(actions, after_taken_up(expected));
+    assert_eq!(actions, after_taken_up(0, expected));
 }
 
 #[test]

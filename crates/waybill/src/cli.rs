@@ -55,7 +55,11 @@ pub enum Command {
         after_help = "Shows the plan first and asks. Idempotent; safe to run twice at once.\n\nExamples:\n  waybill migrate\n  waybill migrate --yes --json"
     )]
     Migrate(MigrateArgs),
-    /// Check the configuration; with --online also Kafka, the registry and ClickHouse.
+    /// Check the configuration; with --online also Kafka, the registry and ClickHouse. With
+    /// --events-per-day: how much disk that load needs.
+    #[command(
+        after_help = "Examples:\n  waybill check --online\n  waybill check --example > waybill.toml\n  waybill check --events-per-day 50000000 --event-bytes 800"
+    )]
     Check(CheckArgs),
     /// The life of one event by its waybill number.
     #[command(after_help = "Example:\n  waybill trace 0-3-18446 --json")]
@@ -128,6 +132,18 @@ pub struct CheckArgs {
     /// Print an example of every key instead.
     #[arg(long)]
     pub example: bool,
+    /// Tell how much disk so many events a day need instead.
+    #[arg(long, value_name = "N", conflicts_with_all = ["online", "example"])]
+    pub events_per_day: Option<u64>,
+    /// With --events-per-day: bytes of an event as JSON.
+    #[arg(long, value_name = "B", default_value_t = 675, requires = "events_per_day")]
+    pub event_bytes: u64,
+    /// With --events-per-day: what is left of an event once compressed, percent.
+    #[arg(long, value_name = "PERCENT", default_value_t = 35, requires = "events_per_day")]
+    pub compressed_percent: u64,
+    /// With --events-per-day: events that are rejected, and as many discarded, percent.
+    #[arg(long, value_name = "PERCENT", default_value_t = 1, requires = "events_per_day")]
+    pub rejected_percent: u64,
     /// Print the result as JSON.
     #[arg(long)]
     pub json: bool,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use event::{DeadLetter, Origin};
-use kafka_runtime::Outgoing;
+use kafka_runtime::{Outgoing, Producer};
 use pipeline::RejectReason;
 use topology::{Stage, Topic};
 use waybill_tests::{Fate, Flow, WEB};
@@ -117,7 +117,65 @@ fn bytes_that_are_no_event_are_dead_lettered_byte_for_byte_and_the_partition_mov
     });
 }
 
-fn dead_letter(flow: &Flow, origin: Origin) -> anyhow::Result<DeadLetter> {
+/// Nothing that a producer may put into `raw-events` can stop a partition: the broker's limit is
+/// on the compressed batch, and what it lets through unpacks to hundreds of megabytes.
+#[test]
+fn a_record_that_unpacks_to_far_more_than_any_topic_takes_is_dead_lettered_by_reference() {
+    on_the_flow("bombs", |flow, oracle| {
+        for codec in ["zstd", "gzip", "lz4"] {
+            let bytes = 120_000_000;
+            let mut kafka = flow.kafka().clone();
+            for (key, value) in [("message.max.bytes", "200000000"), ("compression.codec", codec)] {
+                kafka.properties.insert(key.to_owned(), value.to_owned());
+            }
+            let record = Outgoing {
+                topic: Topic::RawEvents,
+                partition: Some(1),
+                key: None,
+                value: Some(vec![0; bytes]),
+                headers: Vec::new(),
+            };
+            let producer = Producer::new(&kafka)?;
+            let sent = flow.http().runtime().block_on(producer.send_all(vec![record]));
+            let at = sent.with_context(|| codec.to_owned())?[0].position;
+            let origin = Origin { epoch: 0, partition: at.partition, offset: at.offset };
+            let letter = dead_letter(flow, origin)?;
+            ensure!(letter.reason == RejectReason::TooLarge.word(), "{codec}: {letter:?}");
+            let reference = letter.by_reference.context("no reference")?;
+            ensure!(reference.length == i64::try_from(bytes)?, "{codec}: {reference:?}");
+            ensure!(letter.value.is_none(), "{codec}: the value is there too");
+        }
+        let messages: Vec<_> = (0..60).map(|_| oracle.issue(WEB)).collect();
+        ensure!(oracle.post(flow, &messages)?, "refused");
+        oracle.settle(flow)?;
+        Ok(())
+    });
+}
+
+#[test]
+fn keys_and_headers_that_fill_a_record_do_not_stop_a_partition() {
+    on_the_flow("stuffed", |flow, oracle| {
+        let stuffed = |key: usize, headers: usize, name: usize| Outgoing {
+            topic: Topic::RawEvents,
+            partition: Some(2),
+            key: Some(vec![b'k'; key]),
+            value: Some(b"no frame".to_vec()),
+            headers: vec![("h".repeat(name), Some(b"v".to_vec())); headers],
+        };
+        for record in [stuffed(900_000, 0, 0), stuffed(0, 100_000, 1), stuffed(0, 1, 900_000)] {
+            let at = flow.produce(vec![record])?[0].position;
+            let origin = Origin { epoch: 0, partition: at.partition, offset: at.offset };
+            let letter = dead_letter(flow, origin)?;
+            ensure!(letter.reason == RejectReason::Undecodable.word(), "{}", letter.reason);
+        }
+        let messages: Vec<_> = (0..60).map(|_| oracle.issue(WEB)).collect();
+        ensure!(oracle.post(flow, &messages)?, "refused");
+        oracle.settle(flow)?;
+        Ok(())
+    });
+}
+
+pub(crate) fn dead_letter(flow: &Flow, origin: Origin) -> anyhow::Result<DeadLetter> {
     waybill_tests::until(&format!("{origin} is dead-lettered"), Duration::from_secs(30), || {
         let letters = flow.fates()?.dead_letters.into_iter().map(|placed| placed.value);
         Ok(letters.into_iter().find(|letter| letter.origin == Some(origin)))

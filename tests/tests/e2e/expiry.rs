@@ -8,7 +8,9 @@ use waybill_tests::{Audit, Flow, Oracle, WEB, until};
 
 use crate::world::on_the_flow;
 
-const WAIT: Duration = Duration::from_mins(1);
+const WAIT: Duration = Duration::from_mins(2);
+/// Long enough for the auditor to have read everything on a busy machine.
+const READ: Duration = Duration::from_secs(15);
 
 /// Posts events that nobody checks the fate of: they are to be lost.
 fn post_doomed(flow: &Flow, label: &str) -> anyhow::Result<()> {
@@ -38,7 +40,7 @@ fn halts_and_is_given_up(flow: &Flow, stage: Stage) -> anyhow::Result<Audit> {
     process.kill()?;
     post_doomed(flow, &format!("doomed-{stage}"))?;
     let before = until("the books are held by it", WAIT, || {
-        let audit = flow.audit(Duration::from_secs(2))?;
+        let audit = flow.audit(READ)?;
         Ok((audit.report.held_by() == Some(stage.name())).then_some(audit))
     })?;
     expire_what_waits(flow, stage)?;
@@ -49,7 +51,7 @@ fn halts_and_is_given_up(flow: &Flow, stage: Stage) -> anyhow::Result<Audit> {
     ensure!(status.kind() == Some("expired"), "{status}");
     let skip = format!("waybill stage skip-expired {stage}");
     ensure!(status.next().starts_with(&skip), "{status}");
-    let held = flow.audit(Duration::from_secs(2))?;
+    let held = flow.audit(READ)?;
     ensure!(held.code == 2, "nothing is given up yet: {held}");
     ensure!(held.to_string().contains(&skip), "{held}");
     let why = ["--why", "a test", "--yes"];

@@ -13,11 +13,13 @@
 
 mod auditor;
 mod bad_input;
+mod breaker;
 mod delivery;
 mod dependencies;
 mod expiry;
 mod hours;
 mod kills;
+mod poison;
 mod redrive;
 mod shutdown;
 mod status;

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use local_stack::Part;
+use pipeline::RejectReason;
 use topology::{Service, Stage};
-use waybill_tests::{Flow, Status, WEB, until};
+use waybill_tests::{BILLING, Flow, Status, WEB, until};
 
 use crate::world::on_the_flow;
 
@@ -139,5 +140,35 @@ fn status_says_who_paused_a_stage_and_why_also_when_it_does_not_run() {
             log.as_array().into_iter().flatten().filter_map(|it| it["action"].as_str()).collect();
         ensure!(actions.ends_with(&["pause", "resume"]), "{log}");
         Ok(())
+    });
+}
+
+/// Events that validate rejects, more in a row than the breaker tolerates.
+fn post_rejected(flow: &Flow) -> anyhow::Result<()> {
+    for source in [WEB, BILLING] {
+        let bad = r#"{"type":"purchase","userId":"u"}"#;
+        let body = format!("{{\"batch\":[{}]}}", vec![bad; 150].join(","));
+        let answer = flow.post("/v1/batch", source.write_key, body.as_bytes())?;
+        ensure!(answer.status == 200, "{answer:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn status_tells_of_an_open_breaker_where_it_stands_and_how_to_let_the_rest_through() {
+    on_the_flow("status-breaker", |flow, oracle| {
+        post_rejected(flow)?;
+        let status = until_blamed(flow, Some("validate"), 1)?;
+        ensure!(status.kind() == Some("breaker"), "{status}");
+        ensure!(status.detail().contains(RejectReason::UnknownType.word()), "{status}");
+        ensure!(status.next().starts_with("waybill trace 0-"), "{status}");
+        let through = ["stage", "resume", "validate", "--let-through", "5", "--why", "a test"];
+        flow.waybill(&through)?;
+        all_well(flow)?;
+        // For the tests that come after: the breaker is on again.
+        flow.waybill(&["stage", "resume", "validate", "--why", "a test"])?;
+        let messages: Vec<_> = (0..20).map(|_| oracle.issue(WEB)).collect();
+        ensure!(oracle.post(flow, &messages)?, "refused");
+        oracle.settle(flow).map(drop)
     });
 }

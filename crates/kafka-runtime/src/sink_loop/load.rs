@@ -1,7 +1,7 @@
 //! Loading a batch range by range, and what is done when nobody knows how an INSERT ended.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
@@ -75,14 +75,19 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
         Ok(loads)
     }
 
-    /// Reads back and loads what is missing until nothing is. Other content than the complete
-    /// range takes a new content number, committed before it is used.
+    /// Reads back and loads what is missing until nothing is.
+    ///
+    /// The sink takes a content number once. Whoever had the range before may have been frozen
+    /// before its INSERT, and send it at any time: only its number makes it a repeat of ours. So
+    /// the number is left for the next one (committed before it is used) only when something was
+    /// taken under it: part of its rows is there, or a sure INSERT was a repeat itself; and when
+    /// the complete range is not what is to be loaded.
     pub(super) fn load_in_doubt(&mut self, mut load: Load<S::Row>) -> Result<(), Failed> {
-        let mut repeated = false;
+        let mut tried: Option<(BTreeSet<i64>, bool)> = None;
         loop {
             let present = self.parts.sink.present(&load.range)?;
             let missing = load.missing(&present);
-            if !repeated {
+            if tried.is_none() {
                 self.loader.recovered(load.found(&missing));
             }
             if missing.is_empty() {
@@ -90,16 +95,18 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
                 return Ok(());
             }
             let whole = missing.len() == load.rows.len() && !load.condemned;
-            let complete = whole && load.range.content == 0 && !repeated;
-            repeated = true;
-            if !complete {
+            let is_untaken = match &tried {
+                None => load.range.content > 0 || whole,
+                Some((before, sure)) => !sure && *before == missing,
+            };
+            if !is_untaken {
                 load.range.content += 1;
                 self.commit_lanes(&[load.range])?;
             }
             let rows: Vec<PlacedRow<S::Row>> = load.take(&missing);
             let inserted = self.insert(&load.range, &rows);
             load.put_back(rows);
-            inserted?;
+            tried = Some((missing, inserted?));
         }
     }
 

@@ -28,9 +28,10 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
         present: &[i64],
     ) -> Result<Load<S::Row>, Failed> {
         let mut load = Load::new(range);
-        let held = self.held_already(range.topic, records)?;
+        let redriven = matches!(range.topic, Topic::Redrive(_));
+        let mut held = self.held_already(range.topic, records)?;
         for record in records {
-            self.begin_record(record)?;
+            self.begin_record(record, range.end)?;
             let lane = self.lanes.get(&partition_of(record));
             let condemned = condemns(lane.map(|lane| &lane.care), record);
             load.condemned |= condemned;
@@ -51,6 +52,10 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
                         .unwrap_or_else(|rejected| Ok(rejects(rejected)))?
                 }
             };
+            if redriven && matches!(mapped, Mapped::Row(_)) {
+                // Redriven twice within the range: the second is a copy of the first.
+                held.extend(waybill);
+            }
             self.place(&mut load, record, waybill, (mapped, hints))?;
         }
         Ok(load)
@@ -58,9 +63,9 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
 
     /// Commits that the record was begun, where that is the lane's first or each is begun by
     /// itself.
-    fn begin_record(&mut self, record: &Record) -> Result<(), Failed> {
+    fn begin_record(&mut self, record: &Record, upto: i64) -> Result<(), Failed> {
         let Some(lane) = self.lanes.get_mut(&partition_of(record)) else { return Ok(()) };
-        let begun = lane.begin(record.position.offset);
+        let begun = lane.begin(record.position.offset, upto);
         if lane.care.is_careful() {
             self.parts.metrics.careful_record();
         }

@@ -1,6 +1,7 @@
 //! The operators' commands, one file each.
 
 pub(crate) mod audit;
+mod capacity;
 pub(crate) mod check;
 mod expiry;
 pub(crate) mod load;

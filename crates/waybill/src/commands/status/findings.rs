@@ -240,7 +240,7 @@ fn stop_of(
     let mut next = Vec::from_iter(origin.map(|origin| format!("waybill trace {origin}")));
     next.push(format!(
         "look at what was rejected, in ClickHouse: SELECT reason, source, detail FROM dead_letters \
-         WHERE stage = '{stage}' ORDER BY first_failed_at DESC LIMIT 20"
+         WHERE stage = '{stage}' ORDER BY failed_at DESC LIMIT 20"
     ));
     next.push(format!("when the fault is mended: {resume}"));
     if partition.is_none() {

@@ -1,0 +1,138 @@
+//! The oracle: every input has one fate, none has two, no offset passes a record without one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use event::{Origin, Waybill};
+use topology::{Stage, Topic};
+
+use super::broker::{Broker, State, Transaction};
+use crate::{
+    log::Partition,
+    record::{Outgoing, header},
+};
+
+/// What is told of a schedule that goes wrong.
+const VIOLATIONS: usize = 5;
+
+#[derive(Default)]
+pub(super) struct Audit {
+    fates: BTreeMap<Origin, Vec<&'static str>>,
+    emitted: BTreeMap<Vec<u8>, u32>,
+    passed: BTreeMap<Partition, i64>,
+    pub(super) violations: Vec<String>,
+}
+
+/// The event's number, found without the code under test: position on `raw-events`, else header.
+pub(super) fn origin_of((topic, partition): Partition, offset: i64, record: &Outgoing) -> Origin {
+    if topic == Topic::RawEvents {
+        return Origin { epoch: 0, partition, offset };
+    }
+    let waybill = record.headers.iter().find(|(name, _)| name == header::WAYBILL);
+    let value = waybill.and_then(|(_, value)| value.as_deref()).unwrap();
+    Waybill::from_header(value).unwrap().origin
+}
+
+fn is_copy(record: &Outgoing) -> bool {
+    let word = |value: &Option<Vec<u8>>| {
+        matches!(value.as_deref(), Some(b"already-loaded" | b"already-emitted"))
+    };
+    record.headers.iter().any(|(name, value)| name == header::REASON && word(value))
+}
+
+impl Audit {
+    /// The first few say enough.
+    pub(super) fn violated(&mut self, what: String) {
+        if self.violations.len() < VIOLATIONS {
+            self.violations.push(what);
+        }
+    }
+
+    /// An event met its fate.
+    pub(super) fn fate(&mut self, origin: Origin, fate: &'static str) {
+        let fates = self.fates.entry(origin).or_default();
+        fates.push(fate);
+        if fates.len() == 2 {
+            let what = format!("{origin} has {} fates: {fates:?}", fates.len());
+            self.violated(what);
+        }
+    }
+
+    /// A transaction is committed: its fates hold, and its offsets may not be beyond them. True
+    /// for each record that only told of a copy.
+    pub(super) fn committed(&mut self, broker: &Broker, stage: Stage, done: &Transaction) -> usize {
+        let mut copies = 0;
+        for &(partition, offset) in &done.records {
+            let entry = &broker.entries(partition)[usize::try_from(offset).unwrap()];
+            let record = entry.record.as_ref().unwrap();
+            if is_copy(record) {
+                copies += 1;
+            } else if is_fate(stage, record.topic) {
+                self.told(stage, (partition, offset), record);
+            }
+        }
+        for commit in &done.offsets {
+            self.passes(broker, commit.partition, commit.next);
+        }
+        copies
+    }
+
+    fn told(&mut self, stage: Stage, (at, offset): (Partition, i64), record: &Outgoing) {
+        self.fate(origin_of(at, offset, record), record.topic.name());
+        if stage.is_stateful() && stage.output() == Some(record.topic) {
+            let key = record.key.clone().unwrap_or_default();
+            let times = self.emitted.entry(key.clone()).or_default();
+            *times += 1;
+            if *times > 1 {
+                self.violated(format!("{} was emitted twice", String::from_utf8_lossy(&key)));
+            }
+        }
+    }
+
+    /// Every record below `next` must have its fate.
+    fn passes(&mut self, broker: &Broker, partition: Partition, next: i64) {
+        let from = self.passed.insert(partition, next).unwrap_or(0);
+        if next < from {
+            self.violated(format!("{partition:?} went back from {from} to {next}"));
+        }
+        for (offset, entry) in (0..next).zip(broker.entries(partition)) {
+            let Some(record) = entry.record.as_ref().filter(|_| offset >= from) else { continue };
+            let told = self.fates.contains_key(&origin_of(partition, offset, record));
+            let undecided = entry.state == State::Open;
+            if undecided || (entry.state == State::Committed && !told) {
+                self.violated(format!("{partition:?} is committed past {offset}, without a fate"));
+            }
+        }
+    }
+
+    /// After everything has run dry: what was put in is what came out.
+    pub(super) fn close(&mut self, broker: &Broker, stage: Stage, inputs: &[Partition]) {
+        let mut expected = BTreeSet::new();
+        let mut keys = BTreeSet::new();
+        for &partition in inputs {
+            for (offset, entry) in (0..).zip(broker.entries(partition)) {
+                let committed = entry.state == State::Committed;
+                if let Some(record) = entry.record.as_ref().filter(|_| committed) {
+                    expected.insert(origin_of(partition, offset, record));
+                    keys.extend(record.value.clone());
+                }
+            }
+        }
+        let found: BTreeSet<Origin> = self.fates.keys().copied().collect();
+        for origin in expected.difference(&found) {
+            self.violated(format!("{origin} is lost"));
+        }
+        for origin in found.difference(&expected) {
+            self.violated(format!("{origin} has a fate and was never put in"));
+        }
+        keys.retain(|key| stage.is_stateful() && !self.emitted.contains_key(key));
+        for key in keys {
+            self.violated(format!("{} was never emitted", String::from_utf8_lossy(&key)));
+        }
+    }
+}
+
+fn is_fate(stage: Stage, topic: Topic) -> bool {
+    topic == Topic::DiscardedEvents
+        || topic == stage.dead_letters()
+        || stage.output() == Some(topic)
+}
