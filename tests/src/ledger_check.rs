@@ -62,6 +62,8 @@ impl LedgerCheck {
     /// Reads what has come since the last time and looks at everything. The flow must have
     /// settled; what is on its way counts as lost.
     pub fn check(&mut self, flow: &Flow) -> anyhow::Result<Findings> {
+        // Before the topics: a row that comes meanwhile must not look like one of no event.
+        let rows = rows_by_origin(flow)?;
         let mut topics = vec![Topic::RawEvents, Topic::DiscardedEvents];
         topics.extend(Stage::ALL.into_iter().filter_map(Stage::output));
         topics.extend(Stage::ALL.map(Stage::dead_letters));
@@ -74,8 +76,6 @@ impl LedgerCheck {
         });
         self.next = next;
         read.and(noted)?;
-        let rows = rows_by_origin(flow)?;
-        self.side_tables_follow(flow)?;
         Ok(self.findings(&rows))
     }
 
@@ -137,8 +137,9 @@ impl LedgerCheck {
         of_stage.map(|((_, origin), count)| (*origin, *count)).collect()
     }
 
-    /// Waits until the side tables have a row for each record, and no more.
-    fn side_tables_follow(&self, flow: &Flow) -> anyhow::Result<()> {
+    /// Waits until the side tables have a row for each record that [`check`](Self::check) has
+    /// read, and no more.
+    pub fn side_tables_follow(&self, flow: &Flow) -> anyhow::Result<()> {
         let tables = [("dead_letters", self.dead_letters), ("discarded_events", self.discards)];
         for (table, records) in tables {
             let sql = format!(

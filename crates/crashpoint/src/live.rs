@@ -54,7 +54,7 @@ pub fn hit(point: &str) {
 /// Ends the process if a test has declared records with these bytes to be poison.
 pub fn taste(bytes: &[u8]) {
     let declared = POISONOUS.get_or_init(|| {
-        let text = env::var(POISON).ok()?;
+        let text = env::var_os(POISON)?.to_string_lossy().into_owned();
         Some(match text.split_once('/') {
             Some((thread, text)) => (Some(thread.to_owned()), text.to_owned()),
             None => (None, text),

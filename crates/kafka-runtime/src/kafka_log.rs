@@ -85,8 +85,8 @@ impl KafkaLog {
     /// Makes the clients, takes the slot and subscribes. A dangling transaction of the slot is
     /// aborted here.
     pub(crate) fn open(slot: &SlotClients) -> Result<Self, LogError> {
-        let renewed_at = slot.trouble.count();
         let producer = new_producer(slot)?;
+        let renewed_at = slot.trouble.count();
         let consumer: BaseConsumer<ReaderContext> = slot
             .kafka
             .group_consumer(slot.group, &slot.slot_id)

@@ -54,7 +54,7 @@ impl Outcome {
     fn row(&self) -> String {
         let fired = format!("{} {}", self.fired, self.sign);
         format!(
-            "{:<4} {:<44} {fired:<26} {:>6} {:>5} {:>6} {:<11} {:>5.0}",
+            "{:<4} {:<50} {fired:<26} {:>6} {:>5} {:>6} {:<11} {:>5.0}",
             if self.failed() { "FAIL" } else { "ok" },
             self.name,
             self.acknowledged,
@@ -90,7 +90,7 @@ impl Report {
     pub(crate) fn begin() -> Self {
         let (fault, fired, acknowledged) = ("fault", "fired", "acked");
         println!(
-            "\n     {fault:<44} {fired:<26} {acknowledged:>6} {:>5} {:>6} {:<11} {:>5}",
+            "\n     {fault:<50} {fired:<26} {acknowledged:>6} {:>5} {:>6} {:<11} {:>5}",
             "lost", "double", "auditor", "s"
         );
         Self::default()

@@ -76,6 +76,9 @@ fn judge(flow: &Flow, ledger: &mut LedgerCheck, oracle: &Oracle, outcome: &mut O
         }
         Err(error) => outcome.problem(format!("ledger: {error:#}")),
     }
+    if let Err(error) = ledger.side_tables_follow(flow) {
+        outcome.problem(format!("{error:#}"));
+    }
     outcome.acknowledged = oracle.acknowledged_messages();
     if let Err(error) = oracle.check(flow) {
         outcome.problem(format!("oracle: {error:#}"));
