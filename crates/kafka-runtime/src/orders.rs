@@ -34,7 +34,8 @@ pub(crate) struct Orders<'a> {
 /// What changed with the orders since the last look.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Changed {
-    /// The stage as a whole may go on after it stood still.
+    /// There was an order, and the stage as a whole may go on: what was counted before it counts no
+    /// more.
     pub(crate) lifted: bool,
     /// A partition that was held may be read again.
     pub(crate) released: bool,
@@ -64,8 +65,9 @@ impl<'a> Orders<'a> {
     /// Looks at the orders and makes the log follow them.
     pub(crate) fn follow<L: Log>(&mut self, log: &mut L) -> Result<Changed, Failed> {
         let control = self.controls.now()?;
-        let lifted = self.control.whole().is_some() && control.whole().is_none();
-        if *control != *self.control {
+        let changed = *control != *self.control;
+        let lifted = changed && control.whole().is_none();
+        if changed {
             self.tell_change(&control);
         }
         self.control = control;
