@@ -20,6 +20,8 @@ const CONDEMNED_AFTER: u32 = 2;
 /// One partition of ours: where it stands, and what is known of those that died on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Care {
+    /// This process.
+    me: u64,
     /// The committed offset.
     next: i64,
     attempts: u32,
@@ -38,15 +40,17 @@ pub(crate) struct Care {
 }
 
 impl Care {
-    /// Takes a partition up at its committed offset. What killed others lies before `end` and
-    /// within `span` records, the most that a batch holds.
-    pub(crate) fn new(next: i64, found: Metadata, end: i64, span: usize) -> Self {
+    /// Takes a partition up at its committed offset, as the process `me`. What killed others lies
+    /// before `end` and within `span` records, the most that a batch holds.
+    pub(crate) fn new(me: u64, next: i64, found: Metadata, end: i64, span: usize) -> Self {
+        let found = if found.by == Some(me) { without_last(found) } else { found };
         let span = i64::try_from(span).unwrap_or(i64::MAX);
         let careful = found.attempts + 1 >= CAREFUL_FROM;
         let last = found.upto.map_or(end, |upto| end.min(upto + 1));
         let careful_to = if careful { next.saturating_add(span).min(last) } else { next };
         let died = |probe: &Probe| careful && probe.times >= CONDEMNED_AFTER;
         Self {
+            me,
             next,
             attempts: found.attempts,
             upto: found.upto,
@@ -110,11 +114,9 @@ impl Care {
             return false;
         }
         self.marked = false;
-        self.attempts -= 1;
+        let before = without_last(self.metadata());
+        (self.attempts, self.probe) = (before.attempts, before.probe);
         self.upto = self.found.upto.filter(|_| self.attempts > 0);
-        self.probe = self.probe.and_then(|Probe { offset, times }| {
-            (times > 1).then(|| Probe { offset, times: times - 1 })
-        });
         true
     }
 
@@ -141,8 +143,18 @@ impl Care {
 
     /// What is to be committed beside the offset.
     pub(crate) fn metadata(&self) -> Metadata {
-        Metadata { intent: None, attempts: self.attempts, upto: self.upto, probe: self.probe }
+        let by = (self.attempts > 0).then_some(self.me);
+        let Self { attempts, upto, probe, .. } = *self;
+        Metadata { intent: None, attempts, by, upto, probe }
     }
+}
+
+/// The last attempt came to nothing, and its process is alive.
+fn without_last(found: Metadata) -> Metadata {
+    let probe = found.probe.and_then(|Probe { offset, times }| {
+        (times > 1).then(|| Probe { offset, times: times - 1 })
+    });
+    Metadata { attempts: found.attempts.saturating_sub(1), by: None, probe, ..found }
 }
 
 #[cfg(test)]
@@ -151,12 +163,12 @@ mod tests {
 
     /// What the next process finds.
     fn taken_up(care: &Care) -> Care {
-        Care::new(care.next, care.metadata(), 1_000, 100)
+        Care::new(care.me + 1, care.next, care.metadata(), 1_000, 100)
     }
 
     #[test]
     fn three_kills_of_a_healthy_process_condemn_nobody() {
-        let mut care = Care::new(10, Metadata::default(), 1_000, 100);
+        let mut care = Care::new(1, 10, Metadata::default(), 1_000, 100);
         for _ in 0..3 {
             assert!(
                 care.begin(10, 10 + 9),
@@ -174,7 +186,8 @@ mod tests {
 
     #[test]
     fn a_record_on_which_two_probes_died_is_condemned_and_the_care_ends_behind_it() {
-        let mut care = Care::new(10, Metadata { attempts: 2, ..Metadata::default() }, 1_000, 100);
+        let mut care =
+            Care::new(1, 10, Metadata { attempts: 2, ..Metadata::default() }, 1_000, 100);
         for offset in [10, 11] {
             care.begin(offset, offset + 9);
             care.progress(offset + 1);
@@ -193,7 +206,8 @@ mod tests {
 
     #[test]
     fn a_halt_is_no_attempt_and_no_probe() {
-        let mut care = Care::new(10, Metadata { attempts: 2, ..Metadata::default() }, 1_000, 100);
+        let mut care =
+            Care::new(1, 10, Metadata { attempts: 2, ..Metadata::default() }, 1_000, 100);
         let before = care.clone();
         for _ in 0..5 {
             care.begin(10, 10 + 9);
@@ -204,7 +218,8 @@ mod tests {
 
     #[test]
     fn an_ordinary_commit_clears_the_attempt() {
-        let mut care = Care::new(10, Metadata { attempts: 1, ..Metadata::default() }, 1_000, 100);
+        let mut care =
+            Care::new(1, 10, Metadata { attempts: 1, ..Metadata::default() }, 1_000, 100);
         assert!(care.begin(10, 10 + 9));
         assert_eq!(care.metadata().attempts, 2);
         care.progress(60);
@@ -215,10 +230,10 @@ mod tests {
     #[test]
     fn the_care_reaches_as_far_as_a_batch_or_the_end() {
         let found = Metadata { attempts: 2, ..Metadata::default() };
-        let mut short = Care::new(10, found, 12, 100);
+        let mut short = Care::new(1, 10, found, 12, 100);
         short.progress(12);
         assert!(!short.is_careful());
-        let mut long = Care::new(10, found, 1_000, 100);
+        let mut long = Care::new(1, 10, found, 1_000, 100);
         long.progress(109);
         assert!(long.is_careful());
         long.progress(110);
@@ -227,13 +242,13 @@ mod tests {
 
     #[test]
     fn the_second_attempt_takes_small_batches_and_the_third_only_what_was_in_hand() {
-        let mut care = Care::new(10, Metadata::default(), 10_000, 5_000);
+        let mut care = Care::new(1, 10, Metadata::default(), 10_000, 5_000);
         assert_eq!(care.batch_limit(1), None);
         care.begin(10, 4_000);
-        let mut second = Care::new(10, care.metadata(), 10_000, 5_000);
+        let mut second = Care::new(2, 10, care.metadata(), 10_000, 5_000);
         assert_eq!(second.batch_limit(1), Some(SMALL_BATCH));
         second.begin(10, 60);
-        let mut third = Care::new(10, second.metadata(), 10_000, 5_000);
+        let mut third = Care::new(3, 10, second.metadata(), 10_000, 5_000);
         assert_eq!(third.batch_limit(1), Some(1));
         third.progress(60);
         assert!(third.is_careful());
@@ -244,9 +259,21 @@ mod tests {
     #[test]
     fn a_commit_ends_the_suspicion() {
         let found = Metadata { attempts: 1, upto: Some(50), ..Metadata::default() };
-        let mut care = Care::new(10, found, 10_000, 5_000);
+        let mut care = Care::new(1, 10, found, 10_000, 5_000);
         care.begin(10, 30);
         care.progress(31);
         assert_eq!((care.batch_limit(1), care.metadata()), (None, Metadata::default()));
+    }
+
+    #[test]
+    fn a_process_that_is_alive_has_not_died_however_often_its_clients_are_rebuilt() {
+        let found = Metadata { attempts: 2, ..Metadata::default() };
+        let mut care = Care::new(1, 10, found, 1_000, 100);
+        for _ in 0..5 {
+            care.begin(10, 19);
+            assert_eq!(care.metadata().attempts, 3);
+            care = Care::new(1, 10, care.metadata(), 1_000, 100);
+            assert!(!care.condemns(10));
+        }
     }
 }

@@ -10,6 +10,8 @@ pub(crate) struct Metadata {
     pub(crate) intent: Option<Intent>,
     /// How often the records behind the offset were begun since the offset last moved.
     pub(crate) attempts: u32,
+    /// Which process made the last attempt: it is no death as long as that one lives.
+    pub(crate) by: Option<u64>,
     /// The last offset of what was begun.
     pub(crate) upto: Option<i64>,
     /// The record that was begun by itself.
@@ -44,10 +46,11 @@ impl fmt::Display for Metadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let intent = self.intent.map(|intent| intent.to_string());
         let attempts = (self.attempts > 0).then(|| format!("attempts={}", self.attempts));
+        let by = self.by.map(|by| format!("by={by:x}"));
         let upto = self.upto.map(|upto| format!("upto={upto}"));
         let probe = self.probe.map(|probe| format!("probe={},{}", probe.offset, probe.times));
         let words: Vec<String> =
-            intent.into_iter().chain(attempts).chain(upto).chain(probe).collect();
+            intent.into_iter().chain(attempts).chain(by).chain(upto).chain(probe).collect();
         f.write_str(&words.join(" "))
     }
 }
@@ -69,6 +72,8 @@ impl Metadata {
             self.intent = Some(Intent { end: end.parse().ok()?, content: content.parse().ok()? });
         } else if let Some(rest) = word.strip_prefix("attempts=") {
             self.attempts = rest.parse().ok()?;
+        } else if let Some(rest) = word.strip_prefix("by=") {
+            self.by = Some(u64::from_str_radix(rest, 16).ok()?);
         } else if let Some(rest) = word.strip_prefix("upto=") {
             self.upto = Some(rest.parse().ok()?);
         } else {
@@ -92,8 +97,8 @@ mod tests {
             (Metadata { intent, ..Metadata::default() }, "load:18446,2"),
             (Metadata { attempts: 2, upto: Some(9), ..Metadata::default() }, "attempts=2 upto=9"),
             (
-                Metadata { intent, attempts: 3, upto: None, probe },
-                "load:18446,2 attempts=3 probe=7,1",
+                Metadata { intent, attempts: 3, by: Some(0xab), upto: None, probe },
+                "load:18446,2 attempts=3 by=ab probe=7,1",
             ),
         ] {
             assert_eq!(metadata.to_string(), text);

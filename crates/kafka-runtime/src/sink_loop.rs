@@ -52,6 +52,8 @@ const PATIENT_FROM: u32 = 3;
 pub(crate) struct SinkParts<'a, S> {
     pub(crate) name: &'static str,
     pub(crate) slot_id: &'a str,
+    /// This process, unlike any other, before it or beside it.
+    pub(crate) process: u64,
     pub(crate) epoch: u16,
     pub(crate) limits: BatchLimits,
     pub(crate) sink: &'a mut S,

@@ -87,6 +87,7 @@ fn play_under(
     let parts = SinkParts {
         name: "forward-clickhouse",
         slot_id: "forward-clickhouse-0",
+        process: 1,
         epoch: 0,
         limits: BatchLimits::default(),
         sink: table,
@@ -124,8 +125,8 @@ fn the_intent_is_committed_before_the_rows_and_confirmed_with_the_next_one() {
     let mut table = Table::default();
     let log = play(log, &mut table, 3);
     let expected = [
-        committed(0, "attempts=1 upto=2"),
-        committed(0, "load:2,0 attempts=1 upto=2"),
+        committed(0, "attempts=1 by=1 upto=2"),
+        committed(0, "load:2,0 attempts=1 by=1 upto=2"),
         committed(3, "load:4,0"),
     ];
     assert_eq!(log.commits(), expected.iter().collect::<Vec<_>>());
@@ -162,7 +163,7 @@ fn an_intent_found_at_assignment_is_settled_for_each_thing_that_can_have_happene
         assert_eq!(table.inserts, expected, "{name}");
         assert_eq!(table.held, BTreeSet::from([0, 1, 2]), "{name}");
         assert_eq!(table.settled, 1, "{name}: no INSERT may still be running");
-        let recommitted = log.commits().contains(&&committed(0, "load:2,1 attempts=1 upto=2"));
+        let recommitted = log.commits().contains(&&committed(0, "load:2,1 attempts=1 by=1 upto=2"));
         assert_eq!(recommitted, name == "some present", "{name}: new content is committed first");
     }
 }
@@ -191,7 +192,7 @@ fn a_number_is_kept_until_something_is_taken_under_it() {
     let log = play(log, &mut table, 2);
     let (all, rest) = (vec![0, 1, 2], vec![1, 2]);
     assert_eq!(table.inserts, [(0, 2, 1, all.clone()), (0, 2, 1, all), (0, 2, 2, rest)]);
-    let renumbered = committed(0, "load:2,2 attempts=1 upto=2");
+    let renumbered = committed(0, "load:2,2 attempts=1 by=1 upto=2");
     assert!(log.commits().contains(&&renumbered), "the new number comes first");
 }
 

@@ -1,6 +1,10 @@
 //! Running a stage: the slot, the clients, and their rebuild.
 
-use std::time::{Duration, Instant};
+use std::{
+    process,
+    sync::LazyLock,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
 use pipeline::Halt;
 use telemetry::StageMetrics;
@@ -22,6 +26,11 @@ use crate::{
 
 /// A second failure within this time ends the process.
 const REBUILD_WINDOW: Duration = Duration::from_mins(1);
+/// Ids of processes come again; with the moment of the start they do not.
+static PROCESS: LazyLock<u64> = LazyLock::new(|| {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    (u64::from(process::id()) << 40) ^ u64::from(since.subsec_nanos()) ^ since.as_secs()
+});
 const HALT_BACKOFF: Duration = Duration::from_secs(1);
 
 /// Runs a transforming stage until asked to stop. Blocking: call it on a thread of its own.
@@ -41,6 +50,7 @@ pub fn run_stage<P: Processor>(
         let parts = StageParts {
             stage,
             slot_id: slot.id(),
+            process: *PROCESS,
             epoch: settings.epoch,
             limits: settings.batch,
             processor: &mut processor,
@@ -99,6 +109,7 @@ pub fn run_sink_of<S: Sink>(
         let parts = SinkParts {
             name: spec.name,
             slot_id: slot.id(),
+            process: *PROCESS,
             epoch: settings.epoch,
             limits: settings.batch,
             sink: &mut sink,

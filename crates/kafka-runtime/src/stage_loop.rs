@@ -49,6 +49,8 @@ const PATIENT_FROM: u32 = 3;
 pub(crate) struct StageParts<'a, P> {
     pub(crate) stage: Stage,
     pub(crate) slot_id: &'a str,
+    /// This process, unlike any other, before it or beside it.
+    pub(crate) process: u64,
     pub(crate) epoch: u16,
     pub(crate) limits: BatchLimits,
     pub(crate) processor: &'a mut P,

@@ -79,6 +79,7 @@ fn play_under(
     let parts = StageParts {
         stage: Stage::Validate,
         slot_id: "validate-0",
+        process: 1,
         epoch: 0,
         limits: BatchLimits::default(),
         processor,
@@ -129,7 +130,7 @@ fn committed(next: i64) -> Action {
 /// What taking the partition up does, and the mark that is committed before its first records are
 /// handled.
 fn taken_up(upto: i64) -> Vec<Action> {
-    let mark = [Action::Begin, committed_with(0, &format!("attempts=1 upto={upto}"))];
+    let mark = [Action::Begin, committed_with(0, &format!("attempts=1 by=1 upto={upto}"))];
     [Action::Hold(0), Action::Rewind, Action::Hold(0)].into_iter().chain(mark).collect()
 }
 
@@ -216,10 +217,10 @@ fn from_the_third_attempt_on_each_record_is_begun_by_itself() {
     let log = play_under(&Controls::none(), log, &mut Told::default(), 3);
     let commits: Vec<_> = log.commits().into_iter().map(|commit| commit[0].clone()).collect();
     let expected = [
-        (AT, 0, "attempts=3 probe=0,1".to_owned()),
-        (AT, 1, "attempts=3".to_owned()),
-        (AT, 1, "attempts=3 probe=1,1".to_owned()),
-        (AT, 2, "attempts=3".to_owned()),
+        (AT, 0, "attempts=3 by=1 probe=0,1".to_owned()),
+        (AT, 1, "attempts=3 by=1".to_owned()),
+        (AT, 1, "attempts=3 by=1 probe=1,1".to_owned()),
+        (AT, 2, "attempts=3 by=1".to_owned()),
     ];
     assert_eq!(commits, expected);
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use event::{Origin, Waybill};
+use pipeline::RejectReason;
 use topology::{Stage, Topic};
 
 use super::broker::{Broker, State, Transaction};
@@ -19,6 +20,10 @@ pub(super) struct Audit {
     fates: BTreeMap<Origin, Vec<&'static str>>,
     emitted: BTreeMap<Vec<u8>, u32>,
     passed: BTreeMap<Partition, i64>,
+    /// Put aside because processes died on them.
+    condemned: BTreeSet<Origin>,
+    /// How often a process lost partitions in the middle of its work.
+    pub(super) deaths: u64,
     pub(super) violations: Vec<String>,
 }
 
@@ -32,11 +37,14 @@ pub(super) fn origin_of((topic, partition): Partition, offset: i64, record: &Out
     Waybill::from_header(value).unwrap().origin
 }
 
+fn has_reason(record: &Outgoing, words: &[&str]) -> bool {
+    let reason = record.headers.iter().find(|(name, _)| name == header::REASON);
+    let reason = reason.and_then(|(_, value)| value.as_deref());
+    words.iter().any(|word| reason == Some(word.as_bytes()))
+}
+
 fn is_copy(record: &Outgoing) -> bool {
-    let word = |value: &Option<Vec<u8>>| {
-        matches!(value.as_deref(), Some(b"already-loaded" | b"already-emitted"))
-    };
-    record.headers.iter().any(|(name, value)| name == header::REASON && word(value))
+    has_reason(record, &["already-loaded", "already-emitted"])
 }
 
 impl Audit {
@@ -78,6 +86,9 @@ impl Audit {
 
     fn told(&mut self, stage: Stage, (at, offset): (Partition, i64), record: &Outgoing) {
         self.fate(origin_of(at, offset, record), record.topic.name());
+        if has_reason(record, &[RejectReason::ProcessKilled.word()]) {
+            self.condemn(origin_of(at, offset, record));
+        }
         if stage.is_stateful() && stage.output() == Some(record.topic) {
             let key = record.key.clone().unwrap_or_default();
             let times = self.emitted.entry(key.clone()).or_default();
@@ -85,6 +96,15 @@ impl Audit {
             if *times > 1 {
                 self.violated(format!("{} was emitted twice", String::from_utf8_lossy(&key)));
             }
+        }
+    }
+
+    /// Two attempts and two probes must have died.
+    fn condemn(&mut self, origin: Origin) {
+        self.condemned.insert(origin);
+        let deaths = self.deaths;
+        if deaths < 4 {
+            self.violated(format!("{origin} is condemned after {deaths} deaths"));
         }
     }
 
@@ -113,7 +133,9 @@ impl Audit {
                 let committed = entry.state == State::Committed;
                 if let Some(record) = entry.record.as_ref().filter(|_| committed) {
                     expected.insert(origin_of(partition, offset, record));
-                    keys.extend(record.value.clone());
+                    if !self.condemned.contains(&origin_of(partition, offset, record)) {
+                        keys.extend(record.value.clone());
+                    }
                 }
             }
         }

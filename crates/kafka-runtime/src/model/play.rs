@@ -86,7 +86,11 @@ impl Play {
             Step::TransactionTimeout(slot) if world.broker.time_out(slot) => {
                 Happened::TransactionTimeout
             }
-            Step::Rebalance => return world.group.disturb(),
+            Step::Rebalance => {
+                // Whoever loses a partition in the middle of a batch looks dead to the next.
+                world.audit.deaths += 1;
+                return world.group.disturb();
+            }
             Step::Arm(slot, trouble) => return world.arm(slot, trouble),
             Step::LateEndTxn => return world.deliver_late(),
             Step::Markers(slot) => return world.broker.finish(slot),
@@ -156,6 +160,12 @@ impl Play {
         for mut zombie in std::mem::take(&mut self.zombies) {
             if zombie.run(&self.world, 40) {
                 zombie.kill(&self.world);
+                // What it has left open ends as the broker ends it: by its age.
+                let mut world = locked(&self.world);
+                world.happened(Happened::Crash);
+                for slot in slots() {
+                    world.broker.time_out(slot);
+                }
             }
         }
         for _ in 0..ROUNDS {
@@ -166,7 +176,9 @@ impl Play {
                 return;
             }
         }
-        locked(&self.world).audit.violated("it does not run dry".to_owned());
+        let mut world = locked(&self.world);
+        let stands = world.where_it_stands();
+        world.audit.violated(format!("it does not run dry: {stands}"));
     }
 
     fn calm(&self) {

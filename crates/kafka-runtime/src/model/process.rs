@@ -3,7 +3,10 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
-    sync::LazyLock,
+    sync::{
+        LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
     thread::{self, JoinHandle},
 };
 
@@ -39,6 +42,9 @@ static REGISTRY: LazyLock<(Runtime, Registry)> = LazyLock::new(|| {
     let registry = Registry::offline(runtime.handle().clone()).unwrap();
     (runtime, registry)
 });
+
+/// No two processes are the same.
+static LIVES: AtomicU64 = AtomicU64::new(1);
 
 pub(super) struct Process {
     baton: Baton,
@@ -86,7 +92,8 @@ impl Process {
 
 /// A process from its start to its end.
 fn live(world: Shared, turnstile: Turnstile, (slot, disk): (Slot, u32), shutdown: &Shutdown) {
-    let seat = Rc::new(Seat { world, turnstile, slot, disk });
+    let life = LIVES.fetch_add(1, Ordering::Relaxed);
+    let seat = Rc::new(Seat { world, turnstile, slot, disk, life });
     let ended = catch_unwind(AssertUnwindSafe(|| {
         seat.turnstile.start();
         keep(&seat, shutdown);
@@ -105,9 +112,9 @@ fn keep(seat: &Rc<Seat>, shutdown: &Shutdown) {
     while !shutdown.is_requested() {
         let log = MemberLog::open(seat);
         let ended = match kind {
-            Kind::Stateless => stage(kind, log, &mut Told(seat.clone()), shutdown),
-            Kind::Stateful => stage(kind, log, &mut remembering, shutdown),
-            Kind::Sink => sink(kind, log, &mut Warehouse(seat.clone()), shutdown),
+            Kind::Stateless => stage(seat, kind, log, &mut Told(seat.clone()), shutdown),
+            Kind::Stateful => stage(seat, kind, log, &mut remembering, shutdown),
+            Kind::Sink => sink(seat, kind, log, &mut Warehouse(seat.clone()), shutdown),
         };
         match ended {
             Ok(()) | Err(LogError::SlotTaken(_)) => return,
@@ -117,16 +124,17 @@ fn keep(seat: &Rc<Seat>, shutdown: &Shutdown) {
 }
 
 fn stage(
+    seat: &Seat,
     kind: Kind,
     log: MemberLog,
     processor: &mut impl Processor,
     shutdown: &Shutdown,
 ) -> Result<(), LogError> {
     let stage = kind.stage();
-    let slot_id = "model";
     let parts = StageParts {
         stage,
-        slot_id,
+        slot_id: "model",
+        process: seat.life,
         epoch: 0,
         limits: LIMITS,
         processor,
@@ -140,6 +148,7 @@ fn stage(
 }
 
 fn sink(
+    seat: &Seat,
     kind: Kind,
     log: MemberLog,
     sink: &mut Warehouse,
@@ -149,6 +158,7 @@ fn sink(
     let parts = SinkParts {
         name: stage.group(),
         slot_id: "model",
+        process: seat.life,
         epoch: 0,
         limits: LIMITS,
         sink,

@@ -141,6 +141,21 @@ pub(super) enum Happened {
     CopyDiscarded,
 }
 
+impl Happened {
+    /// Whether a process lost partitions in the middle of its work: who takes them up cannot tell
+    /// that from a death.
+    fn ends_a_hold(self) -> bool {
+        matches!(
+            self,
+            Self::Crash
+                | Self::Replaced
+                | Self::SessionTimeout
+                | Self::RebalanceTimeout
+                | Self::Fenced
+        )
+    }
+}
+
 pub(super) struct World {
     pub(super) kind: Kind,
     pub(super) mutant: Option<Mutant>,
@@ -171,6 +186,8 @@ pub(super) struct Seat {
     pub(super) turnstile: Turnstile,
     pub(super) slot: Slot,
     pub(super) disk: u32,
+    /// Number of the process.
+    pub(super) life: u64,
 }
 
 impl Seat {
@@ -221,6 +238,7 @@ impl World {
 
     pub(super) fn happened(&mut self, what: Happened) {
         *self.seen.entry(what).or_default() += 1;
+        self.audit.deaths += u64::from(what.ends_a_hold());
     }
 
     pub(super) fn now(&self) -> Instant {
@@ -295,6 +313,17 @@ impl World {
                     && !it.metadata.contains("load:")
             })
         })
+    }
+
+    /// Where the group stands on each partition, for a person.
+    pub(super) fn where_it_stands(&self) -> String {
+        let stands = |partition: &Partition| {
+            let committed = self.broker.committed(*partition);
+            let end = self.broker.end(*partition);
+            format!("{partition:?} of {end}: {committed:?}")
+        };
+        let lines: Vec<String> = self.inputs().iter().map(stands).collect();
+        lines.join("; ")
     }
 
     pub(super) fn close(&mut self) {

@@ -37,7 +37,8 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
             let found = Metadata::parse(&commit.metadata)
                 .map_err(|detail| Halt::new("position", detail))?;
             let end = extents.get(&commit.partition).map_or(commit.next, |extent| extent.end);
-            let care = Care::new(commit.next, found, end, self.parts.limits.records);
+            let care =
+                Care::new(self.parts.process, commit.next, found, end, self.parts.limits.records);
             self.lanes.insert(commit.partition, Lane::new(commit.next, found.intent, care));
             if !self.orders.holds(commit.partition) {
                 doubts.extend(found.intent.map(|intent| (commit.partition, intent)));

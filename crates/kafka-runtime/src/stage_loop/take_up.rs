@@ -39,7 +39,8 @@ impl<L: Log, P: Processor> StageLoop<'_, L, P> {
             let found = Metadata::parse(&commit.metadata)
                 .map_err(|detail| Halt::new("position", detail))?;
             let end = extents.get(&commit.partition).map_or(commit.next, |extent| extent.end);
-            let care = Care::new(commit.next, found, end, self.parts.limits.records);
+            let care =
+                Care::new(self.parts.process, commit.next, found, end, self.parts.limits.records);
             self.cares.insert(commit.partition, care);
         }
         self.parts.processor.assigned(&partitions, self.log.changelog())?;
