@@ -1,6 +1,7 @@
 # make demo   a day of a small shop through the whole pipeline; KEEP=1 keeps it up afterwards
 # make test   everything, unit to end-to-end, on the real parts
 # make bench  CPU per event of each stage, beside a bare librdkafka loop; BENCH_EVENTS=n
+# make load   3,000 events/s to ClickHouse: latency, CPU per event; LOAD_RATE=n LOAD_SECONDS=n JSON=1
 # make faults crashes, zombies, dead parts, a bad network, scaling; ONE=name; QUICK=1; an hour
 # make lint   formatting and clippy, warnings are errors
 # make e2e    the end-to-end tests alone; ONE=name runs those with this in their name
@@ -14,7 +15,7 @@ CRASHPOINTS = --features waybill/crashpoints
 say = @printf '==> %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help prerequisites build demo test unit e2e faults quick-faults bench lint
+.PHONY: help prerequisites build demo test unit e2e faults quick-faults bench load lint
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -59,6 +60,12 @@ bench: prerequisites
 	@$(CARGO) build --locked --release -p waybill-tests --bin bench
 	$(say) "the bench: one stage at a time on the same events"
 	@"$${CARGO_TARGET_DIR:-target}/release/bench"
+
+load: prerequisites
+	$(say) "building for the load (release)"
+	@$(CARGO) build --locked --release -p waybill -p waybill-tests --bin waybill --bin load
+	$(say) "the whole flow under a steady load"
+	@"$${CARGO_TARGET_DIR:-target}/release/load"
 
 lint: prerequisites
 	@$(CARGO) fmt --check
