@@ -15,6 +15,7 @@ mod config;
 mod context;
 mod convert;
 mod error;
+mod front;
 mod groups;
 mod kafka_log;
 mod lane;

@@ -11,8 +11,11 @@ use pipeline::{Halt, StageControl, Stop};
 use telemetry::{Readiness, StageMetrics, StoppedBy};
 
 use crate::{
+    batch::Batch,
     commands::Controls,
     error::Failed,
+    front::Fronts,
+    ledger::now,
     log::{Commit, Extent, Log, Partition},
 };
 
@@ -27,6 +30,7 @@ pub(crate) struct Orders<'a> {
     expired: BTreeMap<Partition, LostRange>,
     /// What was waited for last, until something succeeds.
     halted: Option<Halt>,
+    fronts: Fronts,
     /// What the log was last told to hold.
     held: Option<BTreeSet<Partition>>,
 }
@@ -58,12 +62,14 @@ impl<'a> Orders<'a> {
             control: Arc::default(),
             expired: BTreeMap::new(),
             halted: None,
+            fronts: Fronts::default(),
             held: None,
         }
     }
 
     /// Looks at the orders and makes the log follow them.
     pub(crate) fn follow<L: Log>(&mut self, log: &mut L) -> Result<Changed, Failed> {
+        self.fronts.tell(self.metrics, now());
         let control = self.controls.now()?;
         let changed = *control != *self.control;
         let lifted = changed && control.whole().is_none();
@@ -81,6 +87,11 @@ impl<'a> Orders<'a> {
         }
         let given_up = |lost: &LostRange| self.skip_of(lost).is_some();
         Ok(Changed { lifted, released, skip: self.expired.values().any(given_up) })
+    }
+
+    /// Whether anything of ours may not be read now.
+    pub(crate) fn holds_any(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| !held.is_empty())
     }
 
     /// What the log was told to hold is not in force any more.
@@ -133,6 +144,21 @@ impl<'a> Orders<'a> {
     /// Whether the breaker may stop the stage now.
     pub(crate) fn breaker_is_on(&self, now: Millis) -> bool {
         !self.control.breaker_is_off(now)
+    }
+
+    /// These records are to be handled next.
+    pub(crate) fn next(&mut self, batch: &Batch) {
+        self.fronts.next(batch);
+    }
+
+    /// Nothing is left to be handled, as far as anybody knows.
+    pub(crate) fn dry(&mut self) {
+        self.fronts.dry(self.metrics);
+    }
+
+    /// Partitions that are no longer ours.
+    pub(crate) fn lost(&mut self, partitions: &[Partition]) {
+        self.fronts.lost(partitions);
     }
 
     /// A dependency is gone; the log is told to hold everything meanwhile.

@@ -164,6 +164,7 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
         }
         crashpoint!("after-poll");
         self.heard = self.log.clock();
+        self.orders.next(&batch);
         self.load(batch)?;
         self.aborts = 0;
         self.patience.restored();
@@ -206,8 +207,9 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
                     self.stale = true;
                     break;
                 }
-                Polled::Revoked(_) => {
+                Polled::Revoked(partitions) => {
                     crashpoint!("in-revoke");
+                    self.orders.lost(&partitions);
                     self.stale = true;
                     break;
                 }
@@ -225,6 +227,9 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
         if trouble.is_none() && self.log.clock() - self.heard >= QUIET {
             self.lanes.values_mut().for_each(|lane| lane.care.relax());
             self.orders.succeeded();
+            if !self.orders.holds_any() {
+                self.orders.dry();
+            }
         }
         self.orders.show(trouble);
         self.pass_markers()

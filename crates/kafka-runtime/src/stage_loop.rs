@@ -150,6 +150,7 @@ impl<'a, L: Log, P: Processor> StageLoop<'a, L, P> {
             return self.pass_markers();
         }
         self.heard = self.log.clock();
+        self.orders.next(&batch);
         self.settle(&batch)?;
         self.aborts = 0;
         self.patience.restored();
@@ -198,6 +199,7 @@ impl<'a, L: Log, P: Processor> StageLoop<'a, L, P> {
             self.parts.metrics.partition_lost(*number);
         }
         self.cares.retain(|partition, _| !partitions.contains(partition));
+        self.orders.lost(partitions);
         self.parts.processor.revoked(&numbers);
     }
 
@@ -207,6 +209,9 @@ impl<'a, L: Log, P: Processor> StageLoop<'a, L, P> {
         if trouble.is_none() && self.log.clock() - self.heard >= QUIET {
             self.cares.values_mut().for_each(Care::relax);
             self.orders.succeeded();
+            if !self.orders.holds_any() {
+                self.orders.dry();
+            }
         }
         self.orders.show(trouble);
     }

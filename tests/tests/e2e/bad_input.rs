@@ -122,8 +122,8 @@ fn bytes_that_are_no_event_are_dead_lettered_byte_for_byte_and_the_partition_mov
 #[test]
 fn a_record_that_unpacks_to_far_more_than_any_topic_takes_is_dead_lettered_by_reference() {
     on_the_flow("bombs", |flow, oracle| {
-        for codec in ["zstd", "gzip", "lz4"] {
-            let bytes = 120_000_000;
+        // librdkafka gives up on a zstd frame that unpacks to more than 100 MB.
+        for (codec, bytes) in [("zstd", 120_000_000), ("gzip", 8_000_000), ("lz4", 8_000_000)] {
             let mut kafka = flow.kafka().clone();
             for (key, value) in [("message.max.bytes", "200000000"), ("compression.codec", codec)] {
                 kafka.properties.insert(key.to_owned(), value.to_owned());
@@ -132,7 +132,7 @@ fn a_record_that_unpacks_to_far_more_than_any_topic_takes_is_dead_lettered_by_re
                 topic: Topic::RawEvents,
                 partition: Some(1),
                 key: None,
-                value: Some(vec![0; bytes]),
+                value: Some(vec![0; usize::try_from(bytes)?]),
                 headers: Vec::new(),
             };
             let producer = Producer::new(&kafka)?;
@@ -142,7 +142,7 @@ fn a_record_that_unpacks_to_far_more_than_any_topic_takes_is_dead_lettered_by_re
             let letter = dead_letter(flow, origin)?;
             ensure!(letter.reason == RejectReason::TooLarge.word(), "{codec}: {letter:?}");
             let reference = letter.by_reference.context("no reference")?;
-            ensure!(reference.length == i64::try_from(bytes)?, "{codec}: {reference:?}");
+            ensure!(reference.length == bytes, "{codec}: {reference:?}");
             ensure!(letter.value.is_none(), "{codec}: the value is there too");
         }
         let messages: Vec<_> = (0..60).map(|_| oracle.issue(WEB)).collect();

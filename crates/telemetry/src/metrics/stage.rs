@@ -198,6 +198,12 @@ impl StageMetrics {
         self.0.families.expiry.get_or_create(&label).set(seconds);
     }
 
+    /// Nothing is known that may leave its topic before it is processed.
+    pub fn nothing_expires(&self, partition: i32) {
+        let label = StagePartition { stage: self.0.stage.clone(), partition };
+        self.0.families.expiry.remove(&label);
+    }
+
     /// The stage waits for the dependency, or no longer does.
     pub fn halted(&self, dependency: &'static str, waiting: bool) {
         let label = StageDependency { stage: self.0.stage.clone(), dependency };
