@@ -11,7 +11,7 @@ use waybill_tests::{CRM, Flow, Traffic, WEB, until};
 
 use crate::world::on_the_flow;
 
-const WITHIN: Duration = Duration::from_mins(2);
+const WITHIN: Duration = Duration::from_mins(4);
 const SIGABRT: i32 = 6;
 /// Two attempts, from the third on records are handled one by one, and two probes must have died.
 /// One more where a death came before the attempt was committed.
