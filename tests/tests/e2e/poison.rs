@@ -69,17 +69,17 @@ fn supervise(flow: &Flow, stage: Stage, origin: Origin) -> anyhow::Result<(Strin
 fn is_found_and_put_aside(stage: Stage) {
     on_the_flow(&format!("poison-{stage}"), |flow, oracle| {
         let process = flow.service(stage.service());
-        Traffic::during(flow, oracle, |traffic| {
+        let origin = Traffic::during(flow, oracle, |traffic| {
             traffic.until_acknowledged(5)?;
             process.kill()?;
             let origin = send_poison(flow, stage)?;
             traffic.until_acknowledged(5)?;
-            let (reason, deaths) = supervise(flow, stage, origin)?;
-            eprintln!("{stage}: put aside as {reason} after {deaths} deaths");
-            ensure!(reason == RejectReason::ProcessKilled.word(), "{reason}");
-            ensure!(DEATHS.contains(&deaths), "{deaths} deaths");
-            traffic.until_acknowledged(5)
+            Ok(origin)
         })?;
+        let (reason, deaths) = supervise(flow, stage, origin)?;
+        eprintln!("{stage}: put aside as {reason} after {deaths} deaths");
+        ensure!(reason == RejectReason::ProcessKilled.word(), "{reason}");
+        ensure!(DEATHS.contains(&deaths), "{deaths} deaths");
         // Nobody else was condemned: every other message has the fate that it was promised.
         oracle.settle(flow).map(drop)
     });
