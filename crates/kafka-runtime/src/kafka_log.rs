@@ -132,15 +132,10 @@ impl KafkaLog {
         // A fenced member is told as a fatal error, whose cause only the client knows.
         let fatal = self.consumer.client().fatal_error();
         if let Some((code, reason)) = fatal {
-            let taken = is_slot_taken(code);
-            return Err(if taken {
-                LogError::SlotTaken(reason)
-            } else {
-                LogError::Rebuild(reason)
-            });
+            return Err(self.fatal(is_slot_taken(code), reason));
         }
         match error.rdkafka_error_code() {
-            Some(code) if is_slot_taken(code) => Err(LogError::SlotTaken(error.to_string())),
+            Some(code) if is_slot_taken(code) => Err(self.fatal(true, error.to_string())),
             Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => Ok(Polled::OutOfRange),
             Some(Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition) => {
                 let detail = format!("a topic is missing ({error}): run `waybill migrate`");

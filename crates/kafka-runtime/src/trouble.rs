@@ -20,6 +20,7 @@ const SILENCE: Duration = Duration::from_secs(6);
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Trouble {
     noted: Arc<AtomicU64>,
+    last: Arc<Mutex<Option<Instant>>>,
     heard: Arc<Mutex<Heard>>,
 }
 
@@ -60,6 +61,17 @@ impl Trouble {
     /// A call did not get its answer in time.
     pub(crate) fn note(&self) {
         self.noted.fetch_add(1, Ordering::Relaxed);
+        *locked(&self.last) = Some(Instant::now());
+    }
+
+    /// Old trouble has a late effect: it counts, and is not renewed by that.
+    pub(crate) fn excuse(&self) {
+        self.noted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether there was trouble within this time.
+    pub(crate) fn within(&self, time: Duration) -> bool {
+        locked(&self.last).is_some_and(|last| last.elapsed() < time)
     }
 
     /// How much trouble there was so far: a number that only grows.

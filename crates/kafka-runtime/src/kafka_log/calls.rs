@@ -16,6 +16,8 @@ use crate::{
     watchdog::guarded,
 };
 
+/// How long after trouble with a connection a late request may still arrive.
+const TROUBLE_LINGERS: Duration = Duration::from_mins(1);
 /// How long a retriable call is repeated before the clients are rebuilt.
 const RETRY_FOR: Duration = Duration::from_secs(30);
 /// How long the producer may take to get its epoch from the broker.
@@ -45,6 +47,20 @@ impl KafkaLog {
                 }
             }
         }
+    }
+
+    /// A request of our own former clients may reach a broker late that was away, and fence these:
+    /// after trouble a fenced member is no proof that somebody else has the slot. If somebody has,
+    /// the clients made anew fence him, and he, or we once the trouble is over, will end.
+    pub(super) fn fatal(&self, fenced: bool, reason: String) -> LogError {
+        if !fenced {
+            return LogError::Rebuild(reason);
+        }
+        if !self.slot.trouble.within(TROUBLE_LINGERS) {
+            return LogError::SlotTaken(reason);
+        }
+        self.slot.trouble.excuse();
+        LogError::Rebuild(format!("fenced after trouble with the broker: {reason}"))
     }
 
     /// The broker ends a transaction that is open for too long, and fences its producer by that:
