@@ -52,7 +52,7 @@ async fn ask(address: SocketAddr, request: &str) -> String {
 const EVENT: &str = "POST /v1/t HTTP/1.1\r\nHost: x\r\nX-Write-Key: wk_web\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}";
 
 fn waits_for(report: &HealthReport) -> Option<&str> {
-    report.components[0].waiting_for.as_deref()
+    report.components[0].dependency.as_deref()
 }
 
 #[tokio::test]
