@@ -1,7 +1,7 @@
 //! Reading topics without a group: for the auditor, `trace` and tests.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fmt,
     time::{Duration, Instant},
 };
@@ -82,6 +82,8 @@ pub struct Scanner {
     latest: BaseConsumer<ReaderContext>,
     observers: HashMap<String, BaseConsumer>,
     starts: HashMap<(Topic, i32), i64>,
+    /// Reads single records, beside what is assigned to this one.
+    single: Option<Box<Self>>,
 }
 
 impl Scanner {
@@ -106,6 +108,7 @@ impl Scanner {
             latest: asker("read_uncommitted")?,
             observers: HashMap::new(),
             starts: HashMap::new(),
+            single: None,
         })
     }
 
@@ -155,17 +158,25 @@ impl Scanner {
     /// Start and ends of every partition of a topic.
     pub fn bounds(&self, topic: Topic) -> Result<Vec<Bounds>, ReadError> {
         let what = || format!("bounds of {topic}");
-        let ask = |client: &BaseConsumer<ReaderContext>, partition| {
-            client
-                .fetch_watermarks(topic.name(), partition, ASK_TIMEOUT)
-                .map_err(|error| broker(what(), error))
+        let partitions = self.partitions(topic)?;
+        // The protocol has times of its own for the first and the last offset; one request for all
+        // partitions of a broker.
+        let ask = |client: &BaseConsumer<ReaderContext>, time: Offset| {
+            let mut list = TopicPartitionList::with_capacity(partitions.len());
+            let add = |partition| list.add_partition_offset(topic.name(), partition, time);
+            let added = partitions.iter().copied().try_for_each(add);
+            let told = added.and_then(|()| client.offsets_for_times(list, ASK_TIMEOUT));
+            offsets_of(&told.map_err(|error| broker(what(), error))?)
+                .ok_or_else(|| broker(what(), "a partition did not answer"))
         };
-        let bounds = |partition| {
-            let (start, stable_end) = ask(&self.stable, partition)?;
-            let (_, end) = ask(&self.latest, partition)?;
-            Ok(Bounds { partition, start, stable_end, end })
+        let starts = ask(&self.stable, Offset::Beginning)?;
+        let stable_ends = ask(&self.stable, Offset::End)?;
+        let ends = ask(&self.latest, Offset::End)?;
+        let bounds = |(partition, start): (i32, i64)| {
+            let of = |ends: &BTreeMap<i32, i64>| ends.get(&partition).copied().unwrap_or(start);
+            Bounds { partition, start, stable_end: of(&stable_ends), end: of(&ends) }
         };
-        self.partitions(topic)?.into_iter().map(bounds).collect()
+        Ok(starts.into_iter().map(bounds).collect())
     }
 
     fn partitions(&self, topic: Topic) -> Result<Vec<i32>, ReadError> {
@@ -223,25 +234,41 @@ impl Scanner {
         self.observers.get(group).ok_or_else(|| broker("observer", group))
     }
 
-    /// Exactly the record at this position; `None` if it is not there (any more).
+    /// Exactly the record at this position; `None` if it is not there (any more). What is
+    /// [assigned](Self::assign) is read on as before.
     pub fn fetch(&mut self, at: Position) -> Result<Option<Record>, ReadError> {
-        let mut single = Self::new(&self.kafka, &format!("{}-fetch", self.client_id))?;
-        let bounds = single.bounds(at.topic)?;
+        let single = match self.single.take() {
+            Some(single) => single,
+            None => Box::new(Self::new(&self.kafka, &format!("{}-fetch", self.client_id))?),
+        };
+        self.single.insert(single).read_single(at)
+    }
+
+    fn read_single(&mut self, at: Position) -> Result<Option<Record>, ReadError> {
+        let bounds = self.bounds(at.topic)?;
         let within = bounds.iter().find(|bounds| bounds.partition == at.partition);
         if within.is_none_or(|it| at.offset < it.start || at.offset >= it.stable_end) {
             return Ok(None);
         }
-        single.assign(&[at])?;
+        self.assign(&[at])?;
         let begun = Instant::now();
         while begun.elapsed() < FETCH_TIMEOUT {
-            if let Some(record) = single.poll(Duration::from_millis(100))? {
+            if let Some(record) = self.poll(Duration::from_millis(100))? {
                 return Ok((record.position == at).then_some(record));
             }
-            let passed = single.positions()?.iter().any(|position| position.offset > at.offset);
-            if passed {
+            if self.positions()?.iter().any(|position| position.offset > at.offset) {
                 return Ok(None);
             }
         }
         Err(broker(format!("fetch {} {}@{}", at.topic, at.partition, at.offset), "nothing came"))
     }
+}
+
+/// The offsets of one topic by partition; `None` if one of them was not told.
+fn offsets_of(told: &TopicPartitionList) -> Option<BTreeMap<i32, i64>> {
+    let offset = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
+        let offset = element.offset().to_raw().filter(|offset| *offset >= 0)?;
+        element.error().ok().map(|()| (element.partition(), offset))
+    };
+    told.elements().iter().map(offset).collect()
 }
