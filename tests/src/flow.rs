@@ -329,6 +329,11 @@ impl Flow {
         &self.folder
     }
 
+    /// Where identity-stitch in slot 0 keeps its state.
+    pub fn state_folder(&self) -> PathBuf {
+        flow_config::state_folder(&self.folder)
+    }
+
     /// The last lines of every service's log.
     pub fn log_tails(&self) -> String {
         let tails = self.services.values().map(ServiceProcess::log_tail);

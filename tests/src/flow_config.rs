@@ -1,6 +1,10 @@
 //! The configuration of a flow: one file for all six services.
 
-use std::{fmt::Write as _, net::SocketAddr, path::Path};
+use std::{
+    fmt::Write as _,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 /// Where a service finds what it needs.
 pub(crate) struct Addresses {
@@ -41,6 +45,11 @@ pub const CRM: FlowSource = FlowSource { id: "server/crm", kind: "server", write
 /// All of them.
 pub const FLOW_SOURCES: [FlowSource; 3] = [WEB, BILLING, CRM];
 
+/// Where identity-stitch in slot 0 keeps its state.
+pub(crate) fn state_folder(folder: &Path) -> PathBuf {
+    folder.join("identity-stitch")
+}
+
 /// The text of the configuration file. Each service gets its admin port by its environment.
 ///
 /// One trace in ten is sampled: enough to see some, and few enough to cost little. An INSERT is
@@ -60,7 +69,7 @@ pub(crate) fn text(at: &Addresses, folder: &Path) -> String {
          timeout_seconds = 10\n\
          [ingest]\nlisten = \"{ingest}\"\n\
          [identity_stitch]\nstate_dir = \"{}\"\n",
-        folder.join("identity-stitch").display(),
+        state_folder(folder).display(),
     );
     for source in FLOW_SOURCES {
         let keys: Vec<_> = source.write_key.into_iter().collect();

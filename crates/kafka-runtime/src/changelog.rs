@@ -31,7 +31,7 @@ const STABLE_STEP: Duration = Duration::from_millis(20);
 
 /// Calls `each` with every committed record from `from` to the end as it is now, once every
 /// transaction below it is decided. Returns the offset after the last one.
-/// `told` hears, a few times a second, how many percent are done.
+/// `told` hears at once and then a few times a second how many percent are done.
 pub(crate) fn replay(
     config: &KafkaConfig,
     slot_id: &str,
@@ -45,6 +45,7 @@ pub(crate) fn replay(
         .set("enable.partition.eof", "true")
         .create_with_context(ReaderContext::default())
         .map_err(|error| broker("restore", error.to_string()))?;
+    told(0);
     let (start, end) = decided_bounds(config, slot_id, &consumer, from)?;
     let first = from.offset.max(start);
     if first >= end {

@@ -1,10 +1,11 @@
 //! The parts that the flow stands on are killed or frozen.
 
-use std::{thread, time::Duration};
+use std::{fs, thread, time::Duration};
 
+use anyhow::{Context as _, ensure};
 use local_stack::Part;
 use topology::{Service, Stage};
-use waybill_tests::Flow;
+use waybill_tests::{Flow, Mode, until};
 
 use crate::{
     fault::{Fault, Scene},
@@ -16,6 +17,9 @@ const BROKER_FROZEN: Duration = Duration::from_secs(20);
 /// Longer than the loader waits for an answer.
 const CLICKHOUSE_FROZEN: Duration = Duration::from_secs(15);
 const TIMES: usize = 2;
+const TOLD_WITHIN: Duration = Duration::from_secs(40);
+/// So slow that a rebuild takes seconds, and `waybill status` still has its answers in time.
+const SLOW: Duration = Duration::from_millis(25);
 
 pub(crate) fn all() -> Vec<Fault> {
     vec![
@@ -24,6 +28,7 @@ pub(crate) fn all() -> Vec<Fault> {
         Fault::new("clickhouse killed", "uncertain, halts", clickhouse_killed),
         Fault::new("clickhouse frozen 15 s", "uncertain, halts", clickhouse_frozen),
         Fault::new("registry down at every start", "stages waited", registry_down),
+        Fault::new("identity state lost", "statuses that said so", state_lost).quick(true),
     ]
 }
 
@@ -109,4 +114,32 @@ fn registry_down(scene: &Scene<'_>) -> anyhow::Result<u64> {
         process.until_ready()?;
     }
     Ok(waited)
+}
+
+/// The folder with identity-stitch's state is gone, and the network is slow enough that one sees
+/// `waybill status` tell of the rebuild from the changelogs.
+fn state_lost(scene: &Scene<'_>) -> anyhow::Result<u64> {
+    let flow = scene.flow;
+    let (process, proxies) = (flow.service(Service::IdentityStitch), flow.proxies()?);
+    process.kill()?;
+    fs::remove_dir_all(flow.state_folder())?;
+    proxies.kafka.set(Mode::Latency(SLOW));
+    process.start()?;
+    process.until_it_waits_for("restoring")?;
+    let mut last = String::new();
+    let told = until("status says `restoring`", TOLD_WITHIN, || {
+        let status = flow.status()?;
+        last = status.to_string();
+        let is_so = status.kind() == Some("restoring");
+        Ok(is_so.then_some(status))
+    });
+    let told = told.with_context(|| last)?;
+    let stage = Stage::IdentityStitch.name();
+    ensure!(told.culprit() == Some(stage) && told.code == 2, "{told}");
+    ensure!(told.rows_of(stage)[0]["state"] == "restoring", "{told}");
+    ensure!(told.rows_of(stage)[0]["restored_percent"].is_u64(), "{told}");
+    proxies.kafka.set(Mode::Pass);
+    process.until_ready()?;
+    scene.traffic.until_acknowledged(20)?;
+    Ok(1)
 }
