@@ -8,7 +8,12 @@
 //! two probes died is condemned: it becomes a dead letter without being handled. A halt takes its
 //! attempt back.
 
-use crate::metadata::{Metadata, Probe};
+use std::collections::BTreeSet;
+
+use crate::{
+    log::Partition,
+    metadata::{Metadata, Probe},
+};
 
 /// A batch of the second attempt has so many records: what the third must handle one by one.
 pub(crate) const SMALL_BATCH: usize = 64;
@@ -99,7 +104,8 @@ impl Care {
             }
         }
         if self.is_careful() && !self.condemns(offset) {
-            let before = self.probe.filter(|probe| probe.offset == offset);
+            // What this process tries again after an aborted batch is one probe, not two.
+            let before = self.found.probe.filter(|probe| probe.offset == offset);
             let times = before.map_or(0, |probe| probe.times) + 1;
             self.probe = Some(Probe { offset, times });
             return true;
@@ -147,6 +153,13 @@ impl Care {
         let Self { attempts, upto, probe, .. } = *self;
         Metadata { intent: None, attempts, by, upto, probe }
     }
+}
+
+/// The partitions whose next records are to be handled one by one.
+pub(crate) fn careful<'c>(
+    cares: impl Iterator<Item = (&'c Partition, &'c Care)>,
+) -> BTreeSet<Partition> {
+    cares.filter(|(_, care)| care.is_careful()).map(|(partition, _)| *partition).collect()
 }
 
 /// The last attempt came to nothing, and its process is alive.
@@ -263,6 +276,22 @@ mod tests {
         care.begin(10, 30);
         care.progress(31);
         assert_eq!((care.batch_limit(1), care.metadata()), (None, Metadata::default()));
+    }
+
+    #[test]
+    fn a_record_that_is_tried_again_by_the_same_process_has_one_probe_more() {
+        let found = Metadata {
+            attempts: 3,
+            probe: Some(Probe { offset: 10, times: 1 }),
+            ..Metadata::default()
+        };
+        let mut care = Care::new(1, 10, found, 1_000, 100);
+        for _ in 0..3 {
+            care.begin(10, 19);
+            assert_eq!(care.metadata().probe, Some(Probe { offset: 10, times: 2 }));
+        }
+        care.take_back();
+        assert_eq!(care.metadata().probe, Some(Probe { offset: 10, times: 1 }));
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub(crate) struct Orders<'a> {
     /// What was waited for last, until something succeeds.
     halted: Option<Halt>,
     fronts: Fronts,
+    /// What orders and lost ranges hold, as of the last look.
+    ordered: Option<BTreeSet<Partition>>,
     /// What the log was last told to hold.
     held: Option<BTreeSet<Partition>>,
 }
@@ -41,7 +43,7 @@ pub(crate) struct Changed {
     /// There was an order, and the stage as a whole may go on: what was counted before it counts no
     /// more.
     pub(crate) lifted: bool,
-    /// A partition that was held may be read again.
+    /// A partition that an order or a lost range held may be read again.
     pub(crate) released: bool,
     /// A lost range was given up: take the partitions up anew.
     pub(crate) skip: bool,
@@ -63,12 +65,20 @@ impl<'a> Orders<'a> {
             expired: BTreeMap::new(),
             halted: None,
             fronts: Fronts::default(),
+            ordered: None,
             held: None,
         }
     }
 
     /// Looks at the orders and makes the log follow them.
-    pub(crate) fn follow<L: Log>(&mut self, log: &mut L) -> Result<Changed, Failed> {
+    ///
+    /// While records of the partitions in `careful` are handled one by one the others wait: behind
+    /// their traffic the search for the record that kills would take many times as long.
+    pub(crate) fn follow<L: Log>(
+        &mut self,
+        log: &mut L,
+        careful: &BTreeSet<Partition>,
+    ) -> Result<Changed, Failed> {
         self.fronts.tell(self.metrics, now());
         let control = self.controls.now()?;
         let changed = *control != *self.control;
@@ -78,11 +88,16 @@ impl<'a> Orders<'a> {
         }
         self.control = control;
         let ours = log.assignment()?;
-        let held = ours.into_iter().filter(|partition| self.holds(*partition)).collect();
-        let mut released = false;
+        let (ordered, others): (BTreeSet<_>, BTreeSet<_>) =
+            ours.into_iter().partition(|partition| self.holds(*partition));
+        let mut held = ordered.clone();
+        if !others.is_disjoint(careful) {
+            held.extend(others.difference(careful));
+        }
+        let released = self.ordered.as_ref().is_some_and(|before| !before.is_subset(&ordered));
+        self.ordered = Some(ordered);
         if self.held.as_ref() != Some(&held) {
             log.hold(&held)?;
-            released = self.held.as_ref().is_some_and(|before| !before.is_subset(&held));
             self.held = Some(held);
         }
         let given_up = |lost: &LostRange| self.skip_of(lost).is_some();
@@ -96,7 +111,7 @@ impl<'a> Orders<'a> {
 
     /// What the log was told to hold is not in force any more.
     pub(crate) fn forget_holds(&mut self) {
-        self.held = None;
+        (self.ordered, self.held) = (None, None);
     }
 
     /// Whether nothing of the partition may be read now.
@@ -165,7 +180,7 @@ impl<'a> Orders<'a> {
     pub(crate) fn halted(&mut self, halt: &Halt) {
         tracing::warn!(stage = self.name, dependency = halt.dependency, "halted: {halt}");
         self.succeeded();
-        self.held = None;
+        self.forget_holds();
         self.metrics.halted(halt.dependency, true);
         self.readiness.halted(halt.dependency, halt.to_string());
         self.halted = Some(halt.clone());

@@ -22,7 +22,7 @@ use telemetry::{AbortCause, LoaderMetrics, Readiness, StageMetrics};
 use crate::{
     batch::Batch,
     breaker::{Breaker, opened},
-    care::SMALL_BATCH,
+    care::{SMALL_BATCH, careful},
     commands::Controls,
     config::BatchLimits,
     error::{Failed, LogError},
@@ -176,7 +176,8 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
     /// Follows the orders. An intent that was found while its partition was held is still to be
     /// settled when it is let go.
     fn obey(&mut self) -> Result<(), Failed> {
-        let changed = self.orders.follow(&mut self.log)?;
+        let cares = self.lanes.iter().map(|(partition, lane)| (partition, &lane.care));
+        let changed = self.orders.follow(&mut self.log, &careful(cares))?;
         if changed.lifted {
             self.breaker = Breaker::default();
         }
@@ -186,8 +187,8 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
 
     fn gather(&mut self) -> Result<Batch, LogError> {
         // It is the mapping that may kill: that is done record by record, the loading is not.
-        let limits = self.lanes.values().map(|lane| lane.care.batch_limit(SMALL_BATCH));
-        let limit = limits.flatten().min();
+        let readable = self.lanes.iter().filter(|(partition, _)| !self.orders.holds(**partition));
+        let limit = readable.filter_map(|(_, lane)| lane.care.batch_limit(SMALL_BATCH)).min();
         let limits = self.parts.limits.at_most(limit);
         let mut batch = Batch::new(limits);
         while !batch.is_full() {

@@ -21,7 +21,7 @@ use topology::Stage;
 use crate::{
     batch::Batch,
     breaker::{Breaker, opened},
-    care::Care,
+    care::{Care, careful},
     commands::Controls,
     config::BatchLimits,
     error::{Failed, LogError},
@@ -41,7 +41,6 @@ pub(crate) use fate::{barred, condemns, in_safety, number};
 const QUIET: Duration = Duration::from_secs(2);
 /// How often lost ranges are looked for while some are known.
 const LOOK_AT_EXPIRED: Duration = Duration::from_secs(5);
-
 /// After so many aborts in a row a batch is tried again with a growing pause.
 const PATIENT_FROM: u32 = 3;
 
@@ -134,7 +133,7 @@ impl<'a, L: Log, P: Processor> StageLoop<'a, L, P> {
     }
 
     fn try_turn(&mut self) -> Result<(), Failed> {
-        let changed = self.orders.follow(&mut self.log)?;
+        let changed = self.orders.follow(&mut self.log, &careful(self.cares.iter()))?;
         if changed.lifted {
             self.breaker = Breaker::default();
         }
@@ -160,7 +159,8 @@ impl<'a, L: Log, P: Processor> StageLoop<'a, L, P> {
     }
 
     fn gather(&mut self) -> Result<Batch, LogError> {
-        let limit = self.cares.values().filter_map(|care| care.batch_limit(1)).min();
+        let readable = self.cares.iter().filter(|(partition, _)| !self.orders.holds(**partition));
+        let limit = readable.filter_map(|(_, care)| care.batch_limit(1)).min();
         let limits = self.parts.limits.at_most(limit);
         let mut batch = Batch::new(limits);
         while !batch.is_full() {
@@ -283,9 +283,10 @@ impl<'a, L: Log, P: Processor> StageLoop<'a, L, P> {
                 care.relax();
             }
         }
-        if let Some(why) = self.breaker.verdict(now())
-            && self.orders.breaker_is_on(now())
-        {
+        if !self.orders.breaker_is_on(now()) {
+            // What is let through counts no more when the breaker is on again.
+            self.breaker = Breaker::default();
+        } else if let Some(why) = self.breaker.verdict(now()) {
             return Err(Failed::Breaker(why));
         }
         let commits = batch.commits(|partition| after.get(&partition).map(Care::metadata));

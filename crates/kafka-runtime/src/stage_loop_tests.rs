@@ -1,6 +1,6 @@
 //! The stage's loop on recorded actions.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use event::{Hints, LostRange, StageCommand};
 use pipeline::{DiscardReason, Discarded, Halt, RejectReason, Rejected};
@@ -12,7 +12,7 @@ use crate::{
     commands::Controls,
     config::BatchLimits,
     error::LogError,
-    ledger::Ledger,
+    ledger::{Ledger, now},
     log::Polled,
     processor::{Fate, Processed, Processor},
     record::Numbered,
@@ -23,6 +23,8 @@ use crate::{
 
 const INPUT: Topic = Topic::RawEvents;
 const AT: (Topic, i32) = (INPUT, 0);
+/// How long the breaker is off; longer than a hundred records take.
+const LET_THROUGH: Duration = Duration::from_secs(1);
 
 /// Does what the record's value says; counts what the loop calls.
 #[derive(Default)]
@@ -40,6 +42,10 @@ impl Processor for Told {
                 return Err(Halt::new("test", "told to"));
             }
             b"panic" => panic!("told to"),
+            b"reject late" => {
+                std::thread::sleep(LET_THROUGH);
+                Fate::Reject(Rejected::new(RejectReason::Malformed, "told to"))
+            }
             b"reject" => Fate::Reject(Rejected::new(RejectReason::Malformed, "told to")),
             b"discard" => Fate::Discard(Discarded {
                 reason: DiscardReason::Repeat,
@@ -278,6 +284,19 @@ fn the_breaker_aborts_the_batch_tells_and_holds_the_stage() {
     ];
     assert!(log.actions.ends_with(&tail), "{:?}", &log.actions[log.actions.len() - 8..]);
     assert!(controls.now().unwrap().whole().unwrap().by_breaker);
+}
+
+#[test]
+fn what_was_let_through_counts_no_more_when_the_breaker_is_on_again() {
+    let controls = Controls::none();
+    let until = now() + i64::try_from(LET_THROUGH.as_millis()).unwrap();
+    let resume = StageCommand { breaker_off_until: Some(until), ..ordered("resume", None) };
+    controls.note(&resume);
+    let mut log = script(&["reject"; 101]);
+    log.then([Polled::Nothing, Polled::Record(record(INPUT, 101, "reject late"))]);
+    let log = play_under(&controls, log, &mut Told::default(), 3);
+    assert_eq!(log.commits().last(), Some(&&vec![(AT, 102, String::new())]));
+    assert!(controls.now().unwrap().whole().is_none(), "the breaker opened for old counts");
 }
 
 #[test]

@@ -1,6 +1,10 @@
 //! A record that kills the process: found, put aside, and nobody else condemned.
 
-use std::{ops::RangeInclusive, os::unix::process::ExitStatusExt as _, time::Duration};
+use std::{
+    ops::RangeInclusive,
+    os::unix::process::ExitStatusExt as _,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, ensure};
 use event::{Origin, RawEvent};
@@ -69,17 +73,19 @@ fn supervise(flow: &Flow, stage: Stage, origin: Origin) -> anyhow::Result<(Strin
 fn is_found_and_put_aside(stage: Stage) {
     on_the_flow(&format!("poison-{stage}"), |flow, oracle| {
         let process = flow.service(stage.service());
-        let origin = Traffic::during(flow, oracle, |traffic| {
+        Traffic::during(flow, oracle, |traffic| {
             traffic.until_acknowledged(5)?;
             process.kill()?;
             let origin = send_poison(flow, stage)?;
             traffic.until_acknowledged(5)?;
-            Ok(origin)
+            let begun = Instant::now();
+            let (reason, deaths) = supervise(flow, stage, origin)?;
+            let took = begun.elapsed();
+            eprintln!("{stage}: put aside as {reason} after {deaths} deaths and {took:.1?}");
+            ensure!(reason == RejectReason::ProcessKilled.word(), "{reason}");
+            ensure!(DEATHS.contains(&deaths), "{deaths} deaths");
+            traffic.until_acknowledged(5)
         })?;
-        let (reason, deaths) = supervise(flow, stage, origin)?;
-        eprintln!("{stage}: put aside as {reason} after {deaths} deaths");
-        ensure!(reason == RejectReason::ProcessKilled.word(), "{reason}");
-        ensure!(DEATHS.contains(&deaths), "{deaths} deaths");
         // Nobody else was condemned: every other message has the fate that it was promised.
         oracle.settle(flow).map(drop)
     });

@@ -11,6 +11,7 @@ use pipeline::Halt;
 use super::{SinkLoop, UNNUMBERED};
 use crate::{
     batch::{Batch, partition_of},
+    breaker::Breaker,
     error::Failed,
     lane::{Load, intent_range},
     ledger::now,
@@ -66,9 +67,11 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
             let range = intent_range(*partition, start, Intent { end, content: 0 });
             loads.push(self.map_range(range, records, &[])?);
         }
-        if let Some(why) = self.breaker.verdict(now())
+        if !self.orders.breaker_is_on(now()) {
+            // What is let through counts no more when the breaker is on again.
+            self.breaker = Breaker::default();
+        } else if let Some(why) = self.breaker.verdict(now())
             && self.parts.ledger.is_some()
-            && self.orders.breaker_is_on(now())
         {
             return Err(Failed::Breaker(why));
         }

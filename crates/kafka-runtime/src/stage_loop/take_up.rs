@@ -7,7 +7,7 @@ use topology::Stage;
 
 use super::{StageLoop, numbers};
 use crate::{
-    care::Care,
+    care::{Care, careful},
     error::Failed,
     log::{Log, Partition},
     metadata::Metadata,
@@ -47,7 +47,7 @@ impl<L: Log, P: Processor> StageLoop<'_, L, P> {
         self.to_take_up = false;
         self.taken_up = self.log.clock();
         self.heard = self.log.clock();
-        self.orders.follow(&mut self.log)?;
+        self.orders.follow(&mut self.log, &careful(self.cares.iter()))?;
         self.orders.show(None);
         Ok(())
     }
