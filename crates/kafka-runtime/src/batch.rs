@@ -2,13 +2,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use crate::{
     config::BatchLimits,
     log::{Commit, Partition},
     metadata::Metadata,
+    patience::IDLE_POLL,
     record::Record,
 };
 
@@ -35,6 +36,11 @@ impl Batch {
         self.records.len() >= self.limits.records
             || self.bytes >= self.limits.bytes
             || self.begun.is_some_and(|begun| begun.elapsed() >= self.limits.age())
+    }
+
+    /// How long to wait for the next record, so long after the last batch was gathered.
+    pub(crate) fn wait(&self, since: Duration) -> Duration {
+        if self.is_empty() { IDLE_POLL } else { self.limits.wait(since) }
     }
 
     pub(crate) fn is_empty(&self) -> bool {

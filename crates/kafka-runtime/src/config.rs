@@ -88,18 +88,21 @@ pub struct BatchLimits {
     pub age_ms: u64,
     /// Milliseconds without a record after which the input counts as dry.
     pub dry_ms: u64,
+    /// Milliseconds from one batch to the next, so that a steady trickle is not committed record by
+    /// record. After a pause of the input the first batch does not wait.
+    pub pace_ms: u64,
 }
 
 impl Default for BatchLimits {
     fn default() -> Self {
-        Self { records: 5_000, bytes: 4 * 1024 * 1024, age_ms: 100, dry_ms: 5 }
+        Self { records: 5_000, bytes: 4 * 1024 * 1024, age_ms: 100, dry_ms: 5, pace_ms: 100 }
     }
 }
 
 impl BatchLimits {
     /// Limits for a sink, for which larger batches are cheaper.
     pub fn for_sink() -> Self {
-        Self { records: 20_000, bytes: 16 * 1024 * 1024, age_ms: 250, dry_ms: 20 }
+        Self { records: 20_000, bytes: 16 * 1024 * 1024, age_ms: 500, dry_ms: 20, pace_ms: 500 }
     }
 
     /// The same, with at most so many records.
@@ -111,8 +114,10 @@ impl BatchLimits {
         Duration::from_millis(self.age_ms)
     }
 
-    pub(crate) fn dry(&self) -> Duration {
-        Duration::from_millis(self.dry_ms)
+    /// How long to wait for a further record, so long after the last batch.
+    pub(crate) fn wait(&self, since: Duration) -> Duration {
+        let (dry, pace) = (Duration::from_millis(self.dry_ms), Duration::from_millis(self.pace_ms));
+        dry.max(pace.saturating_sub(since))
     }
 }
 

@@ -30,7 +30,7 @@ use crate::{
     ledger::{Ledger, now},
     log::{Commit, Log, Partition, Polled},
     orders::Orders,
-    patience::{IDLE_POLL, Patience},
+    patience::Patience,
     record::Record,
     shutdown::Shutdown,
     sink::{Range, Sink},
@@ -189,15 +189,13 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
         // It is the mapping that may kill: that is done record by record, the loading is not.
         let readable = self.lanes.iter().filter(|(partition, _)| !self.orders.holds(**partition));
         let limit = readable.filter_map(|(_, lane)| lane.care.batch_limit(SMALL_BATCH)).min();
-        let limits = self.parts.limits.at_most(limit);
-        let mut batch = Batch::new(limits);
+        let mut batch = Batch::new(self.parts.limits.at_most(limit));
         while !batch.is_full() {
             if let Some(record) = self.ahead.pop_front() {
                 batch.push(record);
                 continue;
             }
-            let wait = if batch.is_empty() { IDLE_POLL } else { limits.dry() };
-            match self.log.poll(wait)? {
+            match self.log.poll(batch.wait(self.log.clock() - self.heard))? {
                 Polled::Record(record) => batch.push(record),
                 Polled::Nothing => break,
                 Polled::OutOfRange => {

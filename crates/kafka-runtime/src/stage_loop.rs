@@ -28,7 +28,7 @@ use crate::{
     ledger::{Ledger, now},
     log::{Commit, Log, Partition, Polled},
     orders::Orders,
-    patience::{IDLE_POLL, Patience},
+    patience::Patience,
     processor::Processor,
     shutdown::Shutdown,
     tail::Tails,
@@ -161,11 +161,9 @@ impl<'a, L: Log, P: Processor> StageLoop<'a, L, P> {
     fn gather(&mut self) -> Result<Batch, LogError> {
         let readable = self.cares.iter().filter(|(partition, _)| !self.orders.holds(**partition));
         let limit = readable.filter_map(|(_, care)| care.batch_limit(1)).min();
-        let limits = self.parts.limits.at_most(limit);
-        let mut batch = Batch::new(limits);
+        let mut batch = Batch::new(self.parts.limits.at_most(limit));
         while !batch.is_full() {
-            let wait = if batch.is_empty() { IDLE_POLL } else { limits.dry() };
-            match self.log.poll(wait)? {
+            match self.log.poll(batch.wait(self.log.clock() - self.heard))? {
                 Polled::Record(record) => batch.push(record),
                 Polled::Revoked(partitions) => {
                     batch.purge(&partitions);
