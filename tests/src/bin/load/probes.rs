@@ -11,8 +11,9 @@ use waybill_tests::{Flow, WEB};
 
 use crate::{events::PROBE, sleep_until};
 
-/// How often ClickHouse is asked; as much too late at most is an arrival seen.
-const EVERY: Duration = Duration::from_millis(75);
+/// How often ClickHouse is asked; as much too late at most is an arrival seen. Each question costs
+/// it some milliseconds of CPU, which the flow lacks.
+const EVERY: Duration = Duration::from_millis(250);
 /// Probes that are asked for at once, the oldest first. While all is well a hundred are on their way.
 const AT_ONCE: usize = 5_000;
 /// Without an arrival for so long the rest is lost.
