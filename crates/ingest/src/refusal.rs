@@ -15,7 +15,7 @@ pub(crate) enum Refusal {
     #[error("ingest takes no more at the moment; send the same request again later")]
     Overloaded,
     /// A content encoding that is not taken.
-    #[error("this Content-Encoding is not taken: send gzip, or nothing")]
+    #[error("this Content-Encoding is not taken: send gzip, deflate, br, zstd or nothing")]
     UnsupportedEncoding,
     /// The body did not come whole, or is not what its encoding says.
     #[error("{0}")]

@@ -136,8 +136,11 @@ async fn encodings_are_undone_within_bounds_or_refused() {
         ("gzip", batch.to_vec(), 400, "unreadable-body"),
         ("gzip", gzip(b"no json"), 400, "not-json"),
         ("gzip", gzip(&vec![b' '; 50_000_000]), 413, "too-large"),
-        ("br", batch.to_vec(), 415, "unsupported-encoding"),
-        ("deflate", batch.to_vec(), 415, "unsupported-encoding"),
+        ("zstd", zstd::encode_all(&batch[..], 3).unwrap(), 200, ""),
+        ("br", batch.to_vec(), 400, "unreadable-body"),
+        ("deflate", batch.to_vec(), 400, "unreadable-body"),
+        ("compress", batch.to_vec(), 415, "unsupported-encoding"),
+        ("gzip, br", batch.to_vec(), 415, "unsupported-encoding"),
     ];
     for (encoding, body, status, code) in table {
         let log = FakeLog::default();
