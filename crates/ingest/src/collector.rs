@@ -16,7 +16,7 @@ use event::codec::Encoder;
 use kafka_runtime::{Outgoing, SendError};
 use telemetry::{IngestMetrics, trace::traceparent_of_current_span};
 use tokio::time::timeout;
-use tracking_plan::SourceCatalog;
+use tracking_plan::{Source, SourceCatalog};
 
 use crate::{
     caller::{key_of_headers, key_of_query, request_facts},
@@ -68,7 +68,7 @@ impl<L: Log> Collector<L> {
         let (parts, body) = request.into_parts();
         let key = key_of_headers(&parts.headers);
         if let Some(key) = &key {
-            self.source(key)?;
+            self.source_of(key)?;
         }
         let encoding = Encoding::of(&parts.headers)?;
         let opened = Opened {
@@ -94,8 +94,9 @@ impl<L: Log> Collector<L> {
         if fill > MAX_FILL { Err(Refusal::Overloaded) } else { Ok(()) }
     }
 
-    fn source(&self, key: &str) -> Result<(), Refusal> {
-        self.catalog.by_write_key(key).map(|_| ()).ok_or(UNKNOWN_KEY)
+    /// The source that has this write key.
+    pub(crate) fn source_of(&self, key: &str) -> Result<&Source, Refusal> {
+        self.catalog.by_write_key(key).ok_or(UNKNOWN_KEY)
     }
 
     /// What is known before the body is read; the source only after.
@@ -156,7 +157,8 @@ impl<L: Log> Collector<L> {
 }
 
 const UNKNOWN_KEY: Refusal = Refusal::UnknownWriteKey("no source has this write key");
-const NO_KEY: Refusal = Refusal::UnknownWriteKey(
+/// No write key was shown.
+pub(crate) const NO_KEY: Refusal = Refusal::UnknownWriteKey(
     "a write key is needed: as user name of Basic authentication, in X-Write-Key, or as writeKey in the body or query",
 );
 

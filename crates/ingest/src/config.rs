@@ -10,6 +10,9 @@ use serde::Deserialize;
 pub struct Config {
     /// Address and port to listen on. Port 0 takes any free one.
     pub listen: SocketAddr,
+    /// The URL under which senders reach this, such as `https://collect.example.com`: what
+    /// analytics-next is told to send to. Without it, the host and scheme of the request.
+    pub public_url: Option<String>,
     /// Most bytes of a request's body as it comes over the wire. More is answered 413. The
     /// largest batch of the SDKs that are known is 4 MB (rudder-sdk-python).
     pub max_body_bytes: usize,
@@ -29,6 +32,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8080)),
+            public_url: None,
             max_body_bytes: 4 * 1024 * 1024,
             max_decompressed_bytes: 10 * 1024 * 1024,
             max_events_per_batch: 2500,

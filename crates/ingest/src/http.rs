@@ -4,21 +4,23 @@ use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::{DefaultBodyLimit, Request, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    extract::{DefaultBodyLimit, Path, Request, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
     middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use telemetry::span::INGEST_REQUEST;
 use tracing::Instrument;
 
 use crate::{
-    collector::Collector,
+    caller::{key_of_headers, key_of_query},
+    collector::{Collector, NO_KEY},
     log::Log,
     refusal::Refusal,
-    route::{EVENT_ROUTES, EventRoute},
+    route::{ANALYTICS_NEXT_SETTINGS, EVENT_ROUTES, EventRoute, RUDDER_JS_CONFIG, SDK_METRICS},
+    sdk_settings::{self, analytics_next, public_url, rudder_js},
     shell::retry_after_seconds,
 };
 
@@ -44,7 +46,12 @@ pub fn router<L: Log>(collector: Arc<Collector<L>>) -> Router {
         };
         router = router.route(route.path, post(handler));
     }
+    for path in RUDDER_JS_CONFIG {
+        router = router.route(path, get(rudder_js_config::<L>));
+    }
     router
+        .route(SDK_METRICS, post(sdk_metrics))
+        .route(ANALYTICS_NEXT_SETTINGS, get(analytics_next_settings::<L>))
         .fallback(|| async { answer(&Refusal::NoRoute) })
         .method_not_allowed_fallback(|| async { answer(&Refusal::WrongMethod) })
         .layer(limit)
@@ -57,11 +64,52 @@ async fn about() -> &'static str {
     ABOUT
 }
 
+async fn sdk_metrics() -> Response {
+    let mut response = done();
+    response.extensions_mut().insert(Counted(SDK_METRICS));
+    response
+}
+
+async fn analytics_next_settings<L: Log>(
+    State(collector): State<Arc<Collector<L>>>,
+    Path(key): Path<String>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Response {
+    let settings = collector.source_of(&key).map(|_| {
+        let url = public_url(collector.config.public_url.as_deref(), &headers, &uri);
+        analytics_next(&key, &url)
+    });
+    told(settings, ANALYTICS_NEXT_SETTINGS)
+}
+
+async fn rudder_js_config<L: Log>(
+    State(collector): State<Arc<Collector<L>>>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Response {
+    let key = key_of_headers(&headers).or_else(|| key_of_query(&uri));
+    let key = key.ok_or(NO_KEY);
+    let settings = key.and_then(|key| Ok(rudder_js(collector.source_of(&key)?, &key)));
+    told(settings, RUDDER_JS_CONFIG[0])
+}
+
+fn told(settings: Result<Value, Refusal>, route: &'static str) -> Response {
+    let mut response = settings.map_or_else(|refusal| answer(&refusal), sdk_settings::answer);
+    response.extensions_mut().insert(Counted(route));
+    response
+}
+
+/// analytics-java parses the body of a 200, rudder-sdk-python takes no other success than 200.
+fn done() -> Response {
+    Json(json!({ "success": true })).into_response()
+}
+
 async fn take<L: Log>(collector: &Collector<L>, route: EventRoute, request: Request) -> Response {
     let span = tracing::info_span!(INGEST_REQUEST, route = route.path);
     let taken = collector.collect(route, request).instrument(span).await;
     let mut response = match taken {
-        Ok(()) => Json(json!({ "success": true })).into_response(),
+        Ok(()) => done(),
         Err(refusal) => {
             refusal.counted().inspect(|why| collector.metrics.refused(*why));
             tracing::debug!(route = route.path, code = refusal.code(), "a request is refused");

@@ -13,6 +13,7 @@ mod message;
 mod records;
 mod refusal;
 mod route;
+mod sdk_settings;
 mod server;
 mod shell;
 mod unpack;

@@ -17,12 +17,15 @@ const fn single(path: &'static str, kind: &'static str) -> EventRoute {
     EventRoute { path, kind: Some(kind) }
 }
 
-/// Every route that takes events. The short ones are those of analytics-next, `/v1/import/` is
-/// the default of analytics-java.
+/// Every route that takes events. The short ones are those of analytics-next (`/v1/b` when it
+/// batches), `/v1/import/` is the default of analytics-java, `/beacon/v1/batch` that of rudder-js
+/// when a page unloads, and `/api/s/` and `/api/s/s2s/` are Jitsu's.
 pub(crate) const EVENT_ROUTES: &[EventRoute] = &[
     batch("/v1/batch"),
     batch("/v1/import"),
     batch("/v1/import/"),
+    batch("/v1/b"),
+    batch("/beacon/v1/batch"),
     single("/v1/track", "track"),
     single("/v1/identify", "identify"),
     single("/v1/page", "page"),
@@ -35,4 +38,23 @@ pub(crate) const EVENT_ROUTES: &[EventRoute] = &[
     single("/v1/s", "screen"),
     single("/v1/g", "group"),
     single("/v1/a", "alias"),
+    single("/api/s/track", "track"),
+    single("/api/s/identify", "identify"),
+    single("/api/s/page", "page"),
+    single("/api/s/screen", "screen"),
+    single("/api/s/group", "group"),
+    single("/api/s/alias", "alias"),
+    single("/api/s/s2s/track", "track"),
+    single("/api/s/s2s/identify", "identify"),
+    single("/api/s/s2s/page", "page"),
+    single("/api/s/s2s/screen", "screen"),
+    single("/api/s/s2s/group", "group"),
+    single("/api/s/s2s/alias", "alias"),
 ];
+
+/// analytics-next's metrics about itself: answered, and dropped.
+pub(crate) const SDK_METRICS: &str = "/v1/m";
+/// Asked by analytics-next before it sends anything.
+pub(crate) const ANALYTICS_NEXT_SETTINGS: &str = "/v1/projects/{write_key}/settings";
+/// Asked by rudder-js before it sends anything.
+pub(crate) const RUDDER_JS_CONFIG: [&str; 2] = ["/sourceConfig", "/sourceConfig/"];

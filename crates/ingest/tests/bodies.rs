@@ -56,6 +56,11 @@ const TABLE: &[Row] = &[
     ("/v1/s", "{}", 200, "", 1),
     ("/v1/g", "{}", 200, "", 1),
     ("/v1/a", "{}", 200, "", 1),
+    ("/v1/b", r#"{"batch":[{},{}],"writeKey":"wk_web"}"#, 200, "", 2),
+    ("/beacon/v1/batch?writeKey=wk_web", r#"{"batch":[{}]}"#, 200, "", 1),
+    ("/api/s/track", r#"{"type":"track","event":"E"}"#, 200, "", 1),
+    ("/api/s/s2s/identify", r#"{"type":"identify","userId":"u"}"#, 200, "", 1),
+    ("/v1/m", r#"{"series":[{"metric":"analytics_js.invoke"}]}"#, 200, "", 0),
     ("/v1/track", r#"{"batch":[{}]}"#, 200, "", 1),
     ("/v1/track", r#"{"\ud83d":1}"#, 200, "", 1),
     // refused as a whole
@@ -81,6 +86,7 @@ const TABLE: &[Row] = &[
     ("/v1/batch", "{\"batch\":\"[]\"}", 400, "empty-batch", 0),
     ("/v1/batch", "{\"batch\":[]}", 400, "empty-batch", 0),
     ("/v1/batch", "{\"batch\":[1,2,3,4,5,6]}", 413, "too-large", 0),
+    ("/api/s/nothing", "{}", 404, "no-such-route", 0),
     ("/v1/nothing", "{}", 404, "no-such-route", 0),
 ];
 
