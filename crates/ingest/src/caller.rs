@@ -11,6 +11,7 @@ use base64::{
 use event::RequestFacts;
 
 const X_WRITE_KEY: HeaderName = HeaderName::from_static("x-write-key");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Longest header value that is kept as a fact, in characters: it is written once per event.
@@ -35,6 +36,14 @@ pub(crate) fn key_of_query(uri: &Uri) -> Option<String> {
     let pair = query.split('&').find_map(|pair| pair.strip_prefix("writeKey="))?;
     let key = percent_decoded(pair)?;
     (!key.is_empty()).then_some(key)
+}
+
+/// What a sender calls the request, the same at each retry (`Idempotency-Key`): a text, with or
+/// without the quotes of a structured header.
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Option<String> {
+    let key = text(headers, &IDEMPOTENCY_KEY)?;
+    let bare = key.strip_prefix('"').and_then(|key| key.strip_suffix('"')).unwrap_or(&key);
+    (!bare.is_empty()).then(|| bare.to_owned())
 }
 
 /// What the server saw of the request. `peer` is the other end of the connection.

@@ -19,14 +19,14 @@ use tokio::time::timeout;
 use tracking_plan::{Source, SourceCatalog};
 
 use crate::{
-    caller::{key_of_headers, key_of_query, request_facts},
+    caller::{idempotency_key, key_of_headers, key_of_query, request_facts},
     config::Config,
     log::Log,
     message::{Arrival, Body},
     records::RecordMaker,
     refusal::Refusal,
     route::EventRoute,
-    shell::{iso8601, message_id},
+    shell::{iso8601, message_id, message_id_of},
     unpack::Encoding,
 };
 
@@ -79,6 +79,7 @@ impl<L: Log> Collector<L> {
             encoding,
             header_key: key,
             query_key: key_of_query(&parts.uri),
+            idempotency_key: idempotency_key(&parts.headers),
             arrival: self.arrival(route, &parts),
             traceparent: traceparent_of_current_span(),
         };
@@ -171,6 +172,7 @@ struct Opened {
     encoding: Encoding,
     header_key: Option<String>,
     query_key: Option<String>,
+    idempotency_key: Option<String>,
     arrival: Arrival,
     traceparent: Option<String>,
 }
@@ -207,7 +209,9 @@ impl Opened {
             traceparent: self.traceparent.as_deref(),
             max_body: self.max_body,
         };
-        let records = maker.records(&body, &mut message_id)?;
+        let key = self.idempotency_key.as_deref();
+        let mut mint = |index| key.map_or_else(message_id, |key| message_id_of(key, index));
+        let records = maker.records(&body, &mut mint)?;
         Ok(Parcel { source: self.arrival.source, records })
     }
 }

@@ -28,9 +28,9 @@ const ABOUT: &str = "Waybill ingest. Send events to POST /v1/batch.\n";
 
 /// A browser may not use `*` for `authorization`, so each header is named: those that
 /// analytics-next and the other known browser SDKs send.
-const ALLOWED_HEADERS: &str = "authorization, content-type, content-encoding, x-retry-count, \
-    x-write-key, x-enable-debug, x-ip-policy, anonymousid, sentat, rsa-recovered, \
-    rsa-retry-attempt, rsa-since-last-attempt, rsa-since-first-attempt, rsa-retry-reason";
+const ALLOWED_HEADERS: &str = "authorization, content-type, content-encoding, \
+    idempotency-key, x-retry-count, x-write-key, x-enable-debug, x-ip-policy, anonymousid, sentat, \
+    rsa-recovered, rsa-retry-attempt, rsa-since-last-attempt, rsa-since-first-attempt, rsa-retry-reason";
 
 /// The route as a metric label: set on the answer, read by the outermost layer.
 #[derive(Clone, Copy)]

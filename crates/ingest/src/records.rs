@@ -32,11 +32,12 @@ pub(crate) struct RecordMaker<'a> {
 }
 
 impl RecordMaker<'_> {
-    /// One record per message, in order, or the refusal of them all.
+    /// One record per message, in order, or the refusal of them all. `mint` gives an id to the
+    /// message with this index, counted from 0.
     pub(crate) fn records(
         &self,
         body: &Body<'_>,
-        mint: &mut dyn FnMut() -> String,
+        mint: &mut dyn FnMut(usize) -> String,
     ) -> Result<Vec<Outgoing>, Refusal> {
         let limit = self.max_body.saturating_mul(GROWTH);
         let mut records = Vec::with_capacity(body.messages.len());
@@ -46,7 +47,7 @@ impl RecordMaker<'_> {
             if message.get().len() > RECORD_BYTES {
                 return Err(too_large);
             }
-            let event = raw_event(message, &body.envelope, self.arrival, mint);
+            let event = raw_event(message, &body.envelope, self.arrival, &mut || mint(index));
             let record = self.record(&event)?;
             bytes += record.size();
             if record.size() > RECORD_BYTES {

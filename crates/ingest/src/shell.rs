@@ -2,7 +2,12 @@
 
 use std::time::SystemTime;
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
+
+/// A longer key is hashed: an id may have 100 characters, and an index follows.
+const LONGEST_KEY: usize = 90;
 
 /// Now as ISO-8601, UTC, to the millisecond.
 pub(crate) fn iso8601(now: SystemTime) -> String {
@@ -10,9 +15,18 @@ pub(crate) fn iso8601(now: SystemTime) -> String {
     format!("{timestamp:.3}")
 }
 
-/// An id for a message that has none.
+/// An id for a message that has none. Unlike a sender's id it changes with each retry: repeats of
+/// such a message cannot be recognised.
 pub(crate) fn message_id() -> String {
     format!("waybill-{}", Uuid::new_v4())
+}
+
+/// An id for a message that has none, in a request that a sender repeats under the same key.
+pub(crate) fn message_id_of(idempotency_key: &str, index: usize) -> String {
+    if idempotency_key.len() <= LONGEST_KEY {
+        return format!("{idempotency_key}-{index}");
+    }
+    format!("{}-{index}", URL_SAFE_NO_PAD.encode(Sha256::digest(idempotency_key)))
 }
 
 /// Seconds after which a sender shall try again: 1 to 5, so that the senders of one outage do
@@ -36,6 +50,17 @@ mod tests {
         for (since_epoch, expected) in table {
             assert_eq!(iso8601(SystemTime::UNIX_EPOCH + since_epoch), expected);
         }
+    }
+
+    #[test]
+    fn the_ids_of_a_repeated_request_are_the_same_and_short_enough() {
+        assert_eq!(message_id_of("order-7", 2), "order-7-2");
+        let long = "k".repeat(91);
+        let id = message_id_of(&long, 2_499);
+        assert_eq!(id, message_id_of(&long, 2_499));
+        assert_ne!(id, message_id_of(&"l".repeat(91), 2_499));
+        assert!(id.len() <= 100 && id.ends_with("-2499"), "{id}");
+        assert!(message_id_of(&"k".repeat(90), 2_499).len() <= 100);
     }
 
     #[test]

@@ -223,3 +223,28 @@ async fn the_write_key_names_the_source_wherever_it_stands() {
         }
     }
 }
+
+#[tokio::test]
+async fn an_event_without_an_id_gets_the_same_one_at_each_retry_of_its_request() {
+    let body = r#"{"batch":[{},{"messageId":"m"},{"messageId":""}]}"#;
+    for (key, expected) in
+        [("order-7", ["order-7-0", "m", "order-7-2"]), ("\"q\"", ["q-0", "m", "q-2"])]
+    {
+        let log = FakeLog::default();
+        let ingest = ingest(config(), &log);
+        for _ in 0..2 {
+            let mut request = web("/v1/batch", body);
+            request.headers_mut().insert("idempotency-key", key.parse().unwrap());
+            assert_eq!(send(&ingest, request).await.status, 200);
+        }
+        let ids: Vec<_> = log.events().into_iter().filter_map(|event| event.message_id).collect();
+        assert_eq!(ids, [expected, expected].concat());
+    }
+    let log = FakeLog::default();
+    let ingest = ingest(config(), &log);
+    for _ in 0..2 {
+        assert_eq!(send(&ingest, web("/v1/batch", r#"{"batch":[{}]}"#)).await.status, 200);
+    }
+    let ids: Vec<_> = log.events().into_iter().filter_map(|event| event.message_id).collect();
+    assert_ne!(ids[0], ids[1], "without a key nothing says that it is the same");
+}

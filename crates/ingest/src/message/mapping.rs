@@ -61,8 +61,7 @@ pub(crate) struct Arrival {
     pub(crate) kind: Option<&'static str>,
 }
 
-/// The raw event of one message. `mint` gives an id to a message without one: unlike a sender's
-/// id it changes with each retry, so repeats of such a message cannot be recognised.
+/// The raw event of one message. `mint` gives an id to a message without one.
 pub(crate) fn raw_event(
     message: &RawValue,
     envelope: &Envelope<'_>,
