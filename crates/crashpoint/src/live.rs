@@ -7,11 +7,15 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use rustix::process::{Signal, getpid, kill_process};
 
 use crate::{Act, Order, POISON, VARIABLE};
+
+/// Longer than it takes until a signal to the process has stopped every thread.
+const STOPPED_WITHIN: Duration = Duration::from_secs(1);
 
 static ORDER: OnceLock<Option<Order>> = OnceLock::new();
 static POISONOUS: OnceLock<Option<(Option<String>, String)>> = OnceLock::new();
@@ -37,8 +41,11 @@ pub fn act(point: &str) {
         }
         Some(Act::Freeze) => {
             say(&format!("crashpoint: {name} freezes at {point}"));
-            if let Err(error) = kill_process(getpid(), Signal::STOP) {
-                say(&format!("crashpoint: cannot freeze: {error}"));
+            match kill_process(getpid(), Signal::STOP) {
+                // The signal is for the process: another thread may be the one that takes it, and
+                // this one must not go on until it has.
+                Ok(()) => thread::sleep(STOPPED_WITHIN),
+                Err(error) => say(&format!("crashpoint: cannot freeze: {error}")),
             }
         }
     }
