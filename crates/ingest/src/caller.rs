@@ -9,6 +9,7 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use event::RequestFacts;
+use url::form_urlencoded;
 
 const X_WRITE_KEY: HeaderName = HeaderName::from_static("x-write-key");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -17,8 +18,8 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// Longest header value that is kept as a fact, in characters: it is written once per event.
 const MAX_FACT_CHARS: usize = 2048;
 
-/// Basic credentials come with and without padding.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
+/// Senders write base64 with and without padding.
+pub(crate) const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
@@ -32,10 +33,9 @@ pub(crate) fn key_of_headers(headers: &HeaderMap) -> Option<String> {
 
 /// The write key in the query: `?writeKey=…`.
 pub(crate) fn key_of_query(uri: &Uri) -> Option<String> {
-    let query = uri.query()?;
-    let pair = query.split('&').find_map(|pair| pair.strip_prefix("writeKey="))?;
-    let key = percent_decoded(pair)?;
-    (!key.is_empty()).then_some(key)
+    let mut pairs = form_urlencoded::parse(uri.query()?.as_bytes());
+    let (_, key) = pairs.find(|(name, _)| name == "writeKey")?;
+    (!key.is_empty()).then(|| key.into_owned())
 }
 
 /// What a sender calls the request, the same at each retry (`Idempotency-Key`): a text, with or
@@ -105,24 +105,6 @@ fn shortened(value: &str) -> String {
     value.chars().take(MAX_FACT_CHARS).collect()
 }
 
-fn percent_decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        let decoded = match byte {
-            b'%' => hex(rest.next()?)? << 4 | hex(rest.next()?)?,
-            b'+' => b' ',
-            other => other,
-        };
-        bytes.push(decoded);
-    }
-    String::from_utf8(bytes).ok()
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,8 +149,8 @@ mod tests {
             ("/v1/batch?writeKey=wk", Some("wk")),
             ("/v1/batch?a=1&writeKey=a%3Ab%2F", Some("a:b/")),
             ("/v1/batch?writeKey=", None),
-            ("/v1/batch?writeKey=%4", None),
-            ("/v1/batch?writeKey=%ff", None),
+            ("/v1/batch?writeKey=%4", Some("%4")),
+            ("/v1/batch?writeKey=%ff", Some("\u{fffd}")),
         ];
         for (uri, expected) in table {
             assert_eq!(key_of_query(&uri.parse().unwrap()).as_deref(), expected, "{uri}");

@@ -13,7 +13,7 @@ use axum::{
 };
 use crashpoint::crashpoint;
 use event::codec::Encoder;
-use kafka_runtime::{Outgoing, SendError};
+use kafka_runtime::{Delivered, Outgoing, SendError};
 use telemetry::{IngestMetrics, trace::traceparent_of_current_span};
 use tokio::time::timeout;
 use tracking_plan::{Source, SourceCatalog};
@@ -21,11 +21,12 @@ use tracking_plan::{Source, SourceCatalog};
 use crate::{
     caller::{idempotency_key, key_of_headers, key_of_query, request_facts},
     config::Config,
+    event_fate::{EventFate, Prospect, fates},
     log::Log,
-    message::{Arrival, Body},
+    message::{Arrival, Body, Line, each},
     records::RecordMaker,
     refusal::Refusal,
-    route::EventRoute,
+    route::{EventRoute, Shape},
     shell::{iso8601, message_id, message_id_of},
     unpack::Encoding,
 };
@@ -46,14 +47,16 @@ pub struct Collector<L> {
     pub(crate) metrics: IngestMetrics,
     catalog: Arc<SourceCatalog>,
     log: L,
+    epoch: u16,
     encoder: OnceLock<Arc<Encoder>>,
 }
 
 impl<L: Log> Collector<L> {
-    /// A collector that answers 503 until [`start`](Self::start).
-    pub fn new(config: Config, catalog: Arc<SourceCatalog>, log: L) -> Self {
+    /// A collector that answers 503 until [`start`](Self::start). The epoch is part of the numbers
+    /// that senders are told.
+    pub fn new(config: Config, epoch: u16, catalog: Arc<SourceCatalog>, log: L) -> Self {
         let metrics = IngestMetrics::new();
-        Self { config, metrics, catalog, log, encoder: OnceLock::new() }
+        Self { config, metrics, catalog, log, epoch, encoder: OnceLock::new() }
     }
 
     /// From now on events are written, with this encoder of `raw-events`. The first one stays.
@@ -61,8 +64,13 @@ impl<L: Log> Collector<L> {
         self.encoder.get_or_init(|| Arc::new(encoder));
     }
 
-    /// Takes the events of a request. `Ok` only when the broker has acknowledged every one.
-    pub(crate) async fn collect(&self, route: EventRoute, request: Request) -> Result<(), Refusal> {
+    /// Takes the events of a request. `Ok` only when the broker has acknowledged every one that has
+    /// a record; what became of each, for the native route.
+    pub(crate) async fn collect(
+        &self,
+        route: EventRoute,
+        request: Request,
+    ) -> Result<Option<Vec<EventFate>>, Refusal> {
         let encoder = Arc::clone(self.encoder.get().ok_or(Refusal::NotReady)?);
         self.shed_load()?;
         let (parts, body) = request.into_parts();
@@ -81,12 +89,21 @@ impl<L: Log> Collector<L> {
             query_key: key_of_query(&parts.uri),
             idempotency_key: idempotency_key(&parts.headers),
             arrival: self.arrival(route, &parts),
+            shape: route.shape,
             traceparent: traceparent_of_current_span(),
         };
         let bytes = self.read(Request::from_parts(parts, body)).await?;
         self.metrics.received_bytes(count(bytes.len()));
-        let parcel = opened.pack(bytes).await?;
-        self.append(parcel).await
+        let Parcel { source, records, prospects } = opened.pack(bytes).await?;
+        let delivered =
+            if records.is_empty() { Vec::new() } else { self.append(&source, records).await? };
+        let Some(prospects) = prospects else { return Ok(None) };
+        for prospect in &prospects {
+            if let Prospect::Rejected(why, _) = prospect {
+                self.metrics.rejected(*why);
+            }
+        }
+        Ok(Some(fates(prospects, &delivered, self.epoch)))
     }
 
     fn shed_load(&self) -> Result<(), Refusal> {
@@ -107,7 +124,7 @@ impl<L: Log> Collector<L> {
             source: String::new(),
             received_at: iso8601(SystemTime::now()),
             request: request_facts(&parts.headers, peer, self.config.trusted_proxies),
-            kind: route.kind,
+            kind: route.shape.kind(),
         }
     }
 
@@ -123,17 +140,21 @@ impl<L: Log> Collector<L> {
         })
     }
 
-    async fn append(&self, parcel: Parcel) -> Result<(), Refusal> {
-        let events = count(parcel.records.len());
+    async fn append(
+        &self,
+        source: &str,
+        records: Vec<Outgoing>,
+    ) -> Result<Vec<Delivered>, Refusal> {
+        let events = count(records.len());
         let began = Instant::now();
         let patience = Duration::from_millis(self.config.ack_timeout_ms);
-        let appended = timeout(patience, self.log.append(parcel.records)).await;
+        let appended = timeout(patience, self.log.append(records)).await;
         match appended.unwrap_or_else(|_| Err(SendError::NotAcknowledged("timeout".to_owned()))) {
             Ok(delivered) if count(delivered.len()) == events => {
                 crashpoint!("before-answer");
                 self.metrics.acknowledged_after(began.elapsed());
-                self.metrics.accepted(&parcel.source, events);
-                Ok(())
+                self.metrics.accepted(source, events);
+                Ok(delivered)
             }
             Ok(_) => Err(self.unacknowledged(events, "reports are missing")),
             Err(SendError::QueueFull) => {
@@ -174,13 +195,24 @@ struct Opened {
     query_key: Option<String>,
     idempotency_key: Option<String>,
     arrival: Arrival,
+    shape: Shape,
     traceparent: Option<String>,
+}
+
+/// A body taken apart.
+enum Unpacked<'a> {
+    /// All of it is taken, or none.
+    Together(Body<'a>),
+    /// Each message by itself.
+    Each(Vec<Line<'a>>),
 }
 
 /// The records of a request, and the source that they came from.
 struct Parcel {
     source: String,
     records: Vec<Outgoing>,
+    /// What is to be told of each event, where that is wanted.
+    prospects: Option<Vec<Prospect>>,
 }
 
 impl Opened {
@@ -195,11 +227,16 @@ impl Opened {
 
     fn packed(mut self, bytes: &[u8]) -> Result<Parcel, Refusal> {
         let decoded = self.encoding.decode(bytes, self.max_body)?;
-        let body = match self.arrival.kind {
-            None => Body::batch(&decoded, self.max_events),
-            Some(_) => Body::single(&decoded),
-        }?;
-        let key = self.header_key.take().or_else(|| body.write_key());
+        let body = match self.shape {
+            Shape::Batch => Unpacked::Together(Body::batch(&decoded, self.max_events)?),
+            Shape::Single(_) => Unpacked::Together(Body::single(&decoded)?),
+            Shape::Each => Unpacked::Each(each(&decoded, self.max_events)?),
+        };
+        let key_of_body = || match &body {
+            Unpacked::Together(body) => body.write_key(),
+            Unpacked::Each(_) => None,
+        };
+        let key = self.header_key.take().or_else(key_of_body);
         let key = key.or_else(|| self.query_key.take()).ok_or(NO_KEY)?;
         let source = self.catalog.by_write_key(&key).ok_or(UNKNOWN_KEY)?;
         self.arrival.source.clone_from(&source.id);
@@ -211,8 +248,14 @@ impl Opened {
         };
         let key = self.idempotency_key.as_deref();
         let mut mint = |index| key.map_or_else(message_id, |key| message_id_of(key, index));
-        let records = maker.records(&body, &mut mint)?;
-        Ok(Parcel { source: self.arrival.source, records })
+        let (records, prospects) = match &body {
+            Unpacked::Together(body) => (maker.records(body, &mut mint)?, None),
+            Unpacked::Each(lines) => {
+                let (records, prospects) = maker.each(lines, &mut mint)?;
+                (records, Some(prospects))
+            }
+        };
+        Ok(Parcel { source: self.arrival.source, records, prospects })
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json, Router,
+    body::Body,
     extract::{DefaultBodyLimit, Path, Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
     middleware::{Next, from_fn, from_fn_with_state},
@@ -13,13 +14,18 @@ use axum::{
 use serde_json::{Value, json};
 use telemetry::span::INGEST_REQUEST;
 use tracing::Instrument;
+use url::form_urlencoded;
 
 use crate::{
     caller::{key_of_headers, key_of_query},
     collector::{Collector, NO_KEY},
+    event_fate,
     log::Log,
+    pixel::{self, PIXEL},
     refusal::Refusal,
-    route::{ANALYTICS_NEXT_SETTINGS, EVENT_ROUTES, EventRoute, RUDDER_JS_CONFIG, SDK_METRICS},
+    route::{
+        ANALYTICS_NEXT_SETTINGS, EVENT_ROUTES, EventRoute, RUDDER_JS_CONFIG, SDK_METRICS, Shape,
+    },
     sdk_settings::{self, analytics_next, public_url, rudder_js},
     shell::retry_after_seconds,
 };
@@ -51,6 +57,7 @@ pub fn router<L: Log>(collector: Arc<Collector<L>>) -> Router {
     }
     router
         .route(SDK_METRICS, post(sdk_metrics))
+        .route(PIXEL, get(pixel_event::<L>))
         .route(ANALYTICS_NEXT_SETTINGS, get(analytics_next_settings::<L>))
         .fallback(|| async { answer(&Refusal::NoRoute) })
         .method_not_allowed_fallback(|| async { answer(&Refusal::WrongMethod) })
@@ -94,6 +101,27 @@ async fn rudder_js_config<L: Log>(
     told(settings, RUDDER_JS_CONFIG[0])
 }
 
+async fn pixel_event<L: Log>(
+    State(collector): State<Arc<Collector<L>>>,
+    request: Request,
+) -> Response {
+    let query = request.uri().query().unwrap_or_default();
+    let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let body = match pixel::batch(query) {
+        Ok(body) => body,
+        Err(refusal) => return answer(&refusal),
+    };
+    let mut request = request.map(|_| Body::from(body));
+    request.headers_mut().remove(header::CONTENT_ENCODING);
+    let response = take(&collector, EventRoute { path: PIXEL, shape: Shape::Batch }, request).await;
+    if response.status() != StatusCode::OK {
+        return response;
+    }
+    let mut image = pixel::answer();
+    image.extensions_mut().insert(Counted(PIXEL));
+    image
+}
+
 fn told(settings: Result<Value, Refusal>, route: &'static str) -> Response {
     let mut response = settings.map_or_else(|refusal| answer(&refusal), sdk_settings::answer);
     response.extensions_mut().insert(Counted(route));
@@ -109,7 +137,8 @@ async fn take<L: Log>(collector: &Collector<L>, route: EventRoute, request: Requ
     let span = tracing::info_span!(INGEST_REQUEST, route = route.path);
     let taken = collector.collect(route, request).instrument(span).await;
     let mut response = match taken {
-        Ok(()) => done(),
+        Ok(None) => done(),
+        Ok(Some(fates)) => event_fate::answer(&fates),
         Err(refusal) => {
             refusal.counted().inspect(|why| collector.metrics.refused(*why));
             tracing::debug!(route = route.path, code = refusal.code(), "a request is refused");

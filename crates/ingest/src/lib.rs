@@ -7,9 +7,11 @@
 mod caller;
 mod collector;
 mod config;
+mod event_fate;
 mod http;
 mod log;
 mod message;
+mod pixel;
 mod records;
 mod refusal;
 mod route;

@@ -2,10 +2,13 @@
 
 use event::{RawEvent, codec::Encoder};
 use kafka_runtime::{Outgoing, header};
+use serde_json::value::RawValue;
+use telemetry::IngestRefusal;
 use topology::{RAW_MESSAGE_BYTES, Topic};
 
 use crate::{
-    message::{Arrival, Body, raw_event},
+    event_fate::Prospect,
+    message::{Arrival, Body, Envelope, Line, raw_event},
     refusal::Refusal,
 };
 
@@ -31,6 +34,20 @@ pub(crate) struct RecordMaker<'a> {
     pub(crate) max_body: usize,
 }
 
+/// What the records of a request weigh together.
+struct Weight {
+    bytes: usize,
+    limit: usize,
+}
+
+impl Weight {
+    fn add(&mut self, record: &Outgoing) -> Result<(), Refusal> {
+        self.bytes += record.size();
+        let limit = self.limit;
+        if self.bytes > limit { Err(Refusal::EventsTooLarge { limit }) } else { Ok(()) }
+    }
+}
+
 impl RecordMaker<'_> {
     /// One record per message, in order, or the refusal of them all. `mint` gives an id to the
     /// message with this index, counted from 0.
@@ -39,26 +56,71 @@ impl RecordMaker<'_> {
         body: &Body<'_>,
         mint: &mut dyn FnMut(usize) -> String,
     ) -> Result<Vec<Outgoing>, Refusal> {
-        let limit = self.max_body.saturating_mul(GROWTH);
+        let mut weight = self.weight();
         let mut records = Vec::with_capacity(body.messages.len());
-        let mut bytes = 0;
         for (index, message) in body.messages.iter().enumerate() {
-            let too_large = Refusal::EventTooLarge { index, limit: RECORD_BYTES };
-            if message.get().len() > RECORD_BYTES {
-                return Err(too_large);
-            }
-            let event = raw_event(message, &body.envelope, self.arrival, &mut || mint(index));
-            let record = self.record(&event)?;
-            bytes += record.size();
-            if record.size() > RECORD_BYTES {
-                return Err(too_large);
-            }
-            if bytes > limit {
-                return Err(Refusal::EventsTooLarge { limit });
-            }
+            let (record, _) = self.one(index, message, &body.envelope, mint)?;
+            weight.add(&record)?;
             records.push(record);
         }
         Ok(records)
+    }
+
+    /// A record for each message that can be numbered, and what is to be expected of each.
+    pub(crate) fn each(
+        &self,
+        messages: &[Line<'_>],
+        mint: &mut dyn FnMut(usize) -> String,
+    ) -> Result<(Vec<Outgoing>, Vec<Prospect>), Refusal> {
+        let (mut weight, nothing_shared) = (self.weight(), Envelope::default());
+        let (mut records, mut prospects) = (Vec::new(), Vec::new());
+        for (index, line) in messages.iter().enumerate() {
+            let message = match line {
+                Ok(message) => message,
+                Err(why) => {
+                    let detail = format!("the event is not JSON: {why}");
+                    prospects.push(Prospect::Rejected(IngestRefusal::NotJson, detail));
+                    continue;
+                }
+            };
+            match self.one(index, message, &nothing_shared, mint) {
+                Ok((record, message_id)) => {
+                    weight.add(&record)?;
+                    records.push(record);
+                    prospects.push(Prospect::Record(message_id));
+                }
+                Err(refusal @ Refusal::EventTooLarge { .. }) => {
+                    let detail = refusal.to_string();
+                    prospects.push(Prospect::Rejected(IngestRefusal::TooLarge, detail));
+                }
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        Ok((records, prospects))
+    }
+
+    fn weight(&self) -> Weight {
+        Weight { bytes: 0, limit: self.max_body.saturating_mul(GROWTH) }
+    }
+
+    /// The record of one message, and the message's id.
+    fn one(
+        &self,
+        index: usize,
+        message: &RawValue,
+        envelope: &Envelope<'_>,
+        mint: &mut dyn FnMut(usize) -> String,
+    ) -> Result<(Outgoing, String), Refusal> {
+        let too_large = Refusal::EventTooLarge { index, limit: RECORD_BYTES };
+        if message.get().len() > RECORD_BYTES {
+            return Err(too_large);
+        }
+        let event = raw_event(message, envelope, self.arrival, &mut || mint(index));
+        let record = self.record(&event)?;
+        if record.size() > RECORD_BYTES {
+            return Err(too_large);
+        }
+        Ok((record, event.message_id.unwrap_or_default()))
     }
 
     fn record(&self, event: &RawEvent) -> Result<Outgoing, Refusal> {

@@ -105,7 +105,9 @@ impl Refusal {
             Self::Body(BodyProblem::NotJson(_) | BodyProblem::NotAnObject) => {
                 IngestRefusal::NotJson
             }
-            Self::Body(BodyProblem::NoBatch | BodyProblem::EmptyBatch) => IngestRefusal::EmptyBatch,
+            Self::Body(BodyProblem::NoBatch | BodyProblem::EmptyBatch | BodyProblem::NoEvents) => {
+                IngestRefusal::EmptyBatch
+            }
             Self::Body(BodyProblem::TooManyEvents { .. })
             | Self::BodyTooLarge { .. }
             | Self::EventTooLarge { .. }

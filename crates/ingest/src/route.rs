@@ -5,22 +5,41 @@
 pub(crate) struct EventRoute {
     /// Pattern of the path.
     pub(crate) path: &'static str,
-    /// The event type that the path says; `None` where the body is a batch.
-    pub(crate) kind: Option<&'static str>,
+    /// What the body holds.
+    pub(crate) shape: Shape,
+}
+
+/// What a body holds, and so how its request is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// Segment's batch: all of it is taken, or none.
+    Batch,
+    /// One event, whose type the path says.
+    Single(&'static str),
+    /// Events for each of which the answer tells what became of it.
+    Each,
+}
+
+impl Shape {
+    /// The event type that the path says.
+    pub(crate) fn kind(self) -> Option<&'static str> {
+        if let Self::Single(kind) = self { Some(kind) } else { None }
+    }
 }
 
 const fn batch(path: &'static str) -> EventRoute {
-    EventRoute { path, kind: None }
+    EventRoute { path, shape: Shape::Batch }
 }
 
 const fn single(path: &'static str, kind: &'static str) -> EventRoute {
-    EventRoute { path, kind: Some(kind) }
+    EventRoute { path, shape: Shape::Single(kind) }
 }
 
 /// Every route that takes events. The short ones are those of analytics-next (`/v1/b` when it
 /// batches), `/v1/import/` is the default of analytics-java, `/beacon/v1/batch` that of rudder-js
 /// when a page unloads, and `/api/s/` and `/api/s/s2s/` are Jitsu's.
 pub(crate) const EVENT_ROUTES: &[EventRoute] = &[
+    EventRoute { path: "/v1/events", shape: Shape::Each },
     batch("/v1/batch"),
     batch("/v1/import"),
     batch("/v1/import/"),

@@ -38,6 +38,8 @@ pub enum IngestError {
 
 /// What ingest works with.
 pub struct Dependencies {
+    /// Epoch of the waybill numbers.
+    pub epoch: u16,
     /// Writes `raw-events`.
     pub producer: Producer,
     /// Knows the id of our schema of `raw-events`.
@@ -62,7 +64,7 @@ pub async fn run(
     with.readiness.halted("registry", "the registry has not told the schema yet");
     let listener = TcpListener::bind(config.listen).await.map_err(bind)?;
     let address = listener.local_addr().map_err(bind)?;
-    let collector = Arc::new(Collector::new(config, with.catalog, with.producer));
+    let collector = Arc::new(Collector::new(config, with.epoch, with.catalog, with.producer));
     tracing::info!(%address, "ingest listens");
     bound(address);
     let (starting, readiness) = (Arc::clone(&collector), with.readiness.clone());

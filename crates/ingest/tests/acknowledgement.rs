@@ -92,7 +92,7 @@ async fn a_queue_more_than_four_fifths_full_takes_nothing_more() {
 #[tokio::test]
 async fn until_the_registry_is_there_the_sender_is_asked_to_try_again() {
     let log = FakeLog::default();
-    let router = router(Arc::new(Collector::new(config(), catalog(), log.clone())));
+    let router = router(Arc::new(Collector::new(config(), 0, catalog(), log.clone())));
     check_try_again(&send(&router, web("/v1/batch", BATCH)).await, "not-ready");
     assert_eq!(log.appends(), 0);
 }

@@ -24,6 +24,7 @@ use tokio::{
 fn dependencies(health: &Health, shutdown: &Shutdown, registry: Registry) -> Dependencies {
     let kafka = KafkaConfig { bootstrap_servers: "127.0.0.1:1".to_owned(), ..Default::default() };
     Dependencies {
+        epoch: 0,
         producer: Producer::new(&kafka).unwrap(),
         registry,
         catalog: support::catalog(),

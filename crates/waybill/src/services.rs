@@ -161,6 +161,7 @@ async fn blocking(
 
 async fn ingest(shared: Arc<Shared>) -> anyhow::Result<()> {
     let with = ingest::Dependencies {
+        epoch: shared.config.epoch,
         producer: Producer::new(&shared.config.kafka)?,
         registry: shared.registry.clone(),
         catalog: Arc::new(shared.config.sources.clone()),

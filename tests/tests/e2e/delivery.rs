@@ -1,6 +1,9 @@
 //! What arrives when nothing breaks.
 
-use anyhow::ensure;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
 use waybill_tests::{BILLING, CRM, Oracle, WEB};
 
 use crate::world::on_the_flow;
@@ -55,7 +58,7 @@ fn the_same_message_id_from_another_source_is_another_message() {
         ensure!(oracle.post(flow, std::slice::from_ref(&message))?, "refused");
         let other = flow.post("/v1/batch", BILLING.write_key, body.as_bytes())?;
         ensure!(other.status == 200, "{other:?}");
-        ensure!(flow.audit(std::time::Duration::from_mins(1))?.code == 0, "unbalanced");
+        ensure!(flow.audit(Duration::from_mins(1))?.code == 0, "unbalanced");
         let sources = flow.clickhouse(&format!(
             "SELECT arraySort(groupArray(source)) FROM events WHERE message_id = '{}'",
             message.message_id
@@ -63,5 +66,31 @@ fn the_same_message_id_from_another_source_is_another_message() {
         ensure!(sources == "['server/billing','web/app']", "{sources}");
         // The oracle knows a message by its id alone: a fresh one of another label looks after us.
         Oracle::new("sources-fresh").fresh_event_arrives(flow)
+    });
+}
+
+#[test]
+fn the_number_that_the_native_route_tells_is_the_one_under_which_the_event_is_found() {
+    on_the_flow("native", |flow, oracle| {
+        let (first, second) = (oracle.issue(WEB), oracle.issue(WEB));
+        let body = format!("{}\n{{broken\n{}\n", first.json(), second.json());
+        let answer = flow.post("/v1/events", WEB.write_key, body.as_bytes())?;
+        ensure!(answer.status == 207, "{answer:?}");
+        let told: Value = serde_json::from_str(&answer.body)?;
+        let events = told["events"].as_array().context("no events")?;
+        ensure!(events.len() == 3 && events[1]["status"] == "rejected", "{told}");
+        ensure!(flow.audit(Duration::from_mins(1))?.code == 0, "unbalanced");
+        for (event, message) in [(&events[0], &first), (&events[2], &second)] {
+            let origin = event["origin"].as_str().context("no origin")?;
+            let trace = flow.waybill(&["trace", origin, "--json"])?;
+            ensure!(trace.contains(&message.message_id), "{trace}");
+            let stored = flow.clickhouse(&format!(
+                "SELECT concat(origin_epoch, '-', origin_partition, '-', origin_offset) \
+                 FROM events WHERE message_id = '{}'",
+                message.message_id
+            ))?;
+            ensure!(stored == origin, "{stored}, told {origin}");
+        }
+        Ok(())
     });
 }

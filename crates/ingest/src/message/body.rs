@@ -28,8 +28,11 @@ pub(crate) enum BodyProblem {
     /// Nothing in it.
     #[error("`batch` is empty")]
     EmptyBatch,
+    /// Nothing in the body of the native route.
+    #[error("the body has no events: send an array of them, or one a line")]
+    NoEvents,
     /// More messages than allowed.
-    #[error("`batch` has {count} events; at most {limit} are taken in one request")]
+    #[error("the body has {count} events; at most {limit} are taken in one request")]
     TooManyEvents {
         /// How many there are.
         count: usize,
@@ -103,18 +106,21 @@ fn object(bytes: &[u8]) -> Result<&RawValue, BodyProblem> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "used as a function of map_err")]
-fn not_json(error: serde_json::Error) -> BodyProblem {
+pub(super) fn not_json(error: serde_json::Error) -> BodyProblem {
     BodyProblem::NotJson(error.to_string())
 }
 
 /// The first messages of a batch, and how many there are in all: a batch of ten million zeros
 /// costs no more memory than one within the limit.
-struct Messages<'a> {
-    kept: Vec<&'a RawValue>,
-    count: usize,
+pub(super) struct Messages<M> {
+    pub(super) kept: Vec<M>,
+    pub(super) count: usize,
 }
 
-fn messages(batch: &RawValue, max_events: usize) -> Result<Messages<'_>, BodyProblem> {
+pub(super) fn messages(
+    batch: &RawValue,
+    max_events: usize,
+) -> Result<Messages<&RawValue>, BodyProblem> {
     let mut deserializer = serde_json::Deserializer::from_str(batch.get());
     deserializer.deserialize_seq(MessagesVisitor { max_events }).map_err(not_json)
 }
@@ -124,7 +130,7 @@ struct MessagesVisitor {
 }
 
 impl<'de> Visitor<'de> for MessagesVisitor {
-    type Value = Messages<'de>;
+    type Value = Messages<&'de RawValue>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an array")

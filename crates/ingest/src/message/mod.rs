@@ -4,8 +4,10 @@
 //! `extra`, members of the wrong type in `malformed`, which validate rejects.
 
 mod body;
+mod each;
 mod mapping;
 mod members;
 
 pub(crate) use body::{Body, BodyProblem};
-pub(crate) use mapping::{Arrival, raw_event};
+pub(crate) use each::{Line, each};
+pub(crate) use mapping::{Arrival, Envelope, raw_event};

@@ -99,9 +99,15 @@ impl Log for FakeLog {
             return Err(error.clone());
         }
         let kept = records.len() - usize::from(self.0.forgets_one);
-        self.0.records.lock().unwrap().extend(records);
-        let position = Position { topic: Topic::RawEvents, partition: 0, offset: 0 };
-        Ok(vec![Delivered { position, timestamp: None }; kept])
+        let mut all = self.0.records.lock().unwrap();
+        let delivered = (all.len()..).take(kept).map(|offset| {
+            let offset = i64::try_from(offset).unwrap();
+            let position = Position { topic: Topic::RawEvents, partition: 0, offset };
+            Delivered { position, timestamp: None }
+        });
+        let delivered = delivered.collect();
+        all.extend(records);
+        Ok(delivered)
     }
 
     fn fill(&self) -> f64 {
@@ -132,7 +138,7 @@ pub fn config() -> Config {
 
 /// An ingest that is ready.
 pub fn ingest(config: Config, log: &FakeLog) -> Router {
-    let collector = Collector::new(config, catalog(), log.clone());
+    let collector = Collector::new(config, 2, catalog(), log.clone());
     collector.start(Encoder::new(&schema::RAW_EVENTS, 1).unwrap());
     router(Arc::new(collector))
 }

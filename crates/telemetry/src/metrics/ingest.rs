@@ -20,6 +20,7 @@ pub(super) struct Families {
     received: Family<Nothing, Counter>,
     acknowledgement: Histograms<Nothing>,
     refused: Family<Reason, Counter>,
+    rejected: Family<Reason, Counter>,
     queue_fill: Family<Nothing, Gauge<f64, AtomicU64>>,
 }
 
@@ -34,6 +35,7 @@ impl Families {
             received: bytes(r, "ingest_received", "Bytes of request bodies, as sent", Family::default()),
             acknowledgement: seconds(r, "ingest_acknowledgement", "From the last event handed to the producer to the last acknowledgement of a request", round_trips),
             refused: plain(r, "ingest_refused_requests", "Requests refused, by reason", Family::default()),
+            rejected: plain(r, "ingest_rejected_events", "Events that could not be numbered while others of their request were, by reason", Family::default()),
             queue_fill: plain(r, "ingest_queue_fill_ratio", "How full the producer's local queue is, 0 to 1", Family::default()),
         }
     }
@@ -49,6 +51,7 @@ struct Resolved {
     received: Counter,
     acknowledgement: Histogram,
     refused: Vec<Counter>,
+    rejected: Vec<Counter>,
     queue_fill: Gauge<f64, AtomicU64>,
 }
 
@@ -62,16 +65,17 @@ impl IngestMetrics {
     /// The metrics of this process's ingest.
     pub fn new() -> Self {
         let families = &GLOBAL.ingest;
-        let reason = |why: &IngestRefusal| Reason { reason: why.word() };
+        let by_reason = |family: &Family<Reason, Counter>| {
+            let label = |why: &IngestRefusal| Reason { reason: why.word() };
+            IngestRefusal::ALL.iter().map(|why| family.get_or_create_owned(&label(why))).collect()
+        };
         Self(Arc::new(Resolved {
             families,
             unacknowledged: families.unacknowledged.get_or_create_owned(&Nothing {}),
             received: families.received.get_or_create_owned(&Nothing {}),
             acknowledgement: families.acknowledgement.get_or_create_owned(&Nothing {}),
-            refused: IngestRefusal::ALL
-                .iter()
-                .map(|why| families.refused.get_or_create_owned(&reason(why)))
-                .collect(),
+            refused: by_reason(&families.refused),
+            rejected: by_reason(&families.rejected),
             queue_fill: families.queue_fill.get_or_create_owned(&Nothing {}),
         }))
     }
@@ -107,6 +111,11 @@ impl IngestMetrics {
     pub fn refused(&self, why: IngestRefusal) {
         // `ALL` lists the variants in the order of their declaration.
         self.0.refused[why as usize].inc();
+    }
+
+    /// An event could not be numbered; its sender is told.
+    pub fn rejected(&self, why: IngestRefusal) {
+        self.0.rejected[why as usize].inc();
     }
 
     /// How full the producer's local queue is, 0.0 to 1.0.

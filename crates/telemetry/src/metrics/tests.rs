@@ -165,6 +165,7 @@ fn ingest_counts_refusals_bytes_and_acknowledgements() {
         let series = format!(r#"waybill_ingest_refused_requests_total{{reason="{word}"}}"#);
         assert_eq!(value(&series), Some(1.0), "{series}");
     }
+    ingest.rejected(IngestRefusal::NotJson);
     ingest.accepted("shop \"web\"", 3);
     ingest.request("/v1/track", 503);
     ingest.unacknowledged(2);
@@ -175,6 +176,7 @@ fn ingest_counts_refusals_bytes_and_acknowledgements() {
         (r#"accepted_events_total{source="shop \"web\""}"#, 3.0),
         (r#"requests_total{route="/v1/track",status="503"}"#, 1.0),
         ("unacknowledged_events_total{}", 2.0),
+        (r#"rejected_events_total{reason="not-json"}"#, 1.0),
         ("received_bytes_total{}", 100.0),
         ("acknowledgement_seconds_count{}", 1.0),
         ("queue_fill_ratio{}", 0.25),
