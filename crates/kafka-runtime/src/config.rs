@@ -14,8 +14,10 @@ pub(crate) const TRANSACTION_TIMEOUT_MS: u32 = 15_000;
 const MESSAGE_TIMEOUT_MS: u32 = 10_000;
 /// How long a static member may be silent before the group gives its partitions away. A slot that
 /// was scaled away leaves nobody behind to say so: within 10 s, the rebalance included, its
-/// partitions are to be read again.
-const SESSION_TIMEOUT_MS: u32 = 8_000;
+/// partitions are to be read again. Every other member hears of it with its next heartbeat.
+const SESSION_TIMEOUT_MS: u32 = 7_000;
+/// How often a member says that it lives.
+const HEARTBEAT_MS: u32 = 1_000;
 /// How often librdkafka reports positions and lag.
 const STATISTICS_MS: u32 = 500;
 
@@ -187,7 +189,7 @@ impl KafkaConfig {
             .set("group.id", group)
             .set("group.instance.id", slot_id)
             .set("session.timeout.ms", SESSION_TIMEOUT_MS.to_string())
-            .set("heartbeat.interval.ms", "2000")
+            .set("heartbeat.interval.ms", HEARTBEAT_MS.to_string())
             .set("partition.assignment.strategy", "range");
         self.finished(config)
     }
