@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context as _, anyhow, bail, ensure};
 use event::codec::Encoder;
 use kafka_runtime::{Bounds, Delivered, KafkaConfig, Outgoing, Producer, Scanner};
-use local_stack::{Part, Progress, Stack, StackConfig, spawner::Spawner};
+use local_stack::{JavaTuning, Part, Progress, Stack, StackConfig, spawner::Spawner};
 use schema_registry::{Registry, RegistryConfig};
 use serde_json::Value;
 use topology::{Service, Stage, Topic};
@@ -45,6 +45,8 @@ pub struct Options {
     pub progress: Progress,
     /// Whether there are proxies between the services and the parts.
     pub proxied: bool,
+    /// What Kafka's Java compiles for.
+    pub java: JavaTuning,
 }
 
 /// A running flow. Dropping it kills everything and leaves the folder.
@@ -93,6 +95,7 @@ impl Flow {
         let mut stack = StackConfig::new(folder.join("stack"));
         stack.progress = options.progress.clone();
         stack.proxied = options.proxied;
+        stack.java = options.java;
         let stack = http.runtime().block_on(Stack::start(stack))?;
         let proxies = options.proxied.then(|| Proxies::start(&http, &stack)).transpose()?;
         let ports = ports::free_addresses::<PORTS>()?;

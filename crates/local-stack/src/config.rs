@@ -19,6 +19,8 @@ pub struct StackConfig {
     /// Whether Kafka has a second listener, whose clients are told to come to
     /// [`Ports::kafka_proxy`]: Kafka's clients go where it tells them, so a proxy must be told of.
     pub proxied: bool,
+    /// What Kafka's Java compiles for.
+    pub java: JavaTuning,
     /// Told, one line at a time, about anything that takes longer than two seconds.
     pub progress: Progress,
 }
@@ -31,6 +33,7 @@ impl StackConfig {
             registry_storage: RegistryStorage::default(),
             ports: PortChoice::default(),
             proxied: false,
+            java: JavaTuning::default(),
             progress: Progress::default(),
         }
     }
@@ -48,6 +51,16 @@ pub enum RegistryStorage {
     /// A topic in the stack's Kafka, as in production. Starts after Kafka, in
     /// about 5 s.
     Kafka,
+}
+
+/// What Kafka's Java compiles for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum JavaTuning {
+    /// A quick start: the first compiler alone. What lives for minutes never earns back the second.
+    #[default]
+    QuickStart,
+    /// A long run, as in production: both compilers. After a minute Kafka needs a third less CPU.
+    LongRun,
 }
 
 /// How the ports are chosen.

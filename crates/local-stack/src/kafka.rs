@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use crate::commands::run;
 use crate::launch::{Launch, Probe, java_args};
 use crate::spawner::mortal;
-use crate::{Part, Ports, Progress, StackError};
+use crate::{JavaTuning, Part, Ports, Progress, StackError};
 
 const HEAP_MB: u32 = 512;
 /// One cluster per folder, and nothing joins it: the id need not be unique.
@@ -27,6 +27,7 @@ pub(crate) struct Kafka<'a> {
     pub(crate) log: PathBuf,
     pub(crate) ports: Ports,
     pub(crate) proxied: bool,
+    pub(crate) tuning: JavaTuning,
 }
 
 impl Kafka<'_> {
@@ -39,7 +40,7 @@ impl Kafka<'_> {
         if !data.join("meta.properties").exists() {
             self.format(&data, progress)?;
         }
-        let mut args = self.java_args();
+        let mut args = self.java_args(self.tuning);
         args.extend(["kafka.Kafka", "server.properties"].map(OsString::from));
         Ok(Launch {
             part: Part::Kafka,
@@ -69,15 +70,15 @@ impl Kafka<'_> {
         }
         let mut command = mortal(self.java);
         command
-            .args(self.java_args())
+            .args(self.java_args(JavaTuning::QuickStart))
             .args(["kafka.tools.StorageTool", "format", "--standalone"])
             .args(["-t", CLUSTER_ID, "-c", "server.properties"])
             .current_dir(&self.folder);
         run("formatting Kafka's storage", &mut command, &self.folder, progress)
     }
 
-    fn java_args(&self) -> Vec<OsString> {
-        let mut args = java_args(HEAP_MB);
+    fn java_args(&self, tuning: JavaTuning) -> Vec<OsString> {
+        let mut args = java_args(HEAP_MB, tuning);
         args.push("-Dlog4j2.configurationFile=log4j2.properties".into());
         args.push("-cp".into());
         args.push(self.jars.join("*").into_os_string());

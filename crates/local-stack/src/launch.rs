@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::commands::logging_to;
 use crate::spawner::{Spawner, mortal};
-use crate::{Part, StackError, clickhouse, kafka, registry};
+use crate::{JavaTuning, Part, StackError, clickhouse, kafka, registry};
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
@@ -65,14 +65,15 @@ impl Probe {
     }
 }
 
-/// Java options of a light start: what runs here lives for minutes, on few cores.
-pub(crate) fn java_args(heap_mb: u32) -> Vec<OsString> {
-    [
-        format!("-Xmx{heap_mb}m"),
+/// Java options for few cores.
+pub(crate) fn java_args(heap_mb: u32, tuning: JavaTuning) -> Vec<OsString> {
+    let mut args = vec![
+        format!("-Xmx{heap_mb}m").into(),
         "-XX:+UseSerialGC".into(),
-        "-XX:TieredStopAtLevel=1".into(),
         "-XX:+ExitOnOutOfMemoryError".into(),
-    ]
-    .map(OsString::from)
-    .into()
+    ];
+    if tuning == JavaTuning::QuickStart {
+        args.push("-XX:TieredStopAtLevel=1".into());
+    }
+    args
 }

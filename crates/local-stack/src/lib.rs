@@ -31,7 +31,7 @@ mod registry;
 pub mod spawner;
 mod stack;
 
-pub use config::{PortChoice, Progress, RegistryStorage, StackConfig};
+pub use config::{JavaTuning, PortChoice, Progress, RegistryStorage, StackConfig};
 pub use error::StackError;
 pub use part::{Part, PartHandle};
 pub use ports::Ports;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::launch::{Launch, Probe, java_args};
-use crate::{Part, RegistryStorage, StackError};
+use crate::{JavaTuning, Part, RegistryStorage, StackError};
 
 const HEAP_MB: u32 = 384;
 
@@ -26,7 +26,7 @@ impl Registry<'_> {
     /// Makes the folder.
     pub(crate) fn prepare(&self) -> Result<Launch, StackError> {
         fs::create_dir_all(&self.folder).map_err(StackError::file(&self.folder))?;
-        let mut args = java_args(HEAP_MB);
+        let mut args = java_args(HEAP_MB, JavaTuning::QuickStart);
         args.extend(self.properties().into_iter().map(|(key, value)| define(key, &value)));
         args.push("-jar".into());
         args.push(self.app.join("quarkus-run.jar").into_os_string());

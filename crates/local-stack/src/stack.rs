@@ -13,7 +13,7 @@ use crate::ports::{PortLease, Ports, lease};
 use crate::prerequisites::java_or_all_missing;
 use crate::registry::Registry;
 use crate::spawner::Spawner;
-use crate::{RegistryStorage, StackConfig, StackError, clickhouse, registry};
+use crate::{JavaTuning, RegistryStorage, StackConfig, StackError, clickhouse, registry};
 
 /// Kafka, the registry and ClickHouse, all answering when [`Stack::start`] returns. Dropping it
 /// kills them and leaves their data.
@@ -105,7 +105,14 @@ impl Stack {
         let handle = |launch| {
             PartHandle::new(launch, spawner.clone(), client.clone(), config.progress.clone())
         };
-        let plan = Plan { cache, java, dir, ports: lease.ports, proxied: config.proxied };
+        let plan = Plan {
+            cache,
+            java,
+            dir,
+            ports: lease.ports,
+            proxied: config.proxied,
+            tuning: config.java,
+        };
         Ok(Self {
             kafka: handle(plan.kafka().prepare(&config.progress)?),
             registry: handle(plan.registry(config.registry_storage).prepare()?),
@@ -131,6 +138,7 @@ struct Plan {
     dir: PathBuf,
     ports: Ports,
     proxied: bool,
+    tuning: JavaTuning,
 }
 
 impl Plan {
@@ -142,6 +150,7 @@ impl Plan {
             log: self.log(Part::Kafka),
             ports: self.ports,
             proxied: self.proxied,
+            tuning: self.tuning,
         }
     }
 

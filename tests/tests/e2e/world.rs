@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use local_stack::Progress;
+use local_stack::{JavaTuning, Progress};
 use waybill_tests::{Flow, Options, Oracle};
 
 /// Started by the first test; never dropped: its processes die with this one.
@@ -15,7 +15,8 @@ fn flow() -> MutexGuard<'static, Option<Result<Flow, String>>> {
     let mut flow = FLOW.lock().unwrap_or_else(PoisonError::into_inner);
     flow.get_or_insert_with(|| {
         let progress = Progress::new(|line| eprintln!("{line}"));
-        let options = Options { kind: "e2e", progress, proxied: false };
+        let options =
+            Options { kind: "e2e", progress, proxied: false, java: JavaTuning::QuickStart };
         Flow::start(&options, &|line| eprintln!("{line}")).map_err(|error| format!("{error:#}"))
     });
     flow

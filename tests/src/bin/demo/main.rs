@@ -12,7 +12,7 @@ mod steps;
 use std::{process::ExitCode, thread, time::Duration};
 
 use anyhow::{anyhow, ensure};
-use local_stack::Progress;
+use local_stack::{JavaTuning, Progress};
 use waybill_tests::{Flow, Options};
 
 use funnel::Told;
@@ -49,7 +49,7 @@ fn demo(steps: &Steps) -> anyhow::Result<()> {
 fn started(steps: &Steps) -> anyhow::Result<Flow> {
     let progress = steps.clone();
     let progress = Progress::new(move |line| progress.say(line));
-    let options = Options { kind: "demo", progress, proxied: false };
+    let options = Options { kind: "demo", progress, proxied: false, java: JavaTuning::QuickStart };
     let flow = Flow::start(&options, &|line| steps.say(line))?;
     steps.say(&format!("ready; logs and data in {}", flow.folder().display()));
     Ok(flow)

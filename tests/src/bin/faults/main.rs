@@ -26,7 +26,7 @@ use std::{env, process::ExitCode};
 
 use anyhow::ensure;
 use fault::Fault;
-use local_stack::Progress;
+use local_stack::{JavaTuning, Progress};
 use report::{Outcome, Report};
 use waybill_tests::{Flow, LedgerCheck, Options};
 
@@ -84,7 +84,7 @@ fn chosen() -> anyhow::Result<Vec<Fault>> {
 
 fn started() -> anyhow::Result<Flow> {
     let progress = Progress::new(|line| eprintln!("{line}"));
-    let options = Options { kind: "faults", progress, proxied: true };
+    let options = Options { kind: "faults", progress, proxied: true, java: JavaTuning::QuickStart };
     Flow::start(&options, &|line| eprintln!("{line}"))
 }
 

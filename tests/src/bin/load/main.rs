@@ -25,7 +25,7 @@ use std::{
 };
 
 use anyhow::{Context as _, anyhow};
-use local_stack::Progress;
+use local_stack::{JavaTuning, Progress};
 use waybill_tests::{Flow, Options};
 
 use generator::{Generator, Sent};
@@ -76,7 +76,7 @@ fn load() -> anyhow::Result<Vec<String>> {
 
 fn started() -> anyhow::Result<Flow> {
     let progress = Progress::new(|line| eprintln!("{line}"));
-    let options = Options { kind: "load", progress, proxied: false };
+    let options = Options { kind: "load", progress, proxied: false, java: JavaTuning::LongRun };
     let flow = Flow::start(&options, &|line| eprintln!("{line}"))?;
     eprintln!("ready; logs and data in {}", flow.folder().display());
     Ok(flow)
