@@ -27,6 +27,7 @@ migrations! {
     4 = "004_audit.sql",
     5 = "005_views.sql",
     6 = "006_audit_expired.sql",
+    7 = "007_fewer_merges.sql",
 }
 
 impl Migration {
@@ -73,7 +74,8 @@ mod tests {
                 let creates = first.starts_with("CREATE ") && first.contains(" IF NOT EXISTS ");
                 let alters = first.starts_with("ALTER TABLE ");
                 let again = statement.contains(" ADD COLUMN IF NOT EXISTS ")
-                    || statement.contains(" COMMENT COLUMN IF EXISTS ");
+                    || statement.contains(" COMMENT COLUMN IF EXISTS ")
+                    || statement.contains(" MODIFY SETTING ");
                 assert!(creates || alters && again, "{statement}");
             }
         }
