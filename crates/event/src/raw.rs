@@ -38,12 +38,46 @@ pub struct RawEvent {
 /// What the collecting server itself saw of the HTTP request; never what the sender said.
 #[expect(missing_docs, reason = "avro/raw-events.avsc documents every field")]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct RequestFacts {
     pub ip: Option<String>,
     pub user_agent: Option<String>,
     pub origin: Option<String>,
     pub referer: Option<String>,
     pub accept_language: Option<String>,
+    pub client_hints: Option<String>,
+    pub supplied: Vec<String>,
+}
+
+impl RawEvent {
+    /// Bytes of the event: the texts of its fields together. What ingest saw of the request is not
+    /// the sender's and does not count.
+    pub fn text_bytes(&self) -> usize {
+        let texts = [
+            &self.source,
+            &self.kind,
+            &self.message_id,
+            &self.anonymous_id,
+            &self.user_id,
+            &self.group_id,
+            &self.previous_id,
+            &self.event,
+            &self.name,
+            &self.category,
+            &self.channel,
+            &self.timestamp,
+            &self.original_timestamp,
+            &self.sent_at,
+            &self.received_at,
+            &self.context,
+            &self.properties,
+            &self.traits,
+            &self.integrations,
+            &self.extra,
+            &self.malformed,
+        ];
+        texts.into_iter().flatten().map(String::len).sum()
+    }
 }
 
 impl Described for RawEvent {

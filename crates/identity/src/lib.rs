@@ -6,6 +6,7 @@
 
 mod day;
 mod fingerprint;
+mod first_party_id;
 mod key;
 mod link;
 mod person;
@@ -14,6 +15,7 @@ mod stitch;
 
 pub use day::{Day, Window, day_of};
 pub use fingerprint::fingerprint;
+pub use first_party_id::{FirstPartyConfig, FirstPartyKey};
 pub use key::{KEY_VERSION, MessageKey};
 pub use link::{RULE_ALIAS, RULE_BOTH_IDS, RULE_IDENTIFY};
 pub use person::PersonId;

@@ -1,6 +1,9 @@
 //! Who calls: the write key and what the server saw of the request.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+};
 
 use axum::http::{HeaderMap, HeaderName, Uri, header};
 use base64::{
@@ -9,11 +12,15 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use event::RequestFacts;
+use serde_json::json;
 use url::form_urlencoded;
 
 const X_WRITE_KEY: HeaderName = HeaderName::from_static("x-write-key");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// Most client hints that are kept: browsers know about 20.
+const MAX_HINTS: usize = 32;
 
 /// Longest header value that is kept as a fact, in characters: it is written once per event.
 const MAX_FACT_CHARS: usize = 2048;
@@ -59,7 +66,20 @@ pub(crate) fn request_facts(
         origin: fact(header::ORIGIN),
         referer: fact(header::REFERER),
         accept_language: fact(header::ACCEPT_LANGUAGE),
+        client_hints: client_hints(headers),
+        supplied: Vec::new(),
     }
+}
+
+/// The headers `Sec-CH-*` (<https://wicg.github.io/ua-client-hints/>) as JSON text of an object.
+fn client_hints(headers: &HeaderMap) -> Option<String> {
+    let hints: BTreeMap<&str, String> = headers
+        .iter()
+        .filter(|(name, _)| name.as_str().starts_with("sec-ch-"))
+        .take(MAX_HINTS)
+        .map(|(name, value)| (name.as_str(), shortened(&String::from_utf8_lossy(value.as_bytes()))))
+        .collect();
+    (!hints.is_empty()).then(|| json!(hints).to_string())
 }
 
 /// Each trusted proxy appends the address that it was called from, so with N of them the Nth
@@ -179,6 +199,18 @@ mod tests {
     }
 
     #[test]
+    fn client_hints_are_kept_by_name() {
+        let map = headers(&[
+            ("sec-ch-ua-platform", "\"Windows\""),
+            ("Sec-CH-UA-Mobile", "?0"),
+            ("sec-fetch-mode", "cors"),
+        ]);
+        let facts = request_facts(&map, None, 0);
+        let expected = r#"{"sec-ch-ua-mobile":"?0","sec-ch-ua-platform":"\"Windows\""}"#;
+        assert_eq!(facts.client_hints.as_deref(), Some(expected));
+    }
+
+    #[test]
     fn headers_become_facts_and_a_giant_one_is_cut() {
         let giant = "é".repeat(5000);
         let mut map = headers(&[("origin", "https://shop.example"), ("accept-language", "de")]);
@@ -186,7 +218,7 @@ mod tests {
         let facts = request_facts(&map, None, 0);
         assert_eq!(facts.origin.as_deref(), Some("https://shop.example"));
         assert_eq!(facts.accept_language.as_deref(), Some("de"));
-        assert_eq!((facts.ip, facts.referer), (None, None));
+        assert_eq!((facts.ip, facts.referer, facts.client_hints), (None, None, None));
         assert_eq!(facts.user_agent.unwrap().chars().count(), MAX_FACT_CHARS);
     }
 }

@@ -11,6 +11,8 @@ use serde::Serialize;
 use serde_json::json;
 use telemetry::IngestRefusal;
 
+use crate::rehearsal::Judgement;
+
 /// What became of one event, as the answer tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "status", rename_all = "lowercase")]
@@ -23,6 +25,9 @@ pub(crate) enum EventFate {
         message_id: String,
         /// Its waybill number, for `waybill trace`.
         origin: String,
+        /// What validate will say of it; only where the source is strict.
+        #[serde(flatten)]
+        judgement: Option<Judgement>,
     },
     /// It could not be numbered: it is in no topic.
     Rejected {
@@ -38,8 +43,13 @@ pub(crate) enum EventFate {
 /// What is known of an event before the broker has answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Prospect {
-    /// The next record of the request is it; its message id.
-    Record(String),
+    /// The next record of the request is it.
+    Record {
+        /// Its message id.
+        message_id: String,
+        /// What validate will say of it, where that is to be told.
+        judgement: Option<Judgement>,
+    },
     /// It has no record: why, and in words.
     Rejected(IngestRefusal, String),
 }
@@ -55,22 +65,29 @@ pub(crate) fn fates(
         Prospect::Rejected(why, detail) => {
             Some(EventFate::Rejected { index, reason: why.word(), detail })
         }
-        Prospect::Record(message_id) => {
+        Prospect::Record { message_id, judgement } => {
             let at = delivered.next()?.position;
             let origin = Origin { epoch, partition: at.partition, offset: at.offset }.to_string();
-            Some(EventFate::Accepted { index, message_id, origin })
+            Some(EventFate::Accepted { index, message_id, origin, judgement })
         }
     };
     prospects.into_iter().enumerate().filter_map(fate).collect()
 }
 
-/// 200 if every event was accepted, 400 if none was, else 207.
+/// 200 if every event was accepted and, where that is told, passes; 400 if none was accepted; else
+/// 207.
 pub(crate) fn answer(fates: &[EventFate]) -> Response {
-    let accepted = fates.iter().filter(|fate| matches!(fate, EventFate::Accepted { .. })).count();
-    let status = match accepted {
-        0 => StatusCode::BAD_REQUEST,
-        _ if accepted == fates.len() => StatusCode::OK,
-        _ => StatusCode::MULTI_STATUS,
+    let is_well = |fate: &EventFate| match fate {
+        EventFate::Accepted { judgement, .. } => judgement.as_ref().is_none_or(Judgement::passes),
+        EventFate::Rejected { .. } => false,
+    };
+    let is_accepted = |fate: &EventFate| matches!(fate, EventFate::Accepted { .. });
+    let status = if !fates.iter().any(is_accepted) {
+        StatusCode::BAD_REQUEST
+    } else if fates.iter().all(is_well) {
+        StatusCode::OK
+    } else {
+        StatusCode::MULTI_STATUS
     };
     let mut body = json!({"success": status == StatusCode::OK, "events": fates});
     if status == StatusCode::BAD_REQUEST {

@@ -1,42 +1,46 @@
-//! Routes, answers and the headers that browsers ask for.
+//! Routes and answers.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use axum::{
     Json, Router,
     body::Body,
     extract::{DefaultBodyLimit, Path, Request, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use telemetry::span::INGEST_REQUEST;
 use tracing::Instrument;
 use url::form_urlencoded;
 
 use crate::{
     caller::{key_of_headers, key_of_query},
-    collector::{Collector, NO_KEY},
+    collector::Collector,
+    cors::across_origins,
     event_fate,
     log::Log,
+    parcel::{NO_KEY, check_origin, source_of},
     pixel::{self, PIXEL},
     refusal::Refusal,
+    rehearsal,
     route::{
-        ANALYTICS_NEXT_SETTINGS, EVENT_ROUTES, EventRoute, RUDDER_JS_CONFIG, SDK_METRICS, Shape,
+        ANALYTICS_NEXT_SETTINGS, EVENT_ROUTES, EventRoute, OPENAPI, RUDDER_JS_CONFIG, SDK_METRICS,
+        SESSION, Shape, VALIDATE,
     },
     sdk_settings::{self, analytics_next, public_url, rudder_js},
-    shell::retry_after_seconds,
+    session::{self, Asked, session},
+    shell::random,
 };
 
-const ABOUT: &str = "Waybill ingest. Send events to POST /v1/batch.\n";
-
-/// A browser may not use `*` for `authorization`, so each header is named: those that
-/// analytics-next and the other known browser SDKs send.
-const ALLOWED_HEADERS: &str = "authorization, content-type, content-encoding, \
-    idempotency-key, x-retry-count, x-write-key, x-enable-debug, x-ip-policy, anonymousid, sentat, \
-    rsa-recovered, rsa-retry-attempt, rsa-since-last-attempt, rsa-since-first-attempt, rsa-retry-reason";
+const ABOUT: &str = "Waybill ingest. Send events to POST /v1/batch; GET /v1/openapi.json describes \
+                     every route.\n";
+const DESCRIPTION: &str = include_str!("../openapi.json");
 
 /// The route as a metric label: set on the answer, read by the outermost layer.
 #[derive(Clone, Copy)]
@@ -56,6 +60,9 @@ pub fn router<L: Log>(collector: Arc<Collector<L>>) -> Router {
         router = router.route(path, get(rudder_js_config::<L>));
     }
     router
+        .route(VALIDATE, post(validate::<L>))
+        .route(SESSION, get(start_session::<L>).post(start_session::<L>))
+        .route(OPENAPI, get(description))
         .route(SDK_METRICS, post(sdk_metrics))
         .route(PIXEL, get(pixel_event::<L>))
         .route(ANALYTICS_NEXT_SETTINGS, get(analytics_next_settings::<L>))
@@ -71,6 +78,46 @@ async fn about() -> &'static str {
     ABOUT
 }
 
+async fn description() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], DESCRIPTION).into_response()
+}
+
+async fn validate<L: Log>(
+    State(collector): State<Arc<Collector<L>>>,
+    request: Request,
+) -> Response {
+    let outcomes = collector.rehearse(request).await;
+    told(outcomes.map(|outcomes| rehearsal::answer(&outcomes)), VALIDATE)
+}
+
+/// Gives out a first-party id and a session: by cookie too, unless a backend asks with its secret
+/// key, whose page is somebody else's client.
+async fn start_session<L: Log>(
+    State(collector): State<Arc<Collector<L>>>,
+    request: Request,
+) -> Response {
+    told(give_session(&collector, request).await, SESSION)
+}
+
+async fn give_session<L: Log>(
+    collector: &Collector<L>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let (headers, uri) = (request.headers().clone(), request.uri().clone());
+    let mut asked = Asked::read(&collector.read(request).await?)?;
+    let key = key_of_headers(&headers).or_else(|| asked.write_key.take());
+    let key = key.or_else(|| key_of_query(&uri)).ok_or(NO_KEY)?;
+    let catalog = collector.catalog.current();
+    let source = source_of(&catalog, &key)?;
+    check_origin(source, headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok()))?;
+    let cookie = &collector.config.cookie;
+    let life = Duration::from_mins(cookie.session_minutes.into());
+    let now = SystemTime::now();
+    let given = session(&asked, &headers, &collector.first_party, life, now, random)?;
+    let is_page = !source.has_secret_key(&key);
+    Ok(session::answer(&given, is_page.then_some(cookie)))
+}
+
 async fn sdk_metrics() -> Response {
     let mut response = done();
     response.extensions_mut().insert(Counted(SDK_METRICS));
@@ -83,9 +130,9 @@ async fn analytics_next_settings<L: Log>(
     headers: HeaderMap,
     uri: Uri,
 ) -> Response {
-    let settings = collector.source_of(&key).map(|_| {
+    let settings = source_of(&collector.catalog.current(), &key).map(|_| {
         let url = public_url(collector.config.public_url.as_deref(), &headers, &uri);
-        analytics_next(&key, &url)
+        sdk_settings::answer(analytics_next(&key, &url))
     });
     told(settings, ANALYTICS_NEXT_SETTINGS)
 }
@@ -97,8 +144,9 @@ async fn rudder_js_config<L: Log>(
 ) -> Response {
     let key = key_of_headers(&headers).or_else(|| key_of_query(&uri));
     let key = key.ok_or(NO_KEY);
-    let settings = key.and_then(|key| Ok(rudder_js(collector.source_of(&key)?, &key)));
-    told(settings, RUDDER_JS_CONFIG[0])
+    let catalog = collector.catalog.current();
+    let settings = key.and_then(|key| Ok(rudder_js(source_of(&catalog, &key)?, &key)));
+    told(settings.map(sdk_settings::answer), RUDDER_JS_CONFIG[0])
 }
 
 async fn pixel_event<L: Log>(
@@ -122,8 +170,8 @@ async fn pixel_event<L: Log>(
     image
 }
 
-fn told(settings: Result<Value, Refusal>, route: &'static str) -> Response {
-    let mut response = settings.map_or_else(|refusal| answer(&refusal), sdk_settings::answer);
+fn told(answered: Result<Response, Refusal>, route: &'static str) -> Response {
+    let mut response = answered.unwrap_or_else(|refusal| answer(&refusal));
     response.extensions_mut().insert(Counted(route));
     response
 }
@@ -154,9 +202,8 @@ async fn take<L: Log>(collector: &Collector<L>, route: EventRoute, request: Requ
 fn answer(refusal: &Refusal) -> Response {
     let body = json!({ "code": refusal.code(), "message": refusal.to_string() });
     let mut response = (refusal.status(), Json(body)).into_response();
-    if refusal.is_temporary() {
-        let seconds = HeaderValue::from(u16::from(retry_after_seconds()));
-        response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    if let Some(seconds) = refusal.retry_after() {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }
@@ -172,28 +219,23 @@ async fn counted<L: Log>(
     response
 }
 
-/// Answers preflights, and lets any page read the answers: a write key is no secret in a browser.
-async fn across_origins(request: Request, next: Next) -> Response {
-    let preflight = request.method() == Method::OPTIONS;
-    let mut response =
-        if preflight { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
-    let headers = response.headers_mut();
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Retry-After"));
-    if preflight {
-        allow(headers);
-    }
-    response
-}
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
 
-fn allow(headers: &mut HeaderMap) {
-    let allowed = [
-        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, OPTIONS"),
-        (header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS),
-        // Two hours: what a page sends while it unloads cannot wait for a preflight.
-        (header::ACCESS_CONTROL_MAX_AGE, "7200"),
-    ];
-    for (name, value) in allowed {
-        headers.insert(name, HeaderValue::from_static(value));
+    use super::*;
+
+    #[test]
+    fn the_description_names_every_route() {
+        let description: Value = serde_json::from_str(DESCRIPTION).unwrap();
+        let others = [VALIDATE, SESSION, OPENAPI, SDK_METRICS, PIXEL];
+        let settings = ANALYTICS_NEXT_SETTINGS.replace("{write_key}", "{writeKey}");
+        let paths = EVENT_ROUTES.iter().map(|route| route.path).chain(others);
+        let mut paths: Vec<&str> = paths.chain(RUDDER_JS_CONFIG).chain([&*settings]).collect();
+        let mut described: Vec<&str> =
+            description["paths"].as_object().unwrap().keys().map(String::as_str).collect();
+        paths.sort_unstable();
+        described.sort_unstable();
+        assert_eq!(described, paths);
     }
 }

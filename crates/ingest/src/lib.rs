@@ -4,24 +4,33 @@
 //! judges it. A request is refused as a whole only where its events cannot be told apart or
 //! numbered: not JSON, no batch, no known write key, too large, or a log that does not answer.
 
+mod admission;
 mod caller;
 mod collector;
 mod config;
+mod connections;
+mod cookies;
+mod cors;
 mod event_fate;
 mod http;
 mod log;
 mod message;
+mod parcel;
 mod pixel;
+mod rate;
 mod records;
 mod refusal;
+mod rehearsal;
 mod route;
 mod sdk_settings;
 mod server;
+mod session;
 mod shell;
+mod tls;
 mod unpack;
 
-pub use collector::Collector;
-pub use config::Config;
+pub use collector::{Collector, Setting};
+pub use config::{Config, CookieConfig, TlsConfig};
 pub use http::router;
 pub use log::Log;
 pub use server::{Dependencies, IngestError, run};

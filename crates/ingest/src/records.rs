@@ -8,15 +8,16 @@ use topology::{RAW_MESSAGE_BYTES, Topic};
 
 use crate::{
     event_fate::Prospect,
-    message::{Arrival, Body, Envelope, Line, raw_event},
+    message::{Arrival, Body, Envelope, GivenId, Line, raw_event, remains_of},
     refusal::Refusal,
+    rehearsal::Rules,
 };
 
 /// The broker counts its own framing of a record batch towards the limit of a message.
 const FRAMING_BYTES: usize = 512;
 
 /// Most bytes that one record may have: key, value and headers.
-const RECORD_BYTES: usize = RAW_MESSAGE_BYTES as usize - FRAMING_BYTES;
+pub(crate) const RECORD_BYTES: usize = RAW_MESSAGE_BYTES as usize - FRAMING_BYTES;
 
 /// The records of a request may together be this many times the largest body. A batch's context
 /// is copied into each of its events, so a small body could otherwise fill the memory.
@@ -32,6 +33,8 @@ pub(crate) struct RecordMaker<'a> {
     pub(crate) traceparent: Option<&'a str>,
     /// Largest decoded body, in bytes.
     pub(crate) max_body: usize,
+    /// The rules that senders of the native route are told the outcome of at once.
+    pub(crate) strict: Option<&'a Rules<'a>>,
 }
 
 /// What the records of a request weigh together.
@@ -49,17 +52,25 @@ impl Weight {
 }
 
 impl RecordMaker<'_> {
-    /// One record per message, in order, or the refusal of them all. `mint` gives an id to the
-    /// message with this index, counted from 0.
+    /// One record per message, in order, or the refusal of them all. Of a message that the broker
+    /// would not take, whose SDK would drop it in silence, what fits is kept. `give_id` gives an id
+    /// to the message with this index, counted from 0.
     pub(crate) fn records(
         &self,
         body: &Body<'_>,
-        mint: &mut dyn FnMut(usize) -> String,
+        give_id: &mut dyn FnMut(usize) -> GivenId,
     ) -> Result<Vec<Outgoing>, Refusal> {
         let mut weight = self.weight();
         let mut records = Vec::with_capacity(body.messages.len());
         for (index, message) in body.messages.iter().enumerate() {
-            let (record, _) = self.one(index, message, &body.envelope, mint)?;
+            let record = match self.one(index, message, &body.envelope, give_id) {
+                Ok((record, _)) => record,
+                Err(Refusal::EventTooLarge { .. }) => {
+                    let mut give_id = || give_id(index);
+                    self.record(&remains_of(message, self.arrival, &mut give_id))?
+                }
+                Err(refusal) => return Err(refusal),
+            };
             weight.add(&record)?;
             records.push(record);
         }
@@ -70,7 +81,7 @@ impl RecordMaker<'_> {
     pub(crate) fn each(
         &self,
         messages: &[Line<'_>],
-        mint: &mut dyn FnMut(usize) -> String,
+        give_id: &mut dyn FnMut(usize) -> GivenId,
     ) -> Result<(Vec<Outgoing>, Vec<Prospect>), Refusal> {
         let (mut weight, nothing_shared) = (self.weight(), Envelope::default());
         let (mut records, mut prospects) = (Vec::new(), Vec::new());
@@ -83,11 +94,13 @@ impl RecordMaker<'_> {
                     continue;
                 }
             };
-            match self.one(index, message, &nothing_shared, mint) {
-                Ok((record, message_id)) => {
+            match self.one(index, message, &nothing_shared, give_id) {
+                Ok((record, event)) => {
                     weight.add(&record)?;
                     records.push(record);
-                    prospects.push(Prospect::Record(message_id));
+                    let message_id = event.message_id.clone().unwrap_or_default();
+                    let judgement = self.strict.map(|rules| rules.judge(event).0);
+                    prospects.push(Prospect::Record { message_id, judgement });
                 }
                 Err(refusal @ Refusal::EventTooLarge { .. }) => {
                     let detail = refusal.to_string();
@@ -103,24 +116,24 @@ impl RecordMaker<'_> {
         Weight { bytes: 0, limit: self.max_body.saturating_mul(GROWTH) }
     }
 
-    /// The record of one message, and the message's id.
+    /// The record of one message, and the event in it.
     fn one(
         &self,
         index: usize,
         message: &RawValue,
         envelope: &Envelope<'_>,
-        mint: &mut dyn FnMut(usize) -> String,
-    ) -> Result<(Outgoing, String), Refusal> {
+        give_id: &mut dyn FnMut(usize) -> GivenId,
+    ) -> Result<(Outgoing, RawEvent), Refusal> {
         let too_large = Refusal::EventTooLarge { index, limit: RECORD_BYTES };
         if message.get().len() > RECORD_BYTES {
             return Err(too_large);
         }
-        let event = raw_event(message, envelope, self.arrival, &mut || mint(index));
+        let event = raw_event(message, envelope, self.arrival, &mut || give_id(index));
         let record = self.record(&event)?;
         if record.size() > RECORD_BYTES {
             return Err(too_large);
         }
-        Ok((record, event.message_id.unwrap_or_default()))
+        Ok((record, event))
     }
 
     fn record(&self, event: &RawEvent) -> Result<Outgoing, Refusal> {

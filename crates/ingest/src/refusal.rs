@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use telemetry::IngestRefusal;
 
-use crate::message::BodyProblem;
+use crate::{message::BodyProblem, shell::retry_after_seconds};
 
 /// Why a request is refused as a whole. None of its events may be taken for delivered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,6 +14,18 @@ pub(crate) enum Refusal {
     /// The local queue is nearly full.
     #[error("ingest takes no more at the moment; send the same request again later")]
     Overloaded,
+    /// The source has sent more than it may.
+    #[error("the source sends more events than it may; send the same request again later")]
+    RateLimited {
+        /// After how many seconds it may send this request.
+        seconds: u16,
+    },
+    /// A page of another origin than the source's shows its key.
+    #[error("pages of this origin may not send with this write key")]
+    OriginNotAllowed,
+    /// First-party ids are not configured.
+    #[error("this server mints no first-party ids: it has no key under [first_party]")]
+    NoFirstPartyKey,
     /// A content encoding that is not taken.
     #[error("this Content-Encoding is not taken: send gzip, deflate, br, zstd or nothing")]
     UnsupportedEncoding,
@@ -70,6 +82,9 @@ impl Refusal {
             Self::NotReady | Self::Overloaded | Self::NotAcknowledged => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
+            Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::OriginNotAllowed => StatusCode::FORBIDDEN,
+            Self::NoFirstPartyKey => StatusCode::NOT_IMPLEMENTED,
             Self::UnsupportedEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
             Self::Body(BodyProblem::TooManyEvents { .. })
@@ -91,6 +106,7 @@ impl Refusal {
             Self::UnreadableBody(_) => "unreadable-body",
             Self::SlowBody => "slow-body",
             Self::NotEncoded => "not-encoded",
+            Self::NoFirstPartyKey => "no-first-party-key",
             Self::NoRoute => "no-such-route",
             Self::WrongMethod => "wrong-method",
             _ => self.counted().map_or("refused", IngestRefusal::word),
@@ -101,6 +117,8 @@ impl Refusal {
     pub(crate) fn counted(&self) -> Option<IngestRefusal> {
         Some(match self {
             Self::Overloaded => IngestRefusal::Overloaded,
+            Self::RateLimited { .. } => IngestRefusal::RateLimited,
+            Self::OriginNotAllowed => IngestRefusal::OriginNotAllowed,
             Self::UnsupportedEncoding => IngestRefusal::UnsupportedEncoding,
             Self::Body(BodyProblem::NotJson(_) | BodyProblem::NotAnObject) => {
                 IngestRefusal::NotJson
@@ -118,13 +136,20 @@ impl Refusal {
             | Self::UnreadableBody(_)
             | Self::SlowBody
             | Self::NotEncoded
+            | Self::NoFirstPartyKey
             | Self::NoRoute
             | Self::WrongMethod => return None,
         })
     }
 
-    /// Whether the answer says when to try again.
-    pub(crate) fn is_temporary(&self) -> bool {
-        self.status() == StatusCode::SERVICE_UNAVAILABLE
+    /// After how many seconds the sender shall try again, where it shall.
+    pub(crate) fn retry_after(&self) -> Option<u16> {
+        match self {
+            Self::RateLimited { seconds } => Some(*seconds),
+            _ if self.status() == StatusCode::SERVICE_UNAVAILABLE => {
+                Some(u16::from(retry_after_seconds()))
+            }
+            _ => None,
+        }
     }
 }

@@ -18,6 +18,8 @@ pub(crate) enum Shape {
     Single(&'static str),
     /// Events for each of which the answer tells what became of it.
     Each,
+    /// Any of these: a batch if there is an array `batch`, else an array of events, or one a line.
+    Any,
 }
 
 impl Shape {
@@ -71,6 +73,12 @@ pub(crate) const EVENT_ROUTES: &[EventRoute] = &[
     single("/api/s/s2s/alias", "alias"),
 ];
 
+/// Tells what would become of events, and writes nothing.
+pub(crate) const VALIDATE: &str = "/v1/validate";
+/// Gives out a first-party id and starts a session.
+pub(crate) const SESSION: &str = "/v1/session";
+/// Describes the routes, as OpenAPI.
+pub(crate) const OPENAPI: &str = "/v1/openapi.json";
 /// analytics-next's metrics about itself: answered, and dropped.
 pub(crate) const SDK_METRICS: &str = "/v1/m";
 /// Asked by analytics-next before it sends anything.

@@ -23,7 +23,7 @@ pub(crate) fn analytics_next(write_key: &str, public_url: &str) -> Value {
 pub(crate) fn rudder_js(source: &Source, write_key: &str) -> Value {
     let quiet = json!({"enabled": false});
     json!({"source": {
-        "id": source.id, "name": source.id, "writeKey": write_key, "enabled": source.enabled,
+        "id": source.id, "name": source.id, "writeKey": write_key, "enabled": source.config.enabled,
         "workspaceId": "waybill", "destinations": [], "dataplanes": {},
         "config": {"statsCollection": {"errors": quiet, "metrics": quiet}}
     }})

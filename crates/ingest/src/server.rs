@@ -2,18 +2,22 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::Router;
+use identity::FirstPartyConfig;
 use kafka_runtime::{Producer, Shutdown};
 use schema_registry::Registry;
 use telemetry::Readiness;
 use tokio::net::TcpListener;
 use topology::Topic;
-use tracking_plan::SourceCatalog;
+use tracking_plan::LiveCatalog;
 
-use crate::{collector::Collector, config::Config, http::router, log::Log};
-
-/// How long requests in hand may take after the request to stop.
-const DRAIN: Duration = Duration::from_secs(10);
+use crate::{
+    collector::{Collector, Setting},
+    config::Config,
+    connections::Connections,
+    http::router,
+    log::Log,
+    tls::{Tls, TlsProblem},
+};
 
 /// How long between two questions to a registry that is away.
 const REGISTRY_PAUSE: Duration = Duration::from_secs(1);
@@ -31,9 +35,9 @@ pub enum IngestError {
         /// What the system said.
         cause: io::Error,
     },
-    /// Serving failed.
-    #[error("ingest stopped serving: {0}")]
-    Serve(io::Error),
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsProblem),
 }
 
 /// What ingest works with.
@@ -45,7 +49,9 @@ pub struct Dependencies {
     /// Knows the id of our schema of `raw-events`.
     pub registry: Registry,
     /// Which source a write key belongs to.
-    pub catalog: Arc<SourceCatalog>,
+    pub catalog: LiveCatalog,
+    /// The keys of first-party ids.
+    pub first_party: FirstPartyConfig,
     /// Where ingest says whether it can take events.
     pub readiness: Readiness,
     /// The request to stop.
@@ -62,20 +68,35 @@ pub async fn run(
 ) -> Result<(), IngestError> {
     let bind = |cause| IngestError::Bind { address: config.listen, cause };
     with.readiness.halted("registry", "the registry has not told the schema yet");
+    let tls = config.tls.clone().map(Tls::new).transpose()?.map(Arc::new);
     let listener = TcpListener::bind(config.listen).await.map_err(bind)?;
     let address = listener.local_addr().map_err(bind)?;
-    let collector = Arc::new(Collector::new(config, with.epoch, with.catalog, with.producer));
-    tracing::info!(%address, "ingest listens");
+    let Dependencies { epoch, producer, registry, catalog, first_party, readiness, shutdown } =
+        with;
+    let setting = Setting { config: config.clone(), epoch, catalog, first_party };
+    let collector = Arc::new(Collector::new(setting, producer));
+    let metrics = collector.metrics.clone();
+    tracing::info!(%address, tls = tls.is_some(), "ingest listens");
     bound(address);
-    let (starting, readiness) = (Arc::clone(&collector), with.readiness.clone());
-    let shutdown = with.shutdown.clone();
+    let (starting, ready, ending) = (Arc::clone(&collector), readiness.clone(), shutdown.clone());
     let started = tokio::spawn(async move {
-        start(&starting, &with.registry, &readiness, &shutdown).await;
+        start(&starting, &registry, &ready, &ending).await;
     });
-    let served = serve(listener, router(collector), &with.shutdown).await;
+    let connections = Connections::new(&config, router(collector), tls.clone(), metrics.clone());
+    let watching = async {
+        if let Some(tls) = &tls {
+            tls.watch(&metrics, &shutdown).await;
+        }
+    };
+    let serving = connections.serve(listener, &shutdown);
+    tokio::pin!(serving);
+    tokio::select! {
+        () = &mut serving => {}
+        () = watching => serving.await,
+    }
     started.abort();
-    with.readiness.halted("end", "the process is ending");
-    served
+    readiness.halted("end", "the process is ending");
+    Ok(())
 }
 
 /// Asks the registry until it knows our schema.
@@ -101,29 +122,5 @@ async fn start<L: Log>(
             Err(halt) => tracing::debug!(%halt, "the registry is still away"),
         }
         tokio::time::sleep(REGISTRY_PAUSE).await;
-    }
-}
-
-/// Serves until the request to stop, then lets the requests in hand finish, within [`DRAIN`].
-async fn serve(
-    listener: TcpListener,
-    router: Router,
-    shutdown: &Shutdown,
-) -> Result<(), IngestError> {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let stop = shutdown.clone();
-    let serving = axum::serve(listener, service)
-        .with_graceful_shutdown(async move { stop.requested().await })
-        .into_future();
-    let out_of_time = async {
-        shutdown.requested().await;
-        tokio::time::sleep(DRAIN).await;
-    };
-    tokio::select! {
-        served = serving => served.map_err(IngestError::Serve),
-        () = out_of_time => {
-            tracing::warn!("requests were cut off: they took longer than the drain of 10 s");
-            Ok(())
-        }
     }
 }

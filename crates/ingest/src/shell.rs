@@ -1,10 +1,13 @@
 //! The impure arguments of ingest's pure parts: the clock and random ids.
 
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD};
+use event::Millis;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
+
+use crate::message::GivenId;
 
 /// A longer key is hashed: an id may have 100 characters, and an index follows.
 const LONGEST_KEY: usize = 90;
@@ -15,14 +18,32 @@ pub(crate) fn iso8601(now: SystemTime) -> String {
     format!("{timestamp:.3}")
 }
 
-/// An id for a message that has none. Unlike a sender's id it changes with each retry: repeats of
-/// such a message cannot be recognised.
-pub(crate) fn message_id() -> String {
-    format!("waybill-{}", Uuid::new_v4())
+/// Milliseconds since 1970.
+pub(crate) fn millis(now: SystemTime) -> Millis {
+    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
+}
+
+/// Bits that nobody can guess.
+pub(crate) fn random() -> [u8; 16] {
+    // Six bits of a UUID are fixed: two of them hold 244 that are not.
+    let digest = Sha256::new().chain_update(Uuid::new_v4()).chain_update(Uuid::new_v4()).finalize();
+    let mut bits = [0; 16];
+    bits.copy_from_slice(&digest[..16]);
+    bits
+}
+
+/// An id for the message with this index, whose sender gave it none: derived from what the sender
+/// calls the request, else minted.
+pub(crate) fn given_id(idempotency_key: Option<&str>, index: usize) -> GivenId {
+    match idempotency_key {
+        Some(key) => GivenId::Derived(message_id_of(key, index)),
+        None => GivenId::Minted(format!("waybill-{}", Uuid::new_v4())),
+    }
 }
 
 /// An id for a message that has none, in a request that a sender repeats under the same key.
-pub(crate) fn message_id_of(idempotency_key: &str, index: usize) -> String {
+fn message_id_of(idempotency_key: &str, index: usize) -> String {
     if idempotency_key.len() <= LONGEST_KEY {
         return format!("{idempotency_key}-{index}");
     }

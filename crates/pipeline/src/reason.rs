@@ -56,6 +56,8 @@ reasons! {
         MissingField = "missing-field",
         /// A field has a value that it may not have.
         InvalidField = "invalid-field",
+        /// The event is larger than its source may send, or than the broker takes.
+        EventTooLarge = "event-too-large",
         /// The step panicked on the record.
         StepPanicked = "step-panicked",
         /// The process died on the record again and again: it was put aside unread.

@@ -17,8 +17,8 @@ pub use config::{LogConfig, LogFormat};
 pub use health::{ComponentReport, ComponentState, Health, HealthReport, Readiness};
 pub use init::{Guard, TelemetryError, init};
 pub use metrics::{
-    AbortCause, AuditMetrics, HourState, IngestMetrics, IngestRefusal, KafkaLogMetrics,
-    LoaderMetrics, RecoveryFound, StageMetrics, StoppedBy,
+    AbortCause, AuditMetrics, ConfigMetrics, HourState, IngestMetrics, IngestRefusal,
+    KafkaLogMetrics, LoaderMetrics, RecoveryFound, StageMetrics, StoppedBy,
 };
 pub use pipeline::{DiscardReason, RejectReason};
 pub use rate_limited::{Admission, RateLimited};

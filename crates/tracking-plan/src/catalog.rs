@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Source, SourceConfig, SourceKind};
+use crate::{SecretKeyHash, Source, SourceConfig, SourceKind};
 
 /// Something in the configuration of the sources that cannot stand.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +22,8 @@ pub struct SourceCatalog {
     sources: BTreeMap<String, Source>,
     /// From a write key to the id of its source.
     keys: KeyIndex,
+    /// From the hash of a secret key to the id of its source.
+    secrets: BTreeMap<SecretKeyHash, String>,
 }
 
 impl SourceCatalog {
@@ -30,10 +32,11 @@ impl SourceCatalog {
         let mut catalog = Self::default();
         let mut problems = Vec::new();
         for (id, config) in configs {
-            let source = Source::new(id, config);
+            let source = Source { id, config };
             check_id(&source.id, &mut problems);
             check_environment(&source, &mut problems);
             check_keys(&source, &mut problems);
+            check_limits(&source, &mut problems);
             catalog.add(source, &mut problems);
         }
         if problems.is_empty() { Ok(catalog) } else { Err(problems) }
@@ -44,9 +47,14 @@ impl SourceCatalog {
         self.sources.get(id)
     }
 
-    /// The source whose senders show this write key, enabled or not.
+    /// The source whose senders show this write key or secret key, enabled or not.
     pub fn by_write_key(&self, key: &str) -> Option<&Source> {
-        self.keys.0.get(key).and_then(|id| self.sources.get(id))
+        let by_secret = || {
+            // Nobody hashes where there is nothing to find.
+            let hash = (!self.secrets.is_empty()).then(|| SecretKeyHash::of(key))?;
+            self.secrets.get(&hash)
+        };
+        self.keys.0.get(key).or_else(by_secret).and_then(|id| self.sources.get(id))
     }
 
     /// Every source, by id.
@@ -65,10 +73,15 @@ impl SourceCatalog {
     }
 
     fn add(&mut self, source: Source, problems: &mut Vec<ConfigProblem>) {
-        for key in &source.write_keys {
+        for key in &source.config.write_keys {
             let owner = self.keys.0.insert(key.as_str().to_owned(), source.id.clone());
             if let Some(owner) = owner {
-                problems.push(shared_key(&source.id, &owner));
+                problems.push(shared_key(&source.id, "write", &owner));
+            }
+        }
+        for hash in &source.config.secret_keys {
+            if let Some(owner) = self.secrets.insert(*hash, source.id.clone()) {
+                problems.push(shared_key(&source.id, "secret", &owner));
             }
         }
         self.sources.insert(source.id.clone(), source);
@@ -104,7 +117,7 @@ fn is_word(text: &str) -> bool {
 }
 
 fn check_environment(source: &Source, problems: &mut Vec<ConfigProblem>) {
-    let name = &source.environment;
+    let name = &source.config.environment;
     if name.is_empty() || name.trim() != name {
         problems.push(ConfigProblem {
             key: format!("sources.{:?}.environment", source.id),
@@ -116,14 +129,15 @@ fn check_environment(source: &Source, problems: &mut Vec<ConfigProblem>) {
 
 fn check_keys(source: &Source, problems: &mut Vec<ConfigProblem>) {
     let key = format!("sources.{:?}.write_keys", source.id);
-    if source.write_keys.is_empty() && source.kind != SourceKind::Server {
+    let SourceConfig { kind, write_keys, .. } = &source.config;
+    if write_keys.is_empty() && *kind != SourceKind::Server {
         problems.push(ConfigProblem {
             key: key.clone(),
-            problem: format!("a {} source has no other way in than ingest", source.kind),
+            problem: format!("a {kind} source has no other way in than ingest"),
             remedy: "give it at least one write key".to_owned(),
         });
     }
-    if source.write_keys.iter().any(|key| !is_sendable(key.as_str())) {
+    if write_keys.iter().any(|key| !is_sendable(key.as_str())) {
         problems.push(ConfigProblem {
             key,
             problem: "a write key is empty or has characters that HTTP headers cannot carry"
@@ -133,33 +147,52 @@ fn check_keys(source: &Source, problems: &mut Vec<ConfigProblem>) {
     }
 }
 
+fn check_limits(source: &Source, problems: &mut Vec<ConfigProblem>) {
+    let SourceConfig { events_per_second, burst_events, max_event_bytes, .. } = source.config;
+    if burst_events.is_some() && events_per_second.is_none() {
+        problems.push(ConfigProblem {
+            key: format!("sources.{:?}.burst_events", source.id),
+            problem: "a burst is above a rate, and no rate is set".to_owned(),
+            remedy: "set events_per_second too, or take burst_events out".to_owned(),
+        });
+    }
+    if max_event_bytes == 0 {
+        problems.push(ConfigProblem {
+            key: format!("sources.{:?}.max_event_bytes", source.id),
+            problem: "no event has 0 bytes".to_owned(),
+            remedy: "take it out for the default of 32768".to_owned(),
+        });
+    }
+}
+
 fn is_sendable(key: &str) -> bool {
     !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-fn shared_key(id: &str, owner: &str) -> ConfigProblem {
+/// `kind` is `write` or `secret`.
+fn shared_key(id: &str, kind: &str, owner: &str) -> ConfigProblem {
     let (problem, remedy) = if id == owner {
-        ("a write key stands twice in the list".to_owned(), "remove one of the two")
+        (format!("a {kind} key stands twice in the list"), "remove one of the two")
     } else {
         (
-            format!("a write key of this source also belongs to {owner:?}"),
+            format!("a {kind} key of this source also belongs to {owner:?}"),
             "give each source keys of its own",
         )
     };
-    ConfigProblem { key: format!("sources.{id:?}.write_keys"), problem, remedy: remedy.to_owned() }
+    let key = format!("sources.{id:?}.{kind}_keys");
+    ConfigProblem { key, problem, remedy: remedy.to_owned() }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use super::*;
 
     fn config(kind: SourceKind, keys: &[&str]) -> SourceConfig {
-        SourceConfig {
-            kind,
-            environment: "production".to_owned(),
-            write_keys: keys.iter().map(|key| (*key).into()).collect(),
-            enabled: true,
-        }
+        let kind = serde_json::json!({"kind": kind.word()});
+        let read: SourceConfig = serde_json::from_value(kind).unwrap();
+        SourceConfig { write_keys: keys.iter().map(|key| (*key).into()).collect(), ..read }
     }
 
     fn catalog(configs: Vec<(&str, SourceConfig)>) -> Result<SourceCatalog, Vec<ConfigProblem>> {
@@ -173,7 +206,7 @@ mod tests {
             ("server/billing", config(SourceKind::Server, &[])),
         ])
         .unwrap();
-        assert_eq!(catalog.source("web/app").unwrap().kind, SourceKind::Browser);
+        assert_eq!(catalog.source("web/app").unwrap().config.kind, SourceKind::Browser);
         for key in ["wk_web", "wk_web_2"] {
             assert_eq!(catalog.by_write_key(key).unwrap().id, "web/app");
         }
@@ -230,6 +263,39 @@ mod tests {
         let refused = r#"{"kind":"browser","writekeys":[]}"#;
         assert!(serde_json::from_str::<SourceConfig>(refused).is_err());
         let read: SourceConfig = serde_json::from_str(r#"{"kind":"server"}"#).unwrap();
-        assert_eq!(read, config(SourceKind::Server, &[]));
+        assert_eq!(read.environment, "production");
+        assert!(read.enabled && !read.strict && read.write_keys.is_empty());
+        assert_eq!(read.max_event_bytes, 32_768);
+    }
+
+    #[test]
+    fn a_secret_key_is_known_by_its_hash_alone() {
+        // sha256 of "abc", FIPS 180-2, appendix B.1.
+        let hash = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        let table = serde_json::json!({"kind": "server", "secret_keys": [hash]});
+        let source: SourceConfig = serde_json::from_value(table).unwrap();
+        let catalog = catalog(vec![("server/billing", source.clone())]).unwrap();
+        assert_eq!(catalog.by_write_key("abc").unwrap().id, "server/billing");
+        assert!(catalog.by_write_key("abd").is_none() && catalog.by_write_key(hash).is_none());
+        assert!(catalog.source("server/billing").unwrap().has_secret_key("abc"));
+        let twice = SourceCatalog::new(
+            [("server/a".to_owned(), source.clone()), ("server/b".to_owned(), source)].into(),
+        );
+        assert!(twice.unwrap_err()[0].to_string().contains("also belongs to \"server/a\""));
+        for text in ["abc", "sha256:12", &hash[1..], &hash.replace('b', "x")] {
+            let table = serde_json::json!({"kind": "server", "secret_keys": [text]});
+            let error = serde_json::from_value::<SourceConfig>(table).unwrap_err();
+            assert!(error.to_string().contains("sha256sum"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_burst_without_a_rate_and_a_limit_of_nothing_are_refused() {
+        let server = config(SourceKind::Server, &[]);
+        let source =
+            SourceConfig { burst_events: NonZeroU32::new(5), max_event_bytes: 0, ..server };
+        let problems = catalog(vec![("server/a", source)]).unwrap_err();
+        let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert!(texts[0].contains("burst_events") && texts[1].contains("max_event_bytes"));
     }
 }

@@ -25,8 +25,10 @@ pub fn clean(
     appended_at: Millis,
     catalog: &SourceCatalog,
 ) -> Result<(Event, ValidationFacts), Rejected> {
+    let bytes = raw.text_bytes();
     malformed::reject(raw.malformed.as_deref())?;
     let source = source_of(&raw, catalog)?;
+    check_size(bytes, source.config.max_event_bytes)?;
     let kind = EventType::of(&raw)?;
     let parts = Parts::take(&mut raw, kind, appended_at)?;
     let facts = parts.facts();
@@ -41,11 +43,24 @@ fn source_of<'a>(raw: &RawEvent, catalog: &'a SourceCatalog) -> Result<&'a Sourc
     let source = catalog.source(id).ok_or_else(|| {
         Rejected::new(RejectReason::UnknownSource, "/source is not the id of a configured source")
     })?;
-    if !source.enabled {
+    if !source.config.enabled {
         let detail = format!("source {} is switched off", source.id);
         return Err(Rejected::new(RejectReason::SourceDisabled, detail));
     }
     Ok(source)
+}
+
+fn check_size(bytes: usize, limit: usize) -> Result<(), Rejected> {
+    if bytes <= limit {
+        return Ok(());
+    }
+    let detail = format!("the event has {bytes} bytes; its source may send {limit}");
+    Err(Rejected::new(RejectReason::EventTooLarge, detail))
+}
+
+/// Whether ingest put this field in because the sender had left it out.
+fn is_supplied(raw: &RawEvent, field: &str) -> bool {
+    raw.request.as_ref().is_some_and(|request| request.supplied.iter().any(|name| name == field))
 }
 
 /// The parts of an event that had to be judged.
@@ -60,6 +75,8 @@ struct Parts {
     extra: String,
     times: times::Times,
     corrected: Corrected,
+    minted_message_id: bool,
+    anonymous_id_from_cookie: bool,
 }
 
 impl Parts {
@@ -87,6 +104,8 @@ impl Parts {
             ids,
             times,
             corrected: correct(&times),
+            minted_message_id: is_supplied(raw, "message_id"),
+            anonymous_id_from_cookie: is_supplied(raw, "anonymous_id"),
         };
         times::check_held(parts.corrected.timestamp, &mut findings);
         findings.into_result().map(|()| parts)
@@ -111,6 +130,9 @@ impl Parts {
             (true, "no-plan"),
             (self.corrected.future_clamped, "future-clamped"),
             (self.times.utc_assumed, "utc-assumed"),
+            // It changes with each retry: repeats cannot be recognised.
+            (self.minted_message_id, "minted-message-id"),
+            (self.anonymous_id_from_cookie, "anonymous-id-from-cookie"),
         ];
         flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag.to_owned()).collect()
     }
@@ -118,8 +140,8 @@ impl Parts {
     fn into_event(self, raw: RawEvent, kind: EventType, source: &Source) -> Event {
         Event {
             source: source.id.clone(),
-            source_kind: source.kind.word().to_owned(),
-            environment: source.environment.clone(),
+            source_kind: source.config.kind.word().to_owned(),
+            environment: source.config.environment.clone(),
             kind: kind.word().to_owned(),
             message_id: self.message_id,
             anonymous_id: self.ids.anonymous_id,

@@ -4,6 +4,7 @@
 //! to; validate asks whether a source is known and may send. [`clean`] is the quality gate itself:
 //! a pure function from an event as it was told to an event made clean and typed.
 
+mod allowed_origin;
 mod catalog;
 mod clean;
 mod clock;
@@ -12,12 +13,16 @@ mod event_type;
 mod findings;
 mod ids;
 mod json_text;
+mod live;
 mod malformed;
 mod source;
 mod times;
 
+pub use allowed_origin::AllowedOrigin;
 pub use catalog::{ConfigProblem, SourceCatalog};
 pub use clean::{VERSION, clean};
 pub use ids::MAX_MESSAGE_ID_CHARS;
 pub use json_text::MAX_JSON_DEPTH;
-pub use source::{Source, SourceConfig, SourceKind, WriteKey};
+pub use live::LiveCatalog;
+pub use malformed::{OVERSIZE, Oversize};
+pub use source::{SecretKeyHash, Source, SourceConfig, SourceKind, WriteKey};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use pipeline::{RejectReason, Rejected};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 /// Names that may stand in a reason: the members of Segment's protocol, and `message` for a
@@ -40,16 +41,45 @@ const NAMES: &[&str] = &[
     "user_id",
 ];
 
+/// Under which name ingest keeps what is left of an event that the broker would not take.
+pub const OVERSIZE: &str = "oversize";
+
+/// What ingest keeps of an event that the broker would not take, as a member of `malformed`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Oversize {
+    /// Bytes of the event's JSON text.
+    pub bytes: usize,
+    /// SHA-256 of that text, in hexadecimal digits.
+    pub sha256: String,
+    /// How the text begins.
+    pub start: String,
+}
+
 /// Rejects an event that carries malformed members, naming them and never their values.
 pub(crate) fn reject(malformed: Option<&str>) -> Result<(), Rejected> {
     let Some(text) = malformed.map(str::trim).filter(|text| !matches!(*text, "" | "null")) else {
         return Ok(());
     };
-    match serde_json::from_str::<BTreeMap<String, &RawValue>>(text) {
-        Ok(members) if members.is_empty() => Ok(()),
-        Ok(members) => Err(rejected(&named(&members))),
-        Err(_) => Err(rejected("the message")),
+    let Ok(members) = serde_json::from_str::<BTreeMap<String, &RawValue>>(text) else {
+        return Err(rejected("the message"));
+    };
+    if members.is_empty() {
+        return Ok(());
     }
+    let oversize = oversize(&members).map(|oversize| too_large(&oversize));
+    Err(oversize.unwrap_or_else(|| rejected(&named(&members))))
+}
+
+fn oversize(members: &BTreeMap<String, &RawValue>) -> Option<Oversize> {
+    serde_json::from_str(members.get(OVERSIZE)?.get()).ok()
+}
+
+fn too_large(Oversize { bytes, sha256, start }: &Oversize) -> Rejected {
+    let detail = format!(
+        "the event had {bytes} bytes (SHA-256 {sha256}), more than the broker takes; its first {} are kept",
+        start.len()
+    );
+    Rejected::new(RejectReason::EventTooLarge, detail)
 }
 
 fn named(members: &BTreeMap<String, &RawValue>) -> String {
@@ -83,6 +113,17 @@ mod tests {
             assert_eq!(rejected.reason, RejectReason::Malformed);
             assert_eq!(rejected.detail, format!("of a type that does not fit: {expected}"));
         }
+    }
+
+    #[test]
+    fn what_is_left_of_an_oversized_event_is_told_by_length_and_hash() {
+        let malformed = r#"{"oversize":{"bytes":2000000,"sha256":"ab12","start":"{\"secret"}}"#;
+        let rejected = reject(Some(malformed)).unwrap_err();
+        assert_eq!(rejected.reason, RejectReason::EventTooLarge);
+        assert!(rejected.detail.contains("2000000 bytes (SHA-256 ab12)"), "{}", rejected.detail);
+        assert!(!rejected.detail.contains("secret"));
+        let other = reject(Some(r#"{"oversize":7}"#)).unwrap_err();
+        assert_eq!(other.reason, RejectReason::Malformed);
     }
 
     #[test]

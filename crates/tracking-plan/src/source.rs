@@ -1,8 +1,11 @@
 //! One source of events.
 
-use std::fmt;
+use std::{fmt, num::NonZeroU32};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
+use sha2::{Digest, Sha256};
+
+use crate::AllowedOrigin;
 
 /// What kind of program a source is. It decides which facts of the HTTP request are the end
 /// user's: a server's user agent and address are its own.
@@ -58,6 +61,45 @@ impl fmt::Debug for WriteKey {
     }
 }
 
+/// SHA-256 of a key that only a backend knows: the configuration may be read by many who may not
+/// send. Written `sha256:` and 64 hexadecimal digits, as `printf %s KEY | sha256sum` prints them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SecretKeyHash([u8; 32]);
+
+impl SecretKeyHash {
+    /// The hash of a key that a sender shows.
+    pub fn of(key: &str) -> Self {
+        Self(Sha256::digest(key).into())
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix("sha256:").filter(|digits| digits.len() == 64)?;
+        let mut hash = [0; 32];
+        for (byte, pair) in hash.iter_mut().zip(digits.as_bytes().chunks(2)) {
+            *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+        }
+        Some(Self(hash))
+    }
+}
+
+impl fmt::Debug for SecretKeyHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretKeyHash(…)")
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretKeyHash {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| {
+            D::Error::custom(
+                "a secret key is written as sha256: and 64 hexadecimal digits; \
+                 `printf %s KEY | sha256sum` prints them",
+            )
+        })
+    }
+}
+
 /// One `[sources."<id>"]` table of the configuration file.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -71,9 +113,31 @@ pub struct SourceConfig {
     /// needs none.
     #[serde(default)]
     pub write_keys: Vec<WriteKey>,
+    /// Hashes of further keys that only backends know.
+    #[serde(default)]
+    pub secret_keys: Vec<SecretKeyHash>,
+    /// Origins of the pages that may send with its keys, such as `https://shop.example` or
+    /// `https://*.shop.example`. Empty: any. A request without the header `Origin` comes from no
+    /// page and is taken.
+    #[serde(default)]
+    pub allowed_origins: Vec<AllowedOrigin>,
     /// Whether it may send; events of a source that is switched off become dead letters.
     #[serde(default = "enabled")]
     pub enabled: bool,
+    /// Whether the native route tells its senders at once what validate will reject.
+    #[serde(default)]
+    pub strict: bool,
+    /// Most bytes of one event: the texts of its members together. A larger one that the broker
+    /// takes is kept whole and rejected by validate. Segment's limit is 32 KB.
+    #[serde(default = "max_event_bytes")]
+    pub max_event_bytes: usize,
+    /// Most events a second over ingest, for each instance of it; more are answered 429. None: as
+    /// many as come.
+    #[serde(default)]
+    pub events_per_second: Option<NonZeroU32>,
+    /// How many events may come at once after a quiet time. Without it, those of ten seconds.
+    #[serde(default)]
+    pub burst_events: Option<NonZeroU32>,
 }
 
 fn production() -> String {
@@ -84,24 +148,29 @@ const fn enabled() -> bool {
     true
 }
 
+const fn max_event_bytes() -> usize {
+    32 * 1024
+}
+
 /// A source of the catalog.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     /// Its id, `namespace/name`, such as `web/app`.
     pub id: String,
-    /// What kind of program it is.
-    pub kind: SourceKind,
-    /// Environment that its events belong to.
-    pub environment: String,
-    /// Whether it may send.
-    pub enabled: bool,
-    /// Keys that its senders show to ingest.
-    pub write_keys: Vec<WriteKey>,
+    /// What is configured of it.
+    pub config: SourceConfig,
 }
 
 impl Source {
-    pub(crate) fn new(id: String, config: SourceConfig) -> Self {
-        let SourceConfig { kind, environment, write_keys, enabled } = config;
-        Self { id, kind, environment, enabled, write_keys }
+    /// Whether a page of this origin (the header `Origin`) may send with the source's keys.
+    pub fn allows_origin(&self, origin: &str) -> bool {
+        let allowed = &self.config.allowed_origins;
+        allowed.is_empty() || allowed.iter().any(|pattern| pattern.matches(origin))
+    }
+
+    /// Whether `key` is one of its secret keys.
+    pub fn has_secret_key(&self, key: &str) -> bool {
+        let hashes = &self.config.secret_keys;
+        !hashes.is_empty() && hashes.contains(&SecretKeyHash::of(key))
     }
 }

@@ -56,9 +56,23 @@ fn an_event_with_the_least_that_its_type_needs_passes() {
 }
 
 #[test]
+fn what_ingest_put_in_is_flagged() {
+    let request: event::RequestFacts =
+        serde_json::from_str(r#"{"supplied":["message_id","anonymous_id"]}"#).unwrap();
+    let (_, facts) =
+        clean(RawEvent { request: Some(request), ..track() }, NOW, &catalog()).unwrap();
+    assert_eq!(facts.flags, ["no-plan", "minted-message-id", "anonymous-id-from-cookie"]);
+}
+
+#[test]
 fn each_fault_has_its_reason_and_names_the_field() {
     let cases = [
         (RawEvent { malformed: text(r#"{"userId":{}}"#), ..track() }, "malformed", "/userId"),
+        (
+            RawEvent { properties: text(&"x".repeat(32 * 1024)), ..track() },
+            "event-too-large",
+            "its source may send 32768",
+        ),
         (RawEvent { source: None, ..track() }, "unknown-source", "/source is absent"),
         (RawEvent { source: text("web/none"), ..track() }, "unknown-source", "/source is not"),
         (RawEvent { source: text("web/old"), ..track() }, "source-disabled", "web/old"),

@@ -2,17 +2,17 @@
 
 use event::{RawEvent, ValidatedEvent};
 use pipeline::{Context, Halt, Step, Verdict};
-use tracking_plan::{SourceCatalog, clean};
+use tracking_plan::{LiveCatalog, clean};
 
 /// Emits what passes the quality gate and rejects the rest; drops nothing and never halts.
 #[derive(Debug, Clone)]
 pub struct ValidateStep {
-    catalog: SourceCatalog,
+    catalog: LiveCatalog,
 }
 
 impl ValidateStep {
     /// A step that knows these sources.
-    pub const fn new(catalog: SourceCatalog) -> Self {
+    pub const fn new(catalog: LiveCatalog) -> Self {
         Self { catalog }
     }
 }
@@ -22,7 +22,7 @@ impl Step for ValidateStep {
     type Out = ValidatedEvent;
 
     fn apply(&self, event: RawEvent, cx: &Context) -> Result<Verdict<ValidatedEvent>, Halt> {
-        Ok(match clean(event, cx.waybill.appended_at, &self.catalog) {
+        Ok(match clean(event, cx.waybill.appended_at, &self.catalog.current()) {
             Ok((event, validation)) => Verdict::Emit(ValidatedEvent { event, validation }),
             Err(rejected) => Verdict::Reject(rejected),
         })

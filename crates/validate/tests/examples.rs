@@ -18,7 +18,7 @@ use std::{
 use event::{Origin, RawEvent, ValidatedEvent, Waybill, schema};
 use pipeline::{Context, Step, Verdict};
 use serde_json::{Value, json};
-use tracking_plan::{SourceCatalog, SourceConfig};
+use tracking_plan::{LiveCatalog, SourceCatalog, SourceConfig};
 use validate::{Config, ValidateStep};
 
 const SOURCES: &str = r#"
@@ -52,7 +52,7 @@ const CONTEXT: Context = Context {
 
 fn step() -> ValidateStep {
     let sources: BTreeMap<String, SourceConfig> = toml::from_str(SOURCES).unwrap();
-    ValidateStep::new(SourceCatalog::new(sources).unwrap())
+    ValidateStep::new(LiveCatalog::new(SourceCatalog::new(sources).unwrap()))
 }
 
 fn folder(schema: &schema::TopicSchema) -> PathBuf {

@@ -28,6 +28,7 @@ migrations! {
     5 = "005_views.sql",
     6 = "006_audit_expired.sql",
     7 = "007_fewer_merges.sql",
+    8 = "008_request_facts.sql",
 }
 
 impl Migration {

@@ -5,6 +5,7 @@ mod commands;
 pub mod config;
 mod exit;
 mod output;
+mod reload;
 mod services;
 
 use std::path::{Path, PathBuf};

@@ -13,9 +13,10 @@ use tokio::{
     task::JoinSet,
 };
 use topology::{Service, Stage};
+use tracking_plan::LiveCatalog;
 use warehouse::Warehouse;
 
-use crate::{Exit, config::Config, output};
+use crate::{Exit, config::Config, output, reload};
 
 /// How long the services may take to finish what is in hand.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -26,6 +27,8 @@ struct Shared {
     registry: Registry,
     health: Health,
     shutdown: Shutdown,
+    /// The sources in force.
+    catalog: LiveCatalog,
 }
 
 /// Runs services until SIGTERM or Ctrl-C, or until one of them fails.
@@ -34,6 +37,7 @@ pub(crate) async fn serve(services: &[Service], config: Config) -> anyhow::Resul
         registry: Registry::new(&config.registry, Handle::current())?,
         health: Health::new(),
         shutdown: Shutdown::new(),
+        catalog: LiveCatalog::new(config.sources.clone()),
         config,
     });
     let names: Vec<&str> = services.iter().map(|service| service.name()).collect();
@@ -47,6 +51,11 @@ pub(crate) async fn serve(services: &[Service], config: Config) -> anyhow::Resul
         .with_context(|| format!("admin.listen {}", shared.config.admin.listen))?;
     tracing::info!(%admin, "admin port is open");
     stop_on_signal(shared.shutdown.clone())?;
+    let following = Arc::clone(&shared);
+    tokio::spawn(async move {
+        let Shared { config, catalog, shutdown, .. } = &*following;
+        reload::follow(&config.file, catalog, shutdown).await;
+    });
     let mut running = JoinSet::new();
     for service in services {
         running.spawn(run(*service, Arc::clone(&shared)));
@@ -103,7 +112,7 @@ async fn run(service: Service, shared: Arc<Shared>) -> anyhow::Result<()> {
         Service::Ingest => ingest(shared).await.context("ingest"),
         Service::Validate => {
             on_thread(service, shared, |shared, settings| {
-                validate::run(settings, shared.config.sources.clone(), &shared.shutdown)
+                validate::run(settings, shared.catalog.clone(), &shared.shutdown)
             })
             .await
         }
@@ -164,7 +173,8 @@ async fn ingest(shared: Arc<Shared>) -> anyhow::Result<()> {
         epoch: shared.config.epoch,
         producer: Producer::new(&shared.config.kafka)?,
         registry: shared.registry.clone(),
-        catalog: Arc::new(shared.config.sources.clone()),
+        catalog: shared.catalog.clone(),
+        first_party: shared.config.first_party.clone(),
         readiness: shared.health.component(Service::Ingest.name()),
         shutdown: shared.shutdown.clone(),
     };

@@ -57,16 +57,27 @@ pub(crate) struct Arrival {
     pub(crate) received_at: String,
     /// What the server saw of the request.
     pub(crate) request: RequestFacts,
+    /// The genuine first-party id in the request's cookie.
+    pub(crate) first_party_id: Option<String>,
     /// The event type that the route says; `None` for batch routes.
     pub(crate) kind: Option<&'static str>,
 }
 
-/// The raw event of one message. `mint` gives an id to a message without one.
+/// An id for a message whose sender gave it none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum GivenId {
+    /// The same whenever the sender repeats the request.
+    Derived(String),
+    /// A new one each time: repeats of the message cannot be recognised.
+    Minted(String),
+}
+
+/// The raw event of one message. `give_id` is asked for a message without one.
 pub(crate) fn raw_event(
     message: &RawValue,
     envelope: &Envelope<'_>,
     arrival: &Arrival,
-    mint: &mut dyn FnMut() -> String,
+    give_id: &mut dyn FnMut() -> GivenId,
 ) -> RawEvent {
     let mut fields = Fields::of(message);
     for (name, value) in &envelope.malformed {
@@ -80,13 +91,36 @@ pub(crate) fn raw_event(
         event.kind = fields.text("type");
     }
     event.source = Some(arrival.source.clone());
-    event.message_id = event.message_id.filter(|id| !id.is_empty()).or_else(|| Some(mint()));
     event.received_at = Some(arrival.received_at.clone());
-    event.request = Some(arrival.request.clone());
+    event.request = Some(supply(&mut event, arrival, give_id));
     fields.rest.drop_nulls();
     event.extra = fields.rest.to_text();
     event.malformed = fields.malformed.to_text();
     event
+}
+
+/// Puts in the ids that the sender left out, where they are known or can be made, and says so.
+fn supply(
+    event: &mut RawEvent,
+    arrival: &Arrival,
+    give_id: &mut dyn FnMut() -> GivenId,
+) -> RequestFacts {
+    let is_absent = |id: &Option<String>| id.as_deref().is_none_or(str::is_empty);
+    let mut request = arrival.request.clone();
+    if is_absent(&event.message_id) {
+        event.message_id = Some(match give_id() {
+            GivenId::Derived(id) => id,
+            GivenId::Minted(id) => {
+                request.supplied.push("message_id".to_owned());
+                id
+            }
+        });
+    }
+    if is_absent(&event.anonymous_id) && arrival.first_party_id.is_some() {
+        event.anonymous_id.clone_from(&arrival.first_party_id);
+        request.supplied.push("anonymous_id".to_owned());
+    }
+    request
 }
 
 /// What the sender said, in the fields that there are for it.
@@ -178,13 +212,13 @@ mod tests {
     fn arrival(kind: Option<&'static str>) -> Arrival {
         let request = RequestFacts { ip: Some("192.0.2.1".to_owned()), ..RequestFacts::default() };
         let received_at = "2026-11-24T00:00:00.000Z".to_owned();
-        Arrival { source: "web/app".to_owned(), received_at, request, kind }
+        Arrival { source: "web/app".to_owned(), received_at, request, first_party_id: None, kind }
     }
 
     /// The fields that the message itself decides, as JSON; the minted id is `minted`.
     fn mapped(body: &Body<'_>, kind: Option<&'static str>) -> Value {
-        let mut mint = || "minted".to_owned();
-        let event = raw_event(body.messages[0], &body.envelope, &arrival(kind), &mut mint);
+        let mut derive = || GivenId::Derived("minted".to_owned());
+        let event = raw_event(body.messages[0], &body.envelope, &arrival(kind), &mut derive);
         assert_eq!(event.source.as_deref(), Some("web/app"));
         assert_eq!(event.received_at.as_deref(), Some("2026-11-24T00:00:00.000Z"));
         assert_eq!(event.request, Some(arrival(kind).request));
@@ -296,6 +330,36 @@ mod tests {
         ];
         for (body, expected) in table {
             assert_eq!(in_batch(body), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_put_in_for_the_sender_is_told() {
+        let with_cookie = Arrival { first_party_id: Some("w1".to_owned()), ..arrival(None) };
+        let table = [
+            (r#"{"messageId":"m","anonymousId":"a"}"#, &with_cookie, ("m", Some("a")), &[][..]),
+            (
+                r#"{"messageId":"m","anonymousId":null}"#,
+                &with_cookie,
+                ("m", Some("w1")),
+                &["anonymous_id"],
+            ),
+            (
+                r#"{"anonymousId":""}"#,
+                &with_cookie,
+                ("new", Some("w1")),
+                &["message_id", "anonymous_id"],
+            ),
+            (r"{}", &arrival(None), ("new", None), &["message_id"]),
+        ];
+        for (message, arrival, (message_id, anonymous_id), supplied) in table {
+            let text = format!("{{\"batch\":[{message}]}}");
+            let body = Body::batch(text.as_bytes(), 10).unwrap();
+            let mut mint = || GivenId::Minted("new".to_owned());
+            let event = raw_event(body.messages[0], &body.envelope, arrival, &mut mint);
+            assert_eq!(event.message_id.as_deref(), Some(message_id), "{message}");
+            assert_eq!(event.anonymous_id.as_deref(), anonymous_id, "{message}");
+            assert_eq!(event.request.unwrap().supplied, supplied, "{message}");
         }
     }
 

@@ -7,7 +7,9 @@ mod body;
 mod each;
 mod mapping;
 mod members;
+mod oversize;
 
 pub(crate) use body::{Body, BodyProblem};
 pub(crate) use each::{Line, each};
-pub(crate) use mapping::{Arrival, Envelope, raw_event};
+pub(crate) use mapping::{Arrival, Envelope, GivenId, raw_event};
+pub(crate) use oversize::remains_of;

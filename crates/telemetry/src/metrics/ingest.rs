@@ -22,6 +22,8 @@ pub(super) struct Families {
     refused: Family<Reason, Counter>,
     rejected: Family<Reason, Counter>,
     queue_fill: Family<Nothing, Gauge<f64, AtomicU64>>,
+    connections: Family<Nothing, Gauge>,
+    certificate_failures: Family<Nothing, Counter>,
 }
 
 impl Families {
@@ -37,6 +39,8 @@ impl Families {
             refused: plain(r, "ingest_refused_requests", "Requests refused, by reason", Family::default()),
             rejected: plain(r, "ingest_rejected_events", "Events that could not be numbered while others of their request were, by reason", Family::default()),
             queue_fill: plain(r, "ingest_queue_fill_ratio", "How full the producer's local queue is, 0 to 1", Family::default()),
+            connections: plain(r, "ingest_connections", "Connections that are open", Family::default()),
+            certificate_failures: plain(r, "ingest_certificate_failures", "Changed certificates that could not be used: the old one is in force", Family::default()),
         }
     }
 }
@@ -53,6 +57,8 @@ struct Resolved {
     refused: Vec<Counter>,
     rejected: Vec<Counter>,
     queue_fill: Gauge<f64, AtomicU64>,
+    connections: Gauge,
+    certificate_failures: Counter,
 }
 
 impl Default for IngestMetrics {
@@ -77,6 +83,8 @@ impl IngestMetrics {
             refused: by_reason(&families.refused),
             rejected: by_reason(&families.rejected),
             queue_fill: families.queue_fill.get_or_create_owned(&Nothing {}),
+            connections: families.connections.get_or_create_owned(&Nothing {}),
+            certificate_failures: families.certificate_failures.get_or_create_owned(&Nothing {}),
         }))
     }
 
@@ -121,5 +129,17 @@ impl IngestMetrics {
     /// How full the producer's local queue is, 0.0 to 1.0.
     pub fn queue_fill(&self, ratio: f64) {
         self.0.queue_fill.set(ratio);
+    }
+
+    /// So many more connections are open; fewer, if negative.
+    pub fn connections(&self, more: i64) {
+        self.0.connections.inc_by(more);
+    }
+
+    /// A changed certificate was read, and can be used or not.
+    pub fn certificate_read(&self, usable: bool) {
+        if !usable {
+            self.0.certificate_failures.inc();
+        }
     }
 }

@@ -63,6 +63,10 @@ words! {
         EmptyBatch = "empty-batch",
         /// The content encoding is not one that is taken.
         UnsupportedEncoding = "unsupported-encoding",
+        /// The source sends more events than it may.
+        RateLimited = "rate-limited",
+        /// A page of an origin that the source does not allow.
+        OriginNotAllowed = "origin-not-allowed",
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod audit;
 mod buckets;
+mod config;
 mod ingest;
 mod kafka;
 mod label;
@@ -20,6 +21,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry, Unit};
 
 pub use audit::AuditMetrics;
+pub use config::ConfigMetrics;
 pub use ingest::IngestMetrics;
 pub use kafka::KafkaLogMetrics;
 pub use label::{AbortCause, HourState, IngestRefusal, RecoveryFound, StoppedBy};
@@ -39,6 +41,7 @@ struct Metrics {
     loader: loader::Families,
     audit: audit::Families,
     kafka: kafka::Families,
+    config: config::Families,
 }
 
 impl Metrics {
@@ -51,6 +54,7 @@ impl Metrics {
             loader: loader::Families::register(r),
             audit: audit::Families::register(r),
             kafka: kafka::Families::register(r),
+            config: config::Families::register(r),
             registry,
         }
     }

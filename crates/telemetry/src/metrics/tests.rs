@@ -26,6 +26,7 @@ fn touch_everything() {
     audit.tolerance_exceeded(true);
     audit.scanned(5);
     KafkaLogMetrics::new().suppressed();
+    ConfigMetrics::new().read_again(true);
 }
 
 /// The `# TYPE`, `# UNIT` and `# HELP` lines, one metric per line.
@@ -65,7 +66,7 @@ fn every_name_begins_with_waybill_and_ends_with_what_it_counts() {
     let counted = ["records", "events", "requests", "rows", "origins", "lines", "hours", "inserts"]
         .into_iter()
         .chain(["commits", "aborts", "rebuilds", "recoveries", "ratio", "halted", "exceeded"])
-        .chain(["renewals", "stopped"]);
+        .chain(["renewals", "stopped", "connections", "failures", "reloads", "refused"]);
     let suffixes: Vec<_> = counted.chain(["seconds", "bytes"]).collect();
     for metric in metrics {
         let (name, rest) = metric.split_once(':').unwrap();

@@ -63,6 +63,12 @@ impl Row for EventRow {
         Column::new("request_accept_language", |r, o| {
             o.opt_text(r.request(|x| x.accept_language.as_deref()));
         }),
+        Column::new("request_client_hints", |r, o| {
+            o.opt_text(r.request(|x| x.client_hints.as_deref()));
+        }),
+        Column::new("request_supplied", |r, o| {
+            o.texts(r.event().request.as_ref().map_or(&[], |request| &request.supplied));
+        }),
         Column::new("validation_version", |r, o| o.text(&r.validation().version)),
         Column::new("plan_version", |r, o| o.opt_text(r.validation().plan_version.as_deref())),
         Column::new("device_key", |r, o| o.text(&r.validation().device_key)),

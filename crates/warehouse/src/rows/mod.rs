@@ -99,15 +99,10 @@ mod tests {
         let heading = format!("CREATE TABLE IF NOT EXISTS {table}\n");
         let body = MIGRATIONS.iter().find_map(|file| file.text.split_once(&heading)).unwrap().1;
         let (columns, _) = body.split_once("\n)\n").unwrap();
-        let added = MIGRATIONS.iter().flat_map(|file| file.text.split("ALTER TABLE ")).filter_map(
-            |statement| {
-                let (_, column) = statement
-                    .strip_prefix(table)?
-                    .strip_prefix('\n')?
-                    .split_once("ADD COLUMN IF NOT EXISTS ")?;
-                column.split(' ').next()
-            },
-        );
+        let statements = MIGRATIONS.iter().flat_map(|file| file.text.split("ALTER TABLE "));
+        let of_table = statements.filter_map(|it| it.strip_prefix(table)?.strip_prefix('\n'));
+        let added = of_table.flat_map(|it| it.split("ADD COLUMN IF NOT EXISTS ").skip(1));
+        let added = added.filter_map(|column| column.split(' ').next());
         columns
             .lines()
             .filter_map(|line| line.strip_prefix("    "))

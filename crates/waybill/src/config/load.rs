@@ -1,6 +1,6 @@
 //! Reads the file, lays the environment over it, and finds every problem before it gives up.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
@@ -25,7 +25,7 @@ pub fn load(
     let mut problems = Vec::new();
     let mut table = read(file, must_exist, &mut problems);
     overlay(&mut table, environment, &mut problems);
-    let config = parse(table, &mut problems);
+    let config = Config { file: file.to_owned(), ..parse(table, &mut problems) };
     if problems.is_empty() {
         return Ok(config);
     }
@@ -90,6 +90,7 @@ fn set(table: &mut Table, path: &[String], value: Value) -> bool {
 fn parse(mut table: Table, problems: &mut Vec<Problem>) -> Config {
     let mut sections = Sections { table: &mut table, problems };
     let config = Config {
+        file: PathBuf::new(),
         epoch: sections.take("epoch"),
         slot: sections.take("slot"),
         admin: sections.take("admin"),
@@ -100,6 +101,7 @@ fn parse(mut table: Table, problems: &mut Vec<Problem>) -> Config {
         batch: sections.take("batch"),
         registry: sections.take("registry"),
         warehouse: sections.take("warehouse"),
+        first_party: sections.take("first_party"),
         ingest: sections.take("ingest"),
         validate: sections.take("validate"),
         enrich: sections.take("enrich"),

@@ -3,8 +3,9 @@
 mod load;
 mod problem;
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
+use identity::FirstPartyConfig;
 use kafka_runtime::{BatchLimits, KafkaConfig, TopicSettings};
 use schema_registry::RegistryConfig;
 use serde::Deserialize;
@@ -41,6 +42,8 @@ pub struct StatusConfig {
 /// Everything that can be configured.
 #[derive(Debug, Default)]
 pub struct Config {
+    /// The file that it was read from, whether or not there was one.
+    pub file: PathBuf,
     /// Epoch of `raw-events`: raise it when the topic is created anew.
     pub epoch: u16,
     /// Slot of this instance: each instance of a service needs its own.
@@ -61,6 +64,8 @@ pub struct Config {
     pub registry: RegistryConfig,
     /// Where ClickHouse is.
     pub warehouse: WarehouseConfig,
+    /// The keys of first-party ids.
+    pub first_party: FirstPartyConfig,
     /// The collection endpoint.
     pub ingest: ingest::Config,
     /// The quality gate.

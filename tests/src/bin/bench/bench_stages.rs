@@ -17,7 +17,7 @@ use schema_registry::{Registry, RegistryConfig};
 use telemetry::Health;
 use tokio::runtime::Runtime;
 use topology::{Stage, TOPICS, Topic};
-use tracking_plan::{SourceCatalog, SourceConfig};
+use tracking_plan::{LiveCatalog, SourceCatalog, SourceConfig};
 use warehouse::{Warehouse, WarehouseConfig};
 
 const PARTITIONS: u16 = 6;
@@ -160,7 +160,7 @@ impl Bench {
             readiness: Health::new().component(stage.name()),
         };
         match stage {
-            Stage::Validate => validate::run(&settings, catalog(), shutdown),
+            Stage::Validate => validate::run(&settings, LiveCatalog::new(catalog()), shutdown),
             Stage::Enrich => enrich::run(&settings, &enrich::Config::default(), shutdown),
             Stage::IdentityStitch => {
                 let config = identity_stitch::Config {

@@ -1,18 +1,9 @@
 //! What browser SDKs ask for before they send.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
-#![allow(dead_code, missing_docs, unreachable_pub, reason = "support is shared between test files")]
 
-mod support;
-
+use crate::support::{Answer, FakeLog, config, ingest, send};
 use axum::{body::Body, http::Request};
 use ingest::Config;
 use serde_json::json;
-use support::{Answer, FakeLog, config, ingest, send};
 
 async fn get(config: Config, path: &str, headers: &[(&str, &str)]) -> Answer {
     let mut request = Request::get(path);

@@ -15,17 +15,18 @@ use event::{
     codec::{Decoder, Encoder},
     frame, schema,
 };
-use ingest::{Collector, Config, Log, router};
+use identity::FirstPartyConfig;
+use ingest::{Collector, Config, Log, Setting, router};
 use kafka_runtime::{Delivered, Outgoing, Position, SendError};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use topology::Topic;
 use tower::ServiceExt;
-use tracking_plan::SourceCatalog;
+use tracking_plan::{LiveCatalog, SourceCatalog};
 
 /// What the fake log does with records.
 #[derive(Clone, Default)]
-pub struct FakeLog(Arc<State>);
+pub(crate) struct FakeLog(Arc<State>);
 
 struct State {
     records: Mutex<Vec<Outgoing>>,
@@ -51,37 +52,37 @@ impl Default for State {
 
 impl FakeLog {
     /// Answers only as [`acknowledge`](Self::acknowledge) is called.
-    pub fn waiting() -> Self {
+    pub(crate) fn waiting() -> Self {
         Self(Arc::new(State { acknowledgements: Semaphore::new(0), ..State::default() }))
     }
 
-    pub fn failing(error: SendError) -> Self {
+    pub(crate) fn failing(error: SendError) -> Self {
         Self(Arc::new(State { failure: Some(error), ..State::default() }))
     }
 
-    pub fn filled(fill: f64) -> Self {
+    pub(crate) fn filled(fill: f64) -> Self {
         Self(Arc::new(State { fill, ..State::default() }))
     }
 
     /// Reports one record fewer than it was given.
-    pub fn forgetful() -> Self {
+    pub(crate) fn forgetful() -> Self {
         Self(Arc::new(State { forgets_one: true, ..State::default() }))
     }
 
-    pub fn acknowledge(&self) {
+    pub(crate) fn acknowledge(&self) {
         self.0.acknowledgements.add_permits(1);
     }
 
-    pub fn appends(&self) -> usize {
+    pub(crate) fn appends(&self) -> usize {
         self.0.appends.load(Ordering::SeqCst)
     }
 
-    pub fn records(&self) -> Vec<Outgoing> {
+    pub(crate) fn records(&self) -> Vec<Outgoing> {
         self.0.records.lock().unwrap().clone()
     }
 
     /// What was appended, read back through the codec.
-    pub fn events(&self) -> Vec<RawEvent> {
+    pub(crate) fn events(&self) -> Vec<RawEvent> {
         let ours = &schema::RAW_EVENTS;
         let decoder = Decoder::new(ours, ours.parsed().unwrap()).unwrap();
         let decode = |record: &Outgoing| {
@@ -115,18 +116,36 @@ impl Log for FakeLog {
     }
 }
 
-/// The keys `wk_web`, `wk_api` and, of a source that is disabled, `wk_off`.
-pub fn catalog() -> Arc<SourceCatalog> {
-    let source = |key: &str, enabled: bool| {
-        json!({"kind": "browser", "environment": "production", "write_keys": [key],
-               "enabled": enabled})
-    };
-    let sources = json!({"web/app": source("wk_web", true), "server/api": source("wk_api", true),
-                         "web/old": source("wk_off", false)});
-    Arc::new(SourceCatalog::new(serde_json::from_value(sources).unwrap()).unwrap())
+/// The keys `wk_web`, `wk_api` (with the secret key `abc`), of a source that is disabled `wk_off`,
+/// of one for pages of shop.example alone `wk_shop`, of a strict one `wk_strict`, and of one that
+/// may send three events a second `wk_slow`.
+pub(crate) fn catalog() -> LiveCatalog {
+    let abc = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    let sources = json!({
+        "web/app": {"kind": "browser", "write_keys": ["wk_web"]},
+        "server/api": {"kind": "server", "write_keys": ["wk_api"], "secret_keys": [abc]},
+        "web/old": {"kind": "browser", "write_keys": ["wk_off"], "enabled": false},
+        "web/shop": {"kind": "browser", "write_keys": ["wk_shop"],
+                     "allowed_origins": ["https://shop.example"]},
+        "server/strict": {"kind": "server", "write_keys": ["wk_strict"], "strict": true},
+        "server/slow": {"kind": "server", "write_keys": ["wk_slow"], "events_per_second": 3,
+                        "burst_events": 3},
+    });
+    LiveCatalog::new(SourceCatalog::new(serde_json::from_value(sources).unwrap()).unwrap())
 }
 
-pub fn config() -> Config {
+/// A key for first-party ids.
+pub(crate) fn first_party() -> FirstPartyConfig {
+    let key = json!({"id": "k1", "secret": "0123456789abcdef0123456789abcdef"});
+    serde_json::from_value(json!({"keys": [key]})).unwrap()
+}
+
+/// All that a collector is made with; the epoch is 2.
+pub(crate) fn setting(config: Config) -> Setting {
+    Setting { config, epoch: 2, catalog: catalog(), first_party: first_party() }
+}
+
+pub(crate) fn config() -> Config {
     Config {
         max_body_bytes: 3 * 1024 * 1024,
         max_decompressed_bytes: 4 * 1024 * 1024,
@@ -137,36 +156,36 @@ pub fn config() -> Config {
 }
 
 /// An ingest that is ready.
-pub fn ingest(config: Config, log: &FakeLog) -> Router {
-    let collector = Collector::new(config, 2, catalog(), log.clone());
+pub(crate) fn ingest(config: Config, log: &FakeLog) -> Router {
+    let collector = Collector::new(setting(config), log.clone());
     collector.start(Encoder::new(&schema::RAW_EVENTS, 1).unwrap());
     router(Arc::new(collector))
 }
 
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
 }
 
-pub async fn send(ingest: &Router, request: Request<Body>) -> Answer {
+pub(crate) async fn send(ingest: &Router, request: Request<Body>) -> Answer {
     let response = ingest.clone().oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap().to_vec();
     Answer { status: parts.status, headers: parts.headers, body }
 }
 
-pub fn post(path: &str, body: impl Into<Body>) -> Request<Body> {
+pub(crate) fn post(path: &str, body: impl Into<Body>) -> Request<Body> {
     Request::post(path).body(body.into()).unwrap()
 }
 
 /// A request with the key of `web/app`.
-pub fn web(path: &str, body: impl Into<Body>) -> Request<Body> {
+pub(crate) fn web(path: &str, body: impl Into<Body>) -> Request<Body> {
     Request::post(path).header("x-write-key", "wk_web").body(body.into()).unwrap()
 }

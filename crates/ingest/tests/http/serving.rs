@@ -1,13 +1,4 @@
 //! The server on a real socket, without a broker or a registry.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
-#![allow(dead_code, missing_docs, unreachable_pub, reason = "support is shared between test files")]
-
-mod support;
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -27,7 +18,8 @@ fn dependencies(health: &Health, shutdown: &Shutdown, registry: Registry) -> Dep
         epoch: 0,
         producer: Producer::new(&kafka).unwrap(),
         registry,
-        catalog: support::catalog(),
+        catalog: crate::support::catalog(),
+        first_party: crate::support::first_party(),
         readiness: health.component("ingest"),
         shutdown: shutdown.clone(),
     }

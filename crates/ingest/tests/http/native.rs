@@ -1,18 +1,9 @@
 //! The native route: its answer tells what became of each event.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
-#![allow(dead_code, missing_docs, unreachable_pub, reason = "support is shared between test files")]
 
-mod support;
-
+use crate::support::{FakeLog, config, ingest, post, send, web};
 use axum::{body::Body, http::Request};
 use kafka_runtime::SendError;
 use serde_json::json;
-use support::{FakeLog, config, ingest, post, send, web};
 
 #[tokio::test]
 async fn every_event_gets_its_number() {

@@ -1,20 +1,11 @@
 //! When ingest says 200, when it does not, and what the records are like.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
-#![allow(dead_code, missing_docs, unreachable_pub, reason = "support is shared between test files")]
-
-mod support;
 
 use std::{net::SocketAddr, sync::Arc};
 
+use crate::support::{Answer, FakeLog, config, ingest, send, setting, web};
 use axum::{body::Body, extract::ConnectInfo, http::Request};
 use ingest::{Collector, Config, router};
 use kafka_runtime::SendError;
-use support::{Answer, FakeLog, catalog, config, ingest, send, web};
 use topology::Topic;
 
 const BATCH: &str = r#"{"batch":[{"messageId":"a"},{"messageId":"b"}]}"#;
@@ -92,7 +83,7 @@ async fn a_queue_more_than_four_fifths_full_takes_nothing_more() {
 #[tokio::test]
 async fn until_the_registry_is_there_the_sender_is_asked_to_try_again() {
     let log = FakeLog::default();
-    let router = router(Arc::new(Collector::new(config(), 0, catalog(), log.clone())));
+    let router = router(Arc::new(Collector::new(setting(config()), log.clone())));
     check_try_again(&send(&router, web("/v1/batch", BATCH)).await, "not-ready");
     assert_eq!(log.appends(), 0);
 }
@@ -163,6 +154,12 @@ async fn a_browser_on_another_origin_may_send_and_read_the_answer() {
         assert_eq!(answer.headers["access-control-allow-origin"], "*");
         assert_eq!(answer.headers["access-control-expose-headers"], "Retry-After");
     }
+    let mut request = web("/v1/t", "{}");
+    request.headers_mut().insert("origin", "https://shop.example".parse().unwrap());
+    let answer = send(&ingest, request).await;
+    assert_eq!(answer.headers["access-control-allow-origin"], "https://shop.example");
+    assert_eq!(answer.headers["access-control-allow-credentials"], "true");
+    assert_eq!(answer.headers["vary"], "Origin");
 }
 
 #[tokio::test]

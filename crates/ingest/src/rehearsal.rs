@@ -1,0 +1,116 @@
+//! What validate will say of an event, told before it is written: the same pure rules.
+
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use event::{Millis, RawEvent, ValidatedEvent};
+use serde::Serialize;
+use serde_json::json;
+use tracking_plan::{SourceCatalog, clean};
+
+use crate::{
+    message::{Arrival, Envelope, GivenId, Line, raw_event},
+    records::RECORD_BYTES,
+};
+
+/// What validate will say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "verdict", rename_all = "lowercase")]
+pub(crate) enum Judgement {
+    /// It goes on.
+    Pass {
+        /// Oddities that do not reject.
+        flags: Vec<String>,
+    },
+    /// It becomes a dead letter.
+    Reject {
+        /// One word, as in the dead letter.
+        reason: &'static str,
+        /// What is wrong, each with the JSON pointer of its field where there is one.
+        problems: Vec<String>,
+    },
+}
+
+impl Judgement {
+    /// Whether the event goes on.
+    pub(crate) const fn passes(&self) -> bool {
+        matches!(self, Self::Pass { .. })
+    }
+}
+
+/// The rules in force at the moment of a request.
+pub(crate) struct Rules<'a> {
+    /// The sources.
+    pub(crate) catalog: &'a SourceCatalog,
+    /// Now: the broker's append time is not known yet.
+    pub(crate) now: Millis,
+}
+
+impl Rules<'_> {
+    /// What validate will say, and the event as it would be stored.
+    pub(crate) fn judge(&self, event: RawEvent) -> (Judgement, Option<ValidatedEvent>) {
+        match clean(event, self.now, self.catalog) {
+            Ok((event, validation)) => {
+                let flags = validation.flags.clone();
+                (Judgement::Pass { flags }, Some(ValidatedEvent { event, validation }))
+            }
+            Err(rejected) => {
+                let problems = rejected.detail.split("; ").map(str::to_owned).collect();
+                (Judgement::Reject { reason: rejected.reason.word(), problems }, None)
+            }
+        }
+    }
+
+    /// The outcome of each message, in order.
+    pub(crate) fn rehearse(
+        &self,
+        messages: &[Line<'_>],
+        envelope: &Envelope<'_>,
+        arrival: &Arrival,
+        give_id: &mut dyn FnMut(usize) -> GivenId,
+    ) -> Vec<Rehearsal> {
+        let one = |(index, line): (usize, &Line<'_>)| {
+            let refused = |reason, problem| Rehearsal {
+                index,
+                message_id: None,
+                judgement: Judgement::Reject { reason, problems: vec![problem] },
+                event: None,
+            };
+            let message = match line {
+                Ok(message) => message,
+                Err(why) => return refused("not-json", format!("the event is not JSON: {why}")),
+            };
+            if message.get().len() > RECORD_BYTES {
+                let problem = format!("the event has more than {RECORD_BYTES} bytes");
+                return refused("too-large", problem);
+            }
+            let event = raw_event(message, envelope, arrival, &mut || give_id(index));
+            let message_id = event.message_id.clone();
+            let (judgement, event) = self.judge(event);
+            Rehearsal { index, message_id, judgement, event }
+        };
+        messages.iter().enumerate().map(one).collect()
+    }
+}
+
+/// The outcome of one message, as the answer tells it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Rehearsal {
+    /// Which message of the request, counted from 0.
+    index: usize,
+    /// The sender's id, or the one that it would be given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_id: Option<String>,
+    #[serde(flatten)]
+    judgement: Judgement,
+    /// The event as it would be stored, where it passes.
+    #[serde(skip_serializing_if = "Option::is_none", flatten)]
+    event: Option<ValidatedEvent>,
+}
+
+/// 200 whatever the verdicts are: nothing was to be accepted.
+pub(crate) fn answer(outcomes: &[Rehearsal]) -> Response {
+    let valid = outcomes.iter().all(|outcome| outcome.judgement.passes());
+    Json(json!({ "valid": valid, "events": outcomes })).into_response()
+}

@@ -1,0 +1,62 @@
+//! What validate will say, told at once: `/v1/validate`, and the native route of a strict source.
+
+use serde_json::{Value, json};
+
+use crate::support::{FakeLog, config, ingest, post, send, web};
+
+const GOOD: &str = r#"{"type":"track","event":"E","messageId":"m","anonymousId":"a"}"#;
+const BAD: &str = r#"{"type":"track","messageId":"n","timestamp":"noon"}"#;
+
+#[tokio::test]
+async fn the_body_of_any_route_is_judged_and_nothing_is_written() {
+    for body in [
+        format!(r#"{{"batch":[{GOOD},{BAD}]}}"#),
+        format!("[{GOOD},{BAD}]"),
+        format!("{GOOD}\n{BAD}\n"),
+    ] {
+        let log = FakeLog::default();
+        let answer = send(&ingest(config(), &log), web("/v1/validate", body.clone())).await;
+        assert_eq!((answer.status.as_u16(), log.appends()), (200, 0), "{body}");
+        let told = answer.json();
+        assert_eq!(told["valid"], false);
+        let [good, bad] = [&told["events"][0], &told["events"][1]];
+        assert_eq!((&good["verdict"], &good["message_id"]), (&json!("pass"), &json!("m")));
+        assert_eq!(good["flags"], json!(["no-plan"]));
+        assert_eq!(good["event"]["source"], "web/app", "as it would be stored");
+        assert_eq!(good["validation"]["device_key"], "a");
+        assert_eq!((&bad["verdict"], &bad["reason"]), (&json!("reject"), &json!("missing-field")));
+        let problems: Vec<&str> =
+            bad["problems"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        assert!(problems.contains(&"/event is missing"), "{problems:?}");
+        assert!(problems.iter().any(|problem| problem.starts_with("/timestamp")), "{problems:?}");
+    }
+}
+
+#[tokio::test]
+async fn one_event_is_judged_and_one_that_is_no_json_is_told() {
+    let told = |body: &'static str| async move {
+        send(&ingest(config(), &FakeLog::default()), web("/v1/validate", body)).await.json()
+    };
+    assert_eq!(told(GOOD).await["valid"], true);
+    let broken = told("{\"type\":\"track\"}\n{broken").await;
+    assert_eq!(broken["events"][1]["reason"], "not-json");
+}
+
+#[tokio::test]
+async fn a_strict_source_is_told_at_once_what_will_be_rejected() {
+    let log = FakeLog::default();
+    let body = format!("[{GOOD},{BAD}]");
+    let answer = send(&ingest(config(), &log), post("/v1/events?writeKey=wk_strict", body)).await;
+    assert_eq!((answer.status.as_u16(), log.records().len()), (207, 2), "both are numbered");
+    let told = answer.json();
+    let expected = json!({"success": false, "events": [
+        {"index": 0, "status": "accepted", "message_id": "m", "origin": "2-0-0", "verdict": "pass",
+         "flags": ["no-plan"]},
+        {"index": 1, "status": "accepted", "message_id": "n", "origin": "2-0-1",
+         "verdict": "reject", "reason": "missing-field",
+         "problems": told["events"][1]["problems"]},
+    ]});
+    assert_eq!(told, expected);
+    let answer = send(&ingest(config(), &log), post("/v1/events?writeKey=wk_strict", GOOD)).await;
+    assert_eq!(answer.status, 200);
+}
