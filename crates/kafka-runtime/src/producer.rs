@@ -1,8 +1,11 @@
 //! The idempotent producer of ingest and of the operators' tools.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
 };
 
 use event::Millis;
@@ -11,7 +14,7 @@ use rdkafka::{
     config::RDKafkaLogLevel,
     error::KafkaError,
     message::{DeliveryResult, Message},
-    producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer},
+    producer::{BaseRecord, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer},
     types::RDKafkaErrorCode as Code,
 };
 use tokio::sync::oneshot;
@@ -57,9 +60,39 @@ pub enum SendError {
 }
 
 /// A producer; clones share it.
+///
+/// Its client is made anew after a message that timed out: librdkafka's idempotent producer may not
+/// get over a broker that stood still (seen with 2.12: one partition took nothing for minutes after
+/// all others did again). What was on its way in the old one is given up, as not acknowledged.
 #[derive(Clone)]
 pub struct Producer {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    kafka: KafkaConfig,
+    current: Mutex<Client>,
+}
+
+/// One client of librdkafka, and how many there were before it.
+#[derive(Clone)]
+struct Client {
+    generation: u64,
     inner: Arc<ThreadedProducer<AckContext>>,
+}
+
+impl Client {
+    fn new(kafka: &KafkaConfig, generation: u64) -> Result<Self, RuntimeError> {
+        let client = "waybill-ingest";
+        let inner = kafka
+            .ingest_producer(client)
+            .create_with_context(AckContext::default())
+            .map_err(|error| RuntimeError::Client {
+                client: client.to_owned(),
+                detail: error.to_string(),
+            })?;
+        Ok(Self { generation, inner: Arc::new(inner) })
+    }
 }
 
 #[derive(Default)]
@@ -132,15 +165,8 @@ impl Request {
 impl Producer {
     /// A producer for `raw-events`. Nothing is sent yet; brokers may still be away.
     pub fn new(kafka: &KafkaConfig) -> Result<Self, RuntimeError> {
-        let client = "waybill-ingest";
-        let inner = kafka
-            .ingest_producer(client)
-            .create_with_context(AckContext::default())
-            .map_err(|error| RuntimeError::Client {
-                client: client.to_owned(),
-                detail: error.to_string(),
-            })?;
-        Ok(Self { inner: Arc::new(inner) })
+        let current = Mutex::new(Client::new(kafka, 0)?);
+        Ok(Self { shared: Arc::new(Shared { kafka: kafka.clone(), current }) })
     }
 
     /// Sends all and resolves when every record has its delivery report.
@@ -161,12 +187,16 @@ impl Producer {
                 done: Some(done),
             }),
         });
-        let enqueued = self.enqueue(&records, &request);
+        let client = locked(&self.shared.current).clone();
+        let enqueued = client.enqueue(&records, &request);
         // The reports hold the sender until all are in: an error here cannot happen.
         let _all_in = all_reported.await;
         enqueued?;
         let mut reports = locked(&request.reports);
         if let Some(error) = reports.failed.take() {
+            if is_end_of_client(&error) {
+                self.renew(client.generation, &error);
+            }
             return Err(not_acknowledged(&error));
         }
         let delivered = std::mem::take(&mut reports.delivered);
@@ -174,6 +204,34 @@ impl Producer {
         whole.ok_or_else(|| SendError::NotAcknowledged("a delivery report is missing".to_owned()))
     }
 
+    /// Puts a new client in the place of the one of this generation, unless that was done already.
+    fn renew(&self, generation: u64, error: &KafkaError) {
+        let mut current = locked(&self.shared.current);
+        if current.generation != generation {
+            return;
+        }
+        match Client::new(&self.shared.kafka, generation + 1) {
+            Ok(client) => {
+                tracing::warn!(%error, "the producer is made anew");
+                retire(std::mem::replace(&mut *current, client));
+            }
+            Err(problem) => tracing::error!(%problem, "no new producer could be made"),
+        }
+    }
+
+    /// How many clients it has had before this one.
+    pub fn renewals(&self) -> u64 {
+        locked(&self.shared.current).generation
+    }
+
+    /// 0.0 to 1.0: how full the local queue is.
+    pub fn queue_fill(&self) -> f64 {
+        let waiting = locked(&self.shared.current).inner.in_flight_count();
+        (f64::from(waiting) / QUEUE_MESSAGES).clamp(0.0, 1.0)
+    }
+}
+
+impl Client {
     /// Hands the records over. At the first refusal the rest counts as settled, so that the
     /// reports of those before it still end the wait.
     fn enqueue(&self, records: &[Outgoing], request: &Arc<Request>) -> Result<(), SendError> {
@@ -192,11 +250,21 @@ impl Producer {
         }
         Ok(())
     }
+}
 
-    /// 0.0 to 1.0: how full the local queue is.
-    pub fn queue_fill(&self) -> f64 {
-        (f64::from(self.inner.in_flight_count()) / QUEUE_MESSAGES).clamp(0.0, 1.0)
+/// Closes a client where nobody waits for it: that may take half a second. The purge comes first, so
+/// that those who wait for its reports get them.
+fn retire(client: Client) {
+    client.inner.purge(PurgeConfig::default().queue().inflight());
+    let closing = thread::Builder::new().name("old producer".to_owned());
+    if let Err(error) = closing.spawn(move || drop(client)) {
+        tracing::warn!(%error, "an old producer is closed by whoever used it last");
     }
+}
+
+/// Whether the client that reported this may be of no use any more.
+fn is_end_of_client(error: &KafkaError) -> bool {
+    matches!(error.rdkafka_error_code(), Some(Code::MessageTimedOut | Code::Fatal | Code::Fenced))
 }
 
 fn refused(error: &KafkaError, index: usize) -> SendError {
@@ -211,5 +279,32 @@ fn not_acknowledged(error: &KafkaError) -> SendError {
     match error.rdkafka_error_code() {
         Some(Code::Fatal | Code::Fenced) => SendError::Unavailable(error.to_string()),
         _ => SendError::NotAcknowledged(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use topology::Topic;
+
+    use super::*;
+
+    fn record() -> Outgoing {
+        let (topic, value) = (Topic::RawEvents, Some(b"x".to_vec()));
+        Outgoing { topic, partition: Some(0), key: None, value, headers: Vec::new() }
+    }
+
+    #[tokio::test]
+    async fn a_message_that_timed_out_ends_its_client_once_and_nobody_waits_for_ever() {
+        let properties = [("message.timeout.ms".to_owned(), "300".to_owned())].into();
+        let nowhere = KafkaConfig { bootstrap_servers: "127.0.0.1:1".to_owned(), properties };
+        let producer = Producer::new(&nowhere).unwrap();
+        let (first, second) =
+            tokio::join!(producer.send_all(vec![record(); 3]), producer.send_all(vec![record()]));
+        for sent in [first, second] {
+            assert!(matches!(sent, Err(SendError::NotAcknowledged(_))), "{sent:?}");
+        }
+        assert_eq!(producer.renewals(), 1);
+        producer.send_all(vec![record()]).await.unwrap_err();
+        assert_eq!(producer.renewals(), 2);
     }
 }

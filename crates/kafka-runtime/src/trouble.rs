@@ -12,9 +12,10 @@ use rdkafka::{error::KafkaError, types::RDKafkaErrorCode as Code};
 
 use crate::context::locked;
 
-/// A member of a group hears from the broker at least with each heartbeat: silence for this long
-/// is no pause in the traffic.
-const SILENCE: Duration = Duration::from_secs(6);
+/// A member of a group hears from the broker at least with each heartbeat, once a second: silence for
+/// this long is no pause in the traffic. Shorter than a session, so that it is known before what the
+/// end of a session brings.
+const SILENCE: Duration = Duration::from_secs(4);
 
 /// What the clients of one slot know of the broker. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +31,7 @@ struct Heard {
     /// When the count of answers last grew, and when it was last reported.
     grown: Option<Instant>,
     reported: Option<Instant>,
+    was_silent: bool,
     /// What was said when all brokers were down; until the next answer.
     down: Option<String>,
 }
@@ -88,6 +90,17 @@ impl Trouble {
         }
         heard.answers = answers;
         heard.reported = Some(now);
+        let silent = heard.is_silent();
+        let begins = silent && !heard.was_silent;
+        heard.was_silent = silent;
+        drop(heard);
+        // A broker that stands still is told by no error; but what was asked of it may be answered late.
+        if silent {
+            *locked(&self.last) = Some(now);
+        }
+        if begins {
+            self.noted.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Why the broker counts as away, while it does.
@@ -96,8 +109,14 @@ impl Trouble {
         if let Some(down) = &heard.down {
             return Some(format!("no broker can be reached: {down}"));
         }
-        let silent = heard.reported?.duration_since(heard.grown?);
-        (silent >= SILENCE).then(|| "the broker is connected and does not answer".to_owned())
+        heard.is_silent().then(|| "the broker is connected and does not answer".to_owned())
+    }
+}
+
+impl Heard {
+    fn is_silent(&self) -> bool {
+        let (Some(reported), Some(grown)) = (self.reported, self.grown) else { return false };
+        reported.duration_since(grown) >= SILENCE
     }
 }
 
@@ -110,11 +129,17 @@ mod tests {
         let trouble = Trouble::default();
         let start = Instant::now();
         trouble.answers(5, start);
-        assert_eq!(trouble.away(), None);
-        trouble.answers(5, start + SILENCE);
-        assert!(trouble.away().is_some());
+        assert_eq!((trouble.away(), trouble.count()), (None, 0));
+        for late in 0..3 {
+            trouble.answers(5, start + SILENCE + Duration::from_secs(late));
+            assert!(trouble.away().is_some());
+            assert_eq!(trouble.count(), 1, "one silence is one trouble");
+        }
+        assert!(trouble.within(Duration::from_mins(1)));
         trouble.answers(6, start + SILENCE * 2);
         assert_eq!(trouble.away(), None);
+        trouble.answers(6, start + SILENCE * 3);
+        assert_eq!(trouble.count(), 2);
     }
 
     #[test]
