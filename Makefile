@@ -1,21 +1,24 @@
 # make demo   a day of a small shop through the whole pipeline; KEEP=1 keeps it up afterwards
 # make test   everything, unit to end-to-end, on the real parts
-# make bench  CPU per event of each stage, beside a bare librdkafka loop; BENCH_EVENTS=n
+# make bench  CPU per event of ingest and each stage, beside bare loops; BENCH_EVENTS=n
+# make fuzz   bodies made by chance at ingest; FUZZ_CASES=n
 # make load   3,000 events/s to ClickHouse: latency, CPU per event; LOAD_RATE=n LOAD_SECONDS=n JSON=1
 # make faults crashes, zombies, dead parts, a bad network, scaling; ONE=name; QUICK=1; an hour
 # make lint   formatting and clippy, warnings are errors
 # make e2e    the end-to-end tests alone; ONE=name runs those with this in their name
+# make client the tests of the JavaScript client alone
 
 SHELL := /bin/sh
 CARGO ?= cargo
 ONE ?=
+FUZZ_CASES ?= 200000
 export ONE
 # In debug builds the crash points are in, so that tests and faults share one build; in no release.
 CRASHPOINTS = --features waybill/crashpoints
 say = @printf '==> %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help prerequisites build demo test unit e2e faults quick-faults bench load lint
+.PHONY: help prerequisites build demo test unit client browser e2e faults quick-faults bench fuzz load lint
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -32,7 +35,7 @@ demo: build
 	$(say) "the demo"
 	@"$${CARGO_TARGET_DIR:-target}/debug/demo"
 
-test: unit e2e quick-faults
+test: unit client e2e quick-faults
 
 unit: prerequisites
 	$(say) "tests of every crate, on real parts where they need them"
@@ -43,7 +46,19 @@ unit: prerequisites
 # Every test target of tests/ but e2e, which needs the binary and runs alone.
 ARCHITECTURE = $(patsubst tests/tests/%.rs,--test %,$(wildcard tests/tests/*.rs))
 
-e2e: build
+# The SDKs for browsers are tested in a real one.
+browser:
+	@deploy/install-prerequisites.sh chromium
+
+client: prerequisites
+	$(say) "the JavaScript client: types, unit tests, size"
+	@cd clients/javascript && npm ci --prefer-offline --no-audit --no-fund --loglevel=error && npm test
+
+fuzz: prerequisites
+	$(say) "ingest: bodies made by chance, $(FUZZ_CASES) of them"
+	@PROPTEST_CASES=$(FUZZ_CASES) $(CARGO) test --locked --release -p ingest --test http -- --nocapture whatever_the_bytes_are
+
+e2e: build browser
 	$(say) "end-to-end tests: six processes on a real Kafka, registry and ClickHouse"
 	@$(CARGO) test --locked -p waybill -p waybill-tests --test e2e $(CRASHPOINTS) -- --test-threads=1 --nocapture $(ONE)
 
@@ -57,7 +72,7 @@ quick-faults: build
 
 bench: prerequisites
 	$(say) "building for the bench (release)"
-	@$(CARGO) build --locked --release -p waybill-tests --bin bench
+	@$(CARGO) build --locked --release -p waybill -p waybill-tests --bin waybill --bin bench
 	$(say) "the bench: one stage at a time on the same events"
 	@"$${CARGO_TARGET_DIR:-target}/release/bench"
 

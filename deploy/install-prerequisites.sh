@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes sure that the programs are here which build Waybill and run the local stack. On a machine
 # that has them it does nothing; as root with apt it installs them; else it says what is missing.
+# Named programs are needed too, by the name of their package: `install-prerequisites.sh chromium`.
 set -eu
 
 java_is_new_enough() {
@@ -43,6 +44,9 @@ need setpriv util-linux
 need mvn maven
 need npm npm
 node_is_new_enough || packages="$packages nodejs"
+for program in "$@"; do
+    need "$program" "$program"
+done
 [ -e /usr/include/stdio.h ] || packages="$packages libc6-dev"
 
 if [ -n "$packages" ] || ! java_is_new_enough; then

@@ -41,9 +41,12 @@ pub const BILLING: FlowSource =
     FlowSource { id: "server/billing", kind: "server", write_key: Some("wk_billing") };
 /// A backend that writes `raw-events` itself.
 pub const CRM: FlowSource = FlowSource { id: "server/crm", kind: "server", write_key: None };
+/// What sends through Jitsu's SDK, which takes no other form of key.
+pub const JITSU: FlowSource =
+    FlowSource { id: "web/jitsu", kind: "browser", write_key: Some("jitsu:secret") };
 
 /// All of them.
-pub const FLOW_SOURCES: [FlowSource; 3] = [WEB, BILLING, CRM];
+pub const FLOW_SOURCES: [FlowSource; 4] = [WEB, BILLING, CRM, JITSU];
 
 /// Where identity-stitch in slot 0 keeps its state.
 pub(crate) fn state_folder(folder: &Path) -> PathBuf {
@@ -67,6 +70,7 @@ pub(crate) fn text(at: &Addresses, folder: &Path) -> String {
          [registry]\nurl = \"{registry}\"\n\
          [warehouse]\nurl = \"{clickhouse}\"\ndatabase = \"waybill\"\n\
          timeout_seconds = 10\n\
+         [first_party]\nkeys = [{{ id = \"k1\", secret = \"a secret of a test, and of no use elsewhere\" }}]\n\
          [ingest]\nlisten = \"{ingest}\"\n\
          [identity_stitch]\nstate_dir = \"{}\"\n",
         state_folder(folder).display(),

@@ -29,6 +29,7 @@ migrations! {
     6 = "006_audit_expired.sql",
     7 = "007_fewer_merges.sql",
     8 = "008_request_facts.sql",
+    9 = "009_lost_before_ingest.sql",
 }
 
 impl Migration {

@@ -21,6 +21,8 @@ mod hours;
 mod kills;
 mod poison;
 mod redrive;
+mod reload;
+mod sdks;
 mod shutdown;
 mod status;
 mod telemetry;

@@ -8,6 +8,7 @@
 
 mod acknowledgement;
 mod bodies;
+mod corpus;
 mod limits;
 mod native;
 mod openapi;

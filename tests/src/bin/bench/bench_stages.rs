@@ -12,13 +12,14 @@ use kafka_runtime::{
     StageSettings, TopicSettings, bare_pass_through,
 };
 use local_stack::{Progress, Stack, StackConfig};
-use rustix::time::{ClockId, clock_gettime};
 use schema_registry::{Registry, RegistryConfig};
 use telemetry::Health;
 use tokio::runtime::Runtime;
 use topology::{Stage, TOPICS, Topic};
 use tracking_plan::{LiveCatalog, SourceCatalog, SourceConfig};
 use warehouse::{Warehouse, WarehouseConfig};
+
+use crate::cpu_seconds;
 
 const PARTITIONS: u16 = 6;
 /// Events that are sent at once while the log is filled.
@@ -198,13 +199,6 @@ fn until_committed(stage: Stage, scanner: &mut Scanner) -> anyhow::Result<()> {
         thread::sleep(Duration::from_millis(100));
     }
     bail!("{stage} was not through after {PATIENCE:?}")
-}
-
-/// CPU seconds of this process so far, user and system, all threads.
-#[expect(clippy::cast_precision_loss, reason = "seconds need no 53 bits")]
-fn cpu_seconds() -> f64 {
-    let spent = clock_gettime(ClockId::ProcessCPUTime);
-    spent.tv_sec as f64 + spent.tv_nsec as f64 / 1e9
 }
 
 fn catalog() -> SourceCatalog {

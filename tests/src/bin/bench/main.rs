@@ -2,16 +2,21 @@
 //! transactional librdkafka loop on the same records in the same run.
 //!
 //! One process runs one stage at a time over the same events; its CPU clock is read before and
-//! after. The broker's, the registry's and ClickHouse's CPU are not in the figures.
+//! after. Then ingest, the real process, beside a loop that only parses, encodes and produces. The
+//! broker's, the registry's and ClickHouse's CPU are not in the figures.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it prints its figures")]
 
+mod bench_ingest;
 mod bench_stages;
 
 use std::{collections::BTreeMap, process::ExitCode};
 
 use anyhow::Context as _;
+use bench_ingest::{IngestFigure, IngestFigures};
 use bench_stages::{Bench, Figure};
+use rustix::time::{ClockId, clock_gettime};
+use serde_json::json;
 
 /// Events by default; `BENCH_EVENTS` overrides.
 const EVENTS: usize = 200_000;
@@ -32,24 +37,74 @@ fn run() -> anyhow::Result<()> {
         .map(|(_, value)| value.parse().context("BENCH_EVENTS is no number"))
         .transpose()?
         .unwrap_or(EVENTS);
-    let bench = Bench::start(events)?;
-    let figures = bench.run()?;
+    let stages = stages(events)?;
+    let ingest = ingest(events)?;
+    println!("\n{}", json!({ "events": events, "stages": stages, "ingest": ingest }));
+    Ok(())
+}
+
+fn stages(events: usize) -> anyhow::Result<serde_json::Value> {
+    let figures = Bench::start(events)?.run()?;
     println!("\n{:<22}{:>12}{:>10}{:>14}", "stage", "us/event", "x bare", "events/s");
     let floor = figures.first().map_or(1.0, |figure| figure.cpu_us_per_event);
     for Figure { name, cpu_us_per_event, events_per_second } in &figures {
         let times = cpu_us_per_event / floor;
         println!("{name:<22}{cpu_us_per_event:>12.2}{times:>10.2}{events_per_second:>14.0}");
     }
-    let json: BTreeMap<&str, serde_json::Value> = figures
+    let by_name: BTreeMap<&str, serde_json::Value> = figures
         .iter()
         .map(|it| {
-            let figure = serde_json::json!({
+            let figure = json!({
                 "cpu_us_per_event": it.cpu_us_per_event,
                 "events_per_second": it.events_per_second,
             });
             (it.name, figure)
         })
         .collect();
-    println!("\n{}", serde_json::json!({ "events": events, "stages": json }));
-    Ok(())
+    Ok(json!(by_name))
+}
+
+fn ingest(events: usize) -> anyhow::Result<serde_json::Value> {
+    let IngestFigures { figures, half_load_p50_ms, half_load_p99_ms, peak_mib } =
+        bench_ingest::run(events)?;
+    println!(
+        "\n{:<22}{:>12}{:>12}{:>10}{:>14}",
+        "ingest, events/request", "us/event", "loop", "x loop", "events/s"
+    );
+    for figure in &figures {
+        let IngestFigure { per_request, cpu_us_per_event, floor_us_per_event, events_per_second } =
+            figure;
+        let times = cpu_us_per_event / floor_us_per_event;
+        println!(
+            "{per_request:<22}{cpu_us_per_event:>12.2}{floor_us_per_event:>12.2}{times:>10.2}{events_per_second:>14.0}"
+        );
+    }
+    println!("goal: 1.5 x the loop at 100 events in a request");
+    println!(
+        "time to 200 at half of that rate: p50 {half_load_p50_ms:.1} ms, p99 {half_load_p99_ms:.1} ms (goal 30)"
+    );
+    println!("most memory: {peak_mib} MiB (goal 150)");
+    let by_size: Vec<_> = figures
+        .iter()
+        .map(|it| {
+            json!({
+                "per_request": it.per_request,
+                "cpu_us_per_event": it.cpu_us_per_event,
+                "floor_us_per_event": it.floor_us_per_event,
+                "events_per_second": it.events_per_second,
+            })
+        })
+        .collect();
+    Ok(json!({
+        "by_size": by_size,
+        "half_load_ms": { "p50": half_load_p50_ms, "p99": half_load_p99_ms },
+        "peak_mib": peak_mib,
+    }))
+}
+
+/// CPU seconds of this process so far, user and system, all threads.
+#[expect(clippy::cast_precision_loss, reason = "seconds need no 53 bits")]
+pub(crate) fn cpu_seconds() -> f64 {
+    let spent = clock_gettime(ClockId::ProcessCPUTime);
+    spent.tv_sec as f64 + spent.tv_nsec as f64 / 1e9
 }

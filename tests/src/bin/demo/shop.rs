@@ -1,20 +1,15 @@
 //! The shop: a Node program with the real SDK.
 
 use std::{
-    fs,
     io::{BufRead as _, BufReader},
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Stdio,
 };
 
 use anyhow::{Context as _, bail, ensure};
 use serde::Deserialize;
-use waybill_tests::{BILLING, Flow, WEB, target_folder};
+use waybill_tests::{BILLING, Flow, NodePackage, WEB};
 
 use crate::steps::Steps;
-
-/// The program and what it needs; copied, so that nothing is installed into the clone.
-const FILES: [&str; 4] = ["package.json", "package-lock.json", "people.mjs", "shop.mjs"];
 
 /// What the shop says in the end.
 #[derive(Debug, Deserialize)]
@@ -27,29 +22,17 @@ pub(crate) struct Said {
     pub(crate) refused: u64,
 }
 
-/// Installs the SDK; the folder that the shop runs in.
-pub(crate) fn installed(steps: &Steps) -> anyhow::Result<PathBuf> {
+/// Installs the SDK.
+pub(crate) fn installed(steps: &Steps) -> anyhow::Result<NodePackage> {
     steps.say("npm ci: the real @segment/analytics-node");
-    let folder = target_folder()?.join("demo-shop");
-    fs::create_dir_all(&folder)?;
-    let written = Path::new(env!("CARGO_MANIFEST_DIR")).join("demo");
-    for file in FILES {
-        fs::copy(written.join(file), folder.join(file)).with_context(|| file.to_owned())?;
-    }
-    let mut npm = Command::new("npm");
-    npm.args(["ci", "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"]);
-    let output = npm.current_dir(&folder).output().context("npm")?;
-    ensure!(output.status.success(), "npm ci: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(folder)
+    NodePackage::install("tests/demo")
 }
 
 /// Plays the day.
-pub(crate) fn open(steps: &Steps, flow: &Flow, folder: &Path) -> anyhow::Result<Said> {
+pub(crate) fn open(steps: &Steps, flow: &Flow, shop: &NodePackage) -> anyhow::Result<Said> {
     steps.say("the shop opens: 300 visitors through the SDK, as web/app and server/billing");
-    let mut node = Command::new("node");
-    node.arg("shop.mjs")
-        .current_dir(folder)
-        .env("INGEST_URL", flow.ingest_url())
+    let mut node = shop.node("shop.mjs");
+    node.env("INGEST_URL", flow.ingest_url())
         .env("WEB_KEY", WEB.write_key.unwrap_or_default())
         .env("BILLING_KEY", BILLING.write_key.unwrap_or_default())
         .stdout(Stdio::piped());
@@ -70,12 +53,4 @@ pub(crate) fn open(steps: &Steps, flow: &Flow, folder: &Path) -> anyhow::Result<
     }
     steps.say(&format!("the shop closes: {} events acknowledged", said.acknowledged));
     Ok(said)
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn the_lock_file_names_no_registry_so_that_any_mirror_serves() {
-        assert!(!include_str!("../../../demo/package-lock.json").contains("\"resolved\""));
-    }
 }
