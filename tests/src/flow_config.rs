@@ -41,12 +41,21 @@ pub const BILLING: FlowSource =
     FlowSource { id: "server/billing", kind: "server", write_key: Some("wk_billing") };
 /// A backend that writes `raw-events` itself.
 pub const CRM: FlowSource = FlowSource { id: "server/crm", kind: "server", write_key: None };
+/// What SDKs send from browsers, under ids of their own.
+pub const WEB_SDKS: FlowSource =
+    FlowSource { id: "web/sdks", kind: "browser", write_key: Some("wk_web_sdks") };
+/// What SDKs send from servers, under ids of their own.
+pub const SERVER_SDKS: FlowSource =
+    FlowSource { id: "server/sdks", kind: "server", write_key: Some("wk_server_sdks") };
 /// What sends through Jitsu's SDK, which takes no other form of key.
 pub const JITSU: FlowSource =
     FlowSource { id: "web/jitsu", kind: "browser", write_key: Some("jitsu:secret") };
 
 /// All of them.
-pub const FLOW_SOURCES: [FlowSource; 4] = [WEB, BILLING, CRM, JITSU];
+pub const FLOW_SOURCES: [FlowSource; 6] = [WEB, BILLING, CRM, WEB_SDKS, SERVER_SDKS, JITSU];
+
+/// Those of which every message is issued by an oracle.
+pub(crate) const ORACLE_SOURCES: [FlowSource; 3] = [WEB, BILLING, CRM];
 
 /// Where identity-stitch in slot 0 keeps its state.
 pub(crate) fn state_folder(folder: &Path) -> PathBuf {

@@ -7,9 +7,9 @@ use std::{
 };
 
 use axum::{
-    body::Bytes,
+    body::{Body, Bytes, HttpBody},
     extract::{ConnectInfo, FromRequest, Request},
-    http::{HeaderMap, StatusCode, header, request::Parts},
+    http::{StatusCode, request::Parts},
 };
 use crashpoint::crashpoint;
 use event::codec::Encoder;
@@ -130,7 +130,7 @@ impl<L: Log> Collector<L> {
     ) -> Result<(Opened, Bytes, Admitted), Refusal> {
         self.shed_load()?;
         let (parts, body) = request.into_parts();
-        let admitted = self.admission.admit(content_length(&parts.headers))?;
+        let admitted = self.admission.admit(length(&body))?;
         let catalog = self.catalog.current();
         let key = key_of_headers(&parts.headers);
         if let Some(key) = &key {
@@ -225,8 +225,9 @@ impl<L: Log> Collector<L> {
     }
 }
 
-fn content_length(headers: &HeaderMap) -> Option<usize> {
-    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+/// The length of a body, where its request says it.
+fn length(body: &Body) -> Option<usize> {
+    body.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok())
 }
 
 fn count(length: usize) -> u64 {

@@ -87,7 +87,7 @@ async fn validate<L: Log>(
     request: Request,
 ) -> Response {
     let outcomes = collector.rehearse(request).await;
-    told(outcomes.map(|outcomes| rehearsal::answer(&outcomes)), VALIDATE)
+    told(&collector, outcomes.map(|outcomes| rehearsal::answer(&outcomes)), VALIDATE)
 }
 
 /// Gives out a first-party id and a session: by cookie too, unless a backend asks with its secret
@@ -96,7 +96,8 @@ async fn start_session<L: Log>(
     State(collector): State<Arc<Collector<L>>>,
     request: Request,
 ) -> Response {
-    told(give_session(&collector, request).await, SESSION)
+    let given = give_session(&collector, request).await;
+    told(&collector, given, SESSION)
 }
 
 async fn give_session<L: Log>(
@@ -134,7 +135,7 @@ async fn analytics_next_settings<L: Log>(
         let url = public_url(collector.config.public_url.as_deref(), &headers, &uri);
         sdk_settings::answer(analytics_next(&key, &url))
     });
-    told(settings, ANALYTICS_NEXT_SETTINGS)
+    told(&collector, settings, ANALYTICS_NEXT_SETTINGS)
 }
 
 async fn rudder_js_config<L: Log>(
@@ -146,7 +147,7 @@ async fn rudder_js_config<L: Log>(
     let key = key.ok_or(NO_KEY);
     let catalog = collector.catalog.current();
     let settings = key.and_then(|key| Ok(rudder_js(source_of(&catalog, &key)?, &key)));
-    told(settings.map(sdk_settings::answer), RUDDER_JS_CONFIG[0])
+    told(&collector, settings.map(sdk_settings::answer), RUDDER_JS_CONFIG[0])
 }
 
 async fn pixel_event<L: Log>(
@@ -170,8 +171,17 @@ async fn pixel_event<L: Log>(
     image
 }
 
-fn told(answered: Result<Response, Refusal>, route: &'static str) -> Response {
-    let mut response = answered.unwrap_or_else(|refusal| answer(&refusal));
+/// The answer of a route, counted.
+fn told<L: Log>(
+    collector: &Collector<L>,
+    answered: Result<Response, Refusal>,
+    route: &'static str,
+) -> Response {
+    let mut response = answered.unwrap_or_else(|refusal| {
+        refusal.counted().inspect(|why| collector.metrics.refused(*why));
+        tracing::debug!(route, code = refusal.code(), "a request is refused");
+        answer(&refusal)
+    });
     response.extensions_mut().insert(Counted(route));
     response
 }
@@ -184,17 +194,8 @@ fn done() -> Response {
 async fn take<L: Log>(collector: &Collector<L>, route: EventRoute, request: Request) -> Response {
     let span = tracing::info_span!(INGEST_REQUEST, route = route.path);
     let taken = collector.collect(route, request).instrument(span).await;
-    let mut response = match taken {
-        Ok(None) => done(),
-        Ok(Some(fates)) => event_fate::answer(&fates),
-        Err(refusal) => {
-            refusal.counted().inspect(|why| collector.metrics.refused(*why));
-            tracing::debug!(route = route.path, code = refusal.code(), "a request is refused");
-            answer(&refusal)
-        }
-    };
-    response.extensions_mut().insert(Counted(route.path));
-    response
+    let answered = taken.map(|fates| fates.map_or_else(done, |fates| event_fate::answer(&fates)));
+    told(collector, answered, route.path)
 }
 
 /// SDKs need both members: without them rudder-sdk-python takes a refusal for a fault and sends

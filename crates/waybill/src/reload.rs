@@ -24,6 +24,8 @@ pub(crate) async fn follow(file: &Path, catalog: &LiveCatalog, shutdown: &Shutdo
         return;
     };
     let mut seen = text(file);
+    // Without a file at the start there is none to go back to; one that has gone is a problem.
+    let must_exist = seen.is_some();
     loop {
         let by_signal = tokio::select! {
             _ = asked.recv() => true,
@@ -35,7 +37,7 @@ pub(crate) async fn follow(file: &Path, catalog: &LiveCatalog, shutdown: &Shutdo
             continue;
         }
         seen = now;
-        let read = config::load(file, true, std::env::vars());
+        let read = config::load(file, must_exist, std::env::vars());
         metrics.read_again(read.is_ok());
         match read {
             Ok(config) => {

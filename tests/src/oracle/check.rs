@@ -6,7 +6,7 @@ use anyhow::ensure;
 use pipeline::DiscardReason;
 use serde_json::Value;
 
-use crate::{fates::FateRecords, flow::Flow};
+use crate::{fates::FateRecords, flow::Flow, flow_config::ORACLE_SOURCES};
 
 use super::{Fate, ID_PREFIX, Obligation, Oracle};
 
@@ -157,7 +157,11 @@ fn never_issued(
 }
 
 fn strangers(flow: &Flow) -> anyhow::Result<Option<String>> {
-    let sql = format!("SELECT count() FROM events WHERE NOT startsWith(message_id, '{ID_PREFIX}')");
+    let sources = ORACLE_SOURCES.map(|source| format!("'{}'", source.id)).join(", ");
+    let sql = format!(
+        "SELECT count() FROM events \
+         WHERE source IN ({sources}) AND NOT startsWith(message_id, '{ID_PREFIX}')"
+    );
     let count = flow.clickhouse(&sql)?;
     Ok((count != "0").then(|| format!("{count} rows of messages that no oracle issued")))
 }

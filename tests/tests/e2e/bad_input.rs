@@ -42,7 +42,15 @@ fn a_request_that_is_no_events_of_a_known_sender_is_refused_with_code_and_messag
 fn an_event_that_makes_no_sense_is_accepted_numbered_and_dead_lettered_with_its_reason() {
     on_the_flow("nonsense", |flow, oracle| {
         let dead = |reason| oracle.issue_for(WEB, Fate::Dead(Stage::Validate, reason));
+        let sized = |bytes: usize| {
+            let text = "x".repeat(bytes);
+            format!(r#""type":"track","event":"E","userId":"u","properties":{{"x":"{text}"}}"#)
+        };
+        // Larger than its source may send; larger than the broker takes.
+        let (large, oversized) = (sized(40_000), sized(1_100_000));
         let cases = [
+            (RejectReason::EventTooLarge, large.as_str()),
+            (RejectReason::EventTooLarge, oversized.as_str()),
             (RejectReason::UnknownType, r#""type":"purchase","userId":"u""#),
             (RejectReason::UnknownType, r#""userId":"u""#),
             (RejectReason::MissingField, r#""type":"track","userId":"u""#),
@@ -68,7 +76,7 @@ fn an_event_that_makes_no_sense_is_accepted_numbered_and_dead_lettered_with_its_
             oracle.acknowledged(messages);
         }
         let tally = oracle.settle(flow)?;
-        ensure!(tally.dead == 7, "{tally}");
+        ensure!(tally.dead == 9, "{tally}");
         Ok(())
     });
 }

@@ -13,7 +13,7 @@ use anyhow::{Context as _, ensure};
 use local_stack::Part;
 use serde_json::Value;
 use topology::Service;
-use waybill_tests::{BILLING, Flow, FlowSource, JITSU, NodePackage, WEB, until};
+use waybill_tests::{Flow, FlowSource, JITSU, NodePackage, SERVER_SDKS, WEB_SDKS, until};
 
 use crate::world::on_the_flow;
 
@@ -133,12 +133,12 @@ fn every_sdk_delivers_each_event_once_though_the_broker_stands_still() {
     on_the_flow("sdks", |flow, _| {
         let sdks = packages()?;
         let scripts = [
-            script("browser", "next-single", WEB),
-            script("browser", "next-batching", WEB),
+            script("browser", "next-single", WEB_SDKS),
+            script("browser", "next-batching", WEB_SDKS),
             script("browser", "jitsu", JITSU),
-            script("browser", "waybill", WEB),
-            script("segment-node", "", BILLING),
-            script("rudder-node", "", BILLING),
+            script("browser", "waybill", WEB_SDKS),
+            script("segment-node", "", SERVER_SDKS),
+            script("rudder-node", "", SERVER_SDKS),
             script("jitsu-node", "", JITSU),
         ];
         let refused = answered(flow, 503)?;
@@ -177,9 +177,9 @@ fn what_a_page_sends_as_it_is_left_arrives() {
     on_the_flow("unload", |flow, _| {
         let sdks = packages()?;
         let scripts = [
-            script("browser", "next-unload", WEB),
-            script("browser", "waybill-unload", WEB),
-            script("browser", "waybill-return", WEB),
+            script("browser", "next-unload", WEB_SDKS),
+            script("browser", "waybill-unload", WEB_SDKS),
+            script("browser", "waybill-return", WEB_SDKS),
         ];
         let (told, _halfway) = mpsc::channel();
         let running: Vec<_> = scripts
