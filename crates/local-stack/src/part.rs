@@ -6,7 +6,7 @@ use std::process::{Child, ExitStatus};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use crate::error::tail;
 use crate::launch::Launch;
@@ -130,9 +130,18 @@ impl PartHandle {
         Ok(())
     }
 
-    /// Stops it in mid-air with SIGSTOP: its sockets accept and never answer.
+    /// Stops it in mid-air with SIGSTOP: its sockets accept and never answer. Returns when the
+    /// last of its threads has stopped, for the signal alone lets some of them run on for a while.
     pub fn freeze(&self) -> Result<(), StackError> {
-        self.signal(Signal::STOP)
+        self.signal(Signal::STOP)?;
+        let process = self.process();
+        let child = process.child.as_ref().ok_or(StackError::NotRunning(self.launch.part))?;
+        // The report is left where it is: an end is for `process` to reap.
+        let stopped_or_ended =
+            WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        rustix::io::retry_on_intr(|| waitid(WaitId::Pid(Pid::from_child(child)), stopped_or_ended))
+            .map(drop)
+            .map_err(|error| StackError::io(format!("freezing {}", self.launch.part))(error.into()))
     }
 
     /// Lets it go on after [`Self::freeze`]. Kafka may need a second more before it answers: a
