@@ -4,6 +4,7 @@
 //! bytes and structs. Nothing here touches a clock, a socket or a thread.
 
 pub mod codec;
+mod datum;
 mod described;
 mod enriched;
 mod fates;

@@ -36,7 +36,9 @@ fn raw_event() -> RawEvent {
         source: Some("web/app".into()),
         kind: Some("track".into()),
         properties: Some(r#"{"total": 1.10}"#.into()),
-        request: Some(RequestFacts { ip: Some("192.0.2.7".into()), ..RequestFacts::default() }),
+        request: Some(
+            RequestFacts { ip: Some("192.0.2.7".into()), ..RequestFacts::default() }.into(),
+        ),
         ..RawEvent::default()
     }
 }
@@ -78,7 +80,20 @@ fn a_dead_letter_survives_with_bytes_that_are_no_text() {
 
 #[test]
 fn a_discard_survives() {
-    let discard = DiscardedEvent {
+    survives(&schema::DISCARDED_EVENTS, &discard());
+}
+
+#[test]
+fn numbers_at_their_ends_and_long_texts_survive() {
+    for number in [i64::MIN, i64::MAX, -1, 0, 1, 63, 64, -64, -65, 8191, 8192, 1 << 62] {
+        let detail = "ä".repeat(70);
+        let value = DiscardedEvent { appended_at: number, detail, ..discard() };
+        survives(&schema::DISCARDED_EVENTS, &value);
+    }
+}
+
+fn discard() -> DiscardedEvent {
+    DiscardedEvent {
         stage: "identity-stitch".into(),
         reason: "repeat".into(),
         detail: String::new(),
@@ -89,8 +104,7 @@ fn a_discard_survives() {
         source: Some("web/app".into()),
         event: None,
         message_id: None,
-    };
-    survives(&schema::DISCARDED_EVENTS, &discard);
+    }
 }
 
 #[test]
