@@ -140,5 +140,5 @@ impl<'a> Members<'a> {
 /// What ingest saw of the request, where the request is the end user's own: a server's user agent,
 /// language and referrer say nothing of whom its event is about.
 pub(crate) fn of_the_end_user(event: &Event) -> Option<&RequestFacts> {
-    event.request.as_ref().filter(|_| event.source_kind != "server")
+    event.request.as_deref().filter(|_| event.source_kind != "server")
 }

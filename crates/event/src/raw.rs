@@ -1,5 +1,7 @@
 //! `raw-events`: an event as its sender told it.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Described, Hints};
@@ -32,7 +34,7 @@ pub struct RawEvent {
     pub integrations: Option<String>,
     pub extra: Option<String>,
     pub malformed: Option<String>,
-    pub request: Option<RequestFacts>,
+    pub request: Option<Arc<RequestFacts>>,
 }
 
 /// What the collecting server itself saw of the HTTP request; never what the sender said.

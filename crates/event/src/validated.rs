@@ -1,5 +1,7 @@
 //! `validated-events`: what passed the quality gate.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Described, Hints, Keyed, Millis, RequestFacts};
@@ -31,7 +33,7 @@ pub struct Event {
     pub traits: String,
     pub integrations: String,
     pub extra: String,
-    pub request: Option<RequestFacts>,
+    pub request: Option<Arc<RequestFacts>>,
 }
 
 /// What validate found and did. The meaning of each field is in `avro/validated-events.avsc`.

@@ -168,7 +168,7 @@ impl<L: Log> Collector<L> {
         Arrival {
             source: String::new(),
             received_at: iso8601(now),
-            request: request_facts(&parts.headers, peer, self.config.trusted_proxies),
+            request: Arc::new(request_facts(&parts.headers, peer, self.config.trusted_proxies)),
             first_party_id: first_party_id.filter(|id| self.first_party.is_genuine(id)),
             kind: route.shape.kind(),
         }

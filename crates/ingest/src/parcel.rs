@@ -21,7 +21,7 @@ use crate::{
 
 /// Bodies above this are parsed off the threads that serve the sockets. Packed ones always: their
 /// size says little.
-const INLINE_BYTES: usize = 64 * 1024;
+const INLINE_BYTES: usize = 128 * 1024;
 
 const UNKNOWN_KEY: Refusal = Refusal::UnknownWriteKey("no source has this write key");
 /// No write key was shown.

@@ -60,7 +60,7 @@ fn what_ingest_put_in_is_flagged() {
     let request: event::RequestFacts =
         serde_json::from_str(r#"{"supplied":["message_id","anonymous_id"]}"#).unwrap();
     let (_, facts) =
-        clean(RawEvent { request: Some(request), ..track() }, NOW, &catalog()).unwrap();
+        clean(RawEvent { request: Some(request.into()), ..track() }, NOW, &catalog()).unwrap();
     assert_eq!(facts.flags, ["no-plan", "minted-message-id", "anonymous-id-from-cookie"]);
 }
 

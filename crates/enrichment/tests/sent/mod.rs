@@ -34,7 +34,7 @@ pub(crate) fn page_view(source_kind: &str, context: &str) -> Event {
 
 /// The same, with what ingest saw of the request.
 pub(crate) fn requested(source_kind: &str, context: &str, request: RequestFacts) -> Event {
-    Event { request: Some(request), ..page_view(source_kind, context) }
+    Event { request: Some(request.into()), ..page_view(source_kind, context) }
 }
 
 /// The facts of a browser's page view with this context.

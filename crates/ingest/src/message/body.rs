@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{
     Deserialize, Deserializer,
-    de::{IgnoredAny, SeqAccess, Visitor},
+    de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
@@ -57,10 +57,10 @@ impl<'a> Body<'a> {
         if !bytes.trim_ascii_start().starts_with(b"{") {
             object(bytes)?;
         }
-        let parts: BatchParts<'a> = serde_json::from_slice(bytes).map_err(not_json)?;
-        let batch = parts.batch.filter(|batch| batch.get().starts_with('['));
-        let batch = batch.ok_or(BodyProblem::NoBatch)?;
-        let Messages { kept, count } = messages(batch, max_events)?;
+        let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+        let parts = deserializer.deserialize_map(PartsVisitor { max_events }).map_err(not_json)?;
+        deserializer.end().map_err(not_json)?;
+        let Messages { kept, count } = parts.batch.ok_or(BodyProblem::NoBatch)?;
         if count == 0 {
             return Err(BodyProblem::EmptyBatch);
         }
@@ -85,19 +85,55 @@ impl<'a> Body<'a> {
 }
 
 /// The members of a batch that mean something; what else stands there belongs to the transport.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Default)]
 struct BatchParts<'a> {
-    #[serde(borrow)]
-    batch: Option<&'a RawValue>,
-    #[serde(borrow)]
+    /// `None` also for what is no array.
+    batch: Option<Messages<&'a RawValue>>,
     sent_at: Option<&'a RawValue>,
-    #[serde(borrow)]
     context: Option<&'a RawValue>,
-    #[serde(borrow)]
     integrations: Option<&'a RawValue>,
-    #[serde(borrow)]
     write_key: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "camelCase")]
+enum PartName {
+    Batch,
+    SentAt,
+    Context,
+    Integrations,
+    WriteKey,
+    #[serde(other)]
+    Other,
+}
+
+/// Reads a batch in one pass: scanning its text once more costs as much as all else.
+struct PartsVisitor {
+    max_events: usize,
+}
+
+impl<'de> Visitor<'de> for PartsVisitor {
+    type Value = BatchParts<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut parts = BatchParts::default();
+        let batch = MaybeMessages(MessagesVisitor { max_events: self.max_events });
+        while let Some(name) = map.next_key()? {
+            match name {
+                PartName::Batch => parts.batch = map.next_value_seed(batch)?,
+                PartName::SentAt => parts.sent_at = map.next_value()?,
+                PartName::Context => parts.context = map.next_value()?,
+                PartName::Integrations => parts.integrations = map.next_value()?,
+                PartName::WriteKey => parts.write_key = map.next_value()?,
+                PartName::Other => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(parts)
+    }
 }
 
 fn object(bytes: &[u8]) -> Result<&RawValue, BodyProblem> {
@@ -106,7 +142,7 @@ fn object(bytes: &[u8]) -> Result<&RawValue, BodyProblem> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "used as a function of map_err")]
-pub(super) fn not_json(error: serde_json::Error) -> BodyProblem {
+fn not_json(error: serde_json::Error) -> BodyProblem {
     BodyProblem::NotJson(error.to_string())
 }
 
@@ -117,16 +153,73 @@ pub(super) struct Messages<M> {
     pub(super) count: usize,
 }
 
+/// The messages of a body that is an array.
 pub(super) fn messages(
-    batch: &RawValue,
+    array: &[u8],
     max_events: usize,
 ) -> Result<Messages<&RawValue>, BodyProblem> {
-    let mut deserializer = serde_json::Deserializer::from_str(batch.get());
-    deserializer.deserialize_seq(MessagesVisitor { max_events }).map_err(not_json)
+    let mut deserializer = serde_json::Deserializer::from_slice(array);
+    let visitor = MessagesVisitor { max_events };
+    let messages = deserializer.deserialize_seq(visitor).map_err(not_json)?;
+    deserializer.end().map_err(not_json)?;
+    Ok(messages)
 }
 
+#[derive(Clone, Copy)]
 struct MessagesVisitor {
     max_events: usize,
+}
+
+/// The messages of an array; `None` for any other value.
+#[derive(Clone, Copy)]
+struct MaybeMessages(MessagesVisitor);
+
+impl<'de> DeserializeSeed<'de> for MaybeMessages {
+    type Value = Option<Messages<&'de RawValue>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for MaybeMessages {
+    type Value = Option<Messages<&'de RawValue>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+        self.0.visit_seq(seq).map(Some)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        IgnoredAny.visit_map(map).map(|_| None)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
 }
 
 impl<'de> Visitor<'de> for MessagesVisitor {

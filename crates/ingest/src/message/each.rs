@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use super::body::{BodyProblem, Messages, messages, not_json};
+use super::body::{BodyProblem, Messages, messages};
 
 /// A message of the native route, or why it is none: where it is not JSON, never its text.
 pub(crate) type Line<'a> = Result<&'a RawValue, String>;
@@ -12,8 +12,7 @@ pub(crate) type Line<'a> = Result<&'a RawValue, String>;
 pub(crate) fn each(bytes: &[u8], max_events: usize) -> Result<Vec<Line<'_>>, BodyProblem> {
     let text = bytes.trim_ascii();
     let Messages { kept, count } = if text.starts_with(b"[") {
-        let array: &RawValue = serde_json::from_slice(text).map_err(not_json)?;
-        let Messages { kept, count } = messages(array, max_events)?;
+        let Messages { kept, count } = messages(text, max_events)?;
         Messages { kept: kept.into_iter().map(Ok).collect(), count }
     } else if let Ok(one) = serde_json::from_slice(text) {
         Messages { kept: vec![Ok(one)], count: 1 }

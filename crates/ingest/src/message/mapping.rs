@@ -1,9 +1,14 @@
 //! One message to one raw event.
 
+use std::sync::Arc;
+
 use event::{RawEvent, RequestFacts};
 use serde_json::value::RawValue;
 
-use super::members::{Members, is_number, is_object, string};
+use super::{
+    fields::{Field, Fields},
+    members::{Members, string},
+};
 
 /// What a batch says for all its messages.
 #[derive(Debug, Default)]
@@ -17,9 +22,9 @@ pub(crate) struct Envelope<'a> {
 
 /// An object of the batch, with its exact text beside its members.
 #[derive(Debug)]
-struct Shared<'a> {
-    text: &'a RawValue,
-    members: Members<'a>,
+pub(super) struct Shared<'a> {
+    pub(super) text: &'a RawValue,
+    pub(super) members: Members<'a>,
 }
 
 impl<'a> Envelope<'a> {
@@ -56,7 +61,7 @@ pub(crate) struct Arrival {
     /// When the request came, ISO-8601, UTC.
     pub(crate) received_at: String,
     /// What the server saw of the request.
-    pub(crate) request: RequestFacts,
+    pub(crate) request: Arc<RequestFacts>,
     /// The genuine first-party id in the request's cookie.
     pub(crate) first_party_id: Option<String>,
     /// The event type that the route says; `None` for batch routes.
@@ -81,19 +86,18 @@ pub(crate) fn raw_event(
 ) -> RawEvent {
     let mut fields = Fields::of(message);
     for (name, value) in &envelope.malformed {
-        fields.malformed.put(name, value);
+        fields.malformed.put(*name, value);
     }
     let mut event = said(&mut fields, envelope);
     if let Some(kind) = arrival.kind {
         fields.take_kind_of_route(kind);
         event.kind = Some(kind.to_owned());
     } else {
-        event.kind = fields.text("type");
+        event.kind = fields.text(Field::Type);
     }
     event.source = Some(arrival.source.clone());
     event.received_at = Some(arrival.received_at.clone());
     event.request = Some(supply(&mut event, arrival, give_id));
-    fields.rest.drop_nulls();
     event.extra = fields.rest.to_text();
     event.malformed = fields.malformed.to_text();
     event
@@ -104,101 +108,46 @@ fn supply(
     event: &mut RawEvent,
     arrival: &Arrival,
     give_id: &mut dyn FnMut() -> GivenId,
-) -> RequestFacts {
+) -> Arc<RequestFacts> {
     let is_absent = |id: &Option<String>| id.as_deref().is_none_or(str::is_empty);
-    let mut request = arrival.request.clone();
+    let mut request = Arc::clone(&arrival.request);
+    let mut told = |name: &str| Arc::make_mut(&mut request).supplied.push(name.to_owned());
     if is_absent(&event.message_id) {
         event.message_id = Some(match give_id() {
             GivenId::Derived(id) => id,
             GivenId::Minted(id) => {
-                request.supplied.push("message_id".to_owned());
+                told("message_id");
                 id
             }
         });
     }
     if is_absent(&event.anonymous_id) && arrival.first_party_id.is_some() {
         event.anonymous_id.clone_from(&arrival.first_party_id);
-        request.supplied.push("anonymous_id".to_owned());
+        told("anonymous_id");
     }
     request
 }
 
 /// What the sender said, in the fields that there are for it.
 fn said(fields: &mut Fields<'_>, envelope: &Envelope<'_>) -> RawEvent {
-    // The write key is the sender's credential, not a part of the event.
-    fields.rest.take("writeKey");
     RawEvent {
-        message_id: fields.id("messageId"),
-        anonymous_id: fields.id("anonymousId"),
-        user_id: fields.id("userId"),
-        group_id: fields.id("groupId"),
-        previous_id: fields.id("previousId"),
-        event: fields.text("event"),
-        name: fields.text("name"),
-        category: fields.text("category"),
-        channel: fields.text("channel"),
-        timestamp: fields.text("timestamp"),
-        original_timestamp: fields.text("originalTimestamp"),
-        sent_at: fields.text("sentAt").or_else(|| envelope.sent_at.clone()),
-        context: fields.merged("context", envelope.context.as_ref()),
-        properties: fields.merged("properties", None),
-        traits: fields.merged("traits", None),
-        integrations: fields.merged("integrations", envelope.integrations.as_ref()),
+        message_id: fields.id(Field::MessageId),
+        anonymous_id: fields.id(Field::AnonymousId),
+        user_id: fields.id(Field::UserId),
+        group_id: fields.id(Field::GroupId),
+        previous_id: fields.id(Field::PreviousId),
+        event: fields.text(Field::Event),
+        name: fields.text(Field::Name),
+        category: fields.text(Field::Category),
+        channel: fields.text(Field::Channel),
+        timestamp: fields.text(Field::Timestamp),
+        original_timestamp: fields.text(Field::OriginalTimestamp),
+        sent_at: fields.text(Field::SentAt).or_else(|| envelope.sent_at.clone()),
+        context: fields.merged(Field::Context, envelope.context.as_ref()),
+        properties: fields.object(Field::Properties),
+        traits: fields.object(Field::Traits),
+        integrations: fields.merged(Field::Integrations, envelope.integrations.as_ref()),
         ..RawEvent::default()
-    }
-}
-
-/// A message while its members are being taken out.
-struct Fields<'a> {
-    rest: Members<'a>,
-    malformed: Members<'a>,
-}
-
-impl<'a> Fields<'a> {
-    fn of(message: &'a RawValue) -> Self {
-        let mut malformed = Members::default();
-        let rest = Members::of(message).unwrap_or_else(|| {
-            malformed.put("message", message);
-            Members::default()
-        });
-        Self { rest, malformed }
-    }
-
-    fn text(&mut self, name: &'a str) -> Option<String> {
-        self.read(name, string)
-    }
-
-    /// An id: a number is taken for the text that it was written with.
-    fn id(&mut self, name: &'a str) -> Option<String> {
-        let number = |value: &RawValue| is_number(value).then(|| value.get().to_owned());
-        self.read(name, |value| number(value).or_else(|| string(value)))
-    }
-
-    /// An object, exactly as sent; with the members of the batch's beneath it where both say
-    /// something.
-    fn merged(&mut self, name: &'a str, shared: Option<&Shared<'_>>) -> Option<String> {
-        let own = self.read(name, |value| match shared {
-            None => is_object(value).then(|| value.get().to_owned()),
-            Some(shared) => Members::of(value).map(|members| members.over(&shared.members)),
-        });
-        own.or_else(|| shared.map(|shared| shared.text.get().to_owned()))
-    }
-
-    /// The route says the type; a message that says another keeps it among the rest.
-    fn take_kind_of_route(&mut self, kind: &str) {
-        let Some(value) = self.rest.take("type") else { return };
-        if string(value).as_deref() != Some(kind) {
-            self.rest.put("type", value);
-        }
-    }
-
-    fn read<T>(&mut self, name: &'a str, read: impl Fn(&RawValue) -> Option<T>) -> Option<T> {
-        let value = self.rest.take(name)?;
-        let taken = read(value);
-        if taken.is_none() {
-            self.malformed.put(name, value);
-        }
-        taken
     }
 }
 
@@ -210,7 +159,8 @@ mod tests {
     use crate::message::Body;
 
     fn arrival(kind: Option<&'static str>) -> Arrival {
-        let request = RequestFacts { ip: Some("192.0.2.1".to_owned()), ..RequestFacts::default() };
+        let request =
+            Arc::new(RequestFacts { ip: Some("192.0.2.1".to_owned()), ..RequestFacts::default() });
         let received_at = "2026-11-24T00:00:00.000Z".to_owned();
         Arrival { source: "web/app".to_owned(), received_at, request, first_party_id: None, kind }
     }

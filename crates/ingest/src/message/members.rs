@@ -22,17 +22,17 @@ impl<'a> Members<'a> {
 
     /// Takes the member out; `null` is as good as absent.
     pub(super) fn take(&mut self, name: &str) -> Option<&'a RawValue> {
-        self.0.remove(name).filter(|value| value.get() != "null")
+        self.0.remove(name).filter(|value| !is_null(value))
     }
 
     /// Puts a member in, in place of any other of this name.
-    pub(super) fn put(&mut self, name: &'a str, value: &'a RawValue) {
-        self.0.insert(Cow::Borrowed(name), value);
+    pub(super) fn put(&mut self, name: impl Into<Cow<'a, str>>, value: &'a RawValue) {
+        self.0.insert(name.into(), value);
     }
 
-    /// Drops members that are `null`: as good as absent.
-    pub(super) fn drop_nulls(&mut self) {
-        self.0.retain(|_, value| value.get() != "null");
+    /// Takes the member away, whatever it is.
+    pub(super) fn remove(&mut self, name: &str) {
+        self.0.remove(name);
     }
 
     /// JSON text of an object with these members; `None` without any.
@@ -72,6 +72,11 @@ pub(super) fn string(value: &RawValue) -> Option<String> {
     serde_json::from_str(value.get()).ok()
 }
 
+/// Whether the value is `null`: as good as absent.
+pub(super) fn is_null(value: &RawValue) -> bool {
+    value.get() == "null"
+}
+
 /// Whether the value is an object.
 pub(super) fn is_object(value: &RawValue) -> bool {
     value.get().starts_with('{')
@@ -82,8 +87,9 @@ pub(super) fn is_number(value: &RawValue) -> bool {
     value.get().starts_with(|first: char| first == '-' || first.is_ascii_digit())
 }
 
+/// The name of a member, borrowed where it is written without escapes.
 #[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+pub(super) struct Name<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -5,6 +5,7 @@
 
 mod body;
 mod each;
+mod fields;
 mod mapping;
 mod members;
 mod oversize;

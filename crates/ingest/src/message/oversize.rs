@@ -1,6 +1,6 @@
 //! What is kept of a message that the broker would not take whole.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::Arc};
 
 use event::RawEvent;
 use serde_json::value::RawValue;
@@ -46,7 +46,7 @@ pub(crate) fn remains_of(
         user_id: hint("userId"),
         event: hint("event"),
         received_at: Some(arrival.received_at.clone()),
-        request: Some(arrival.request.clone()),
+        request: Some(Arc::clone(&arrival.request)),
         malformed: Some(serde_json::json!({ OVERSIZE: oversize }).to_string()),
         ..RawEvent::default()
     }
@@ -67,7 +67,6 @@ fn hexadecimal(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use event::RequestFacts;
     use serde_json::{Value, json};
 
     use super::*;
@@ -76,7 +75,7 @@ mod tests {
         Arrival {
             source: "web/app".to_owned(),
             received_at: "2026-11-24T00:00:00.000Z".to_owned(),
-            request: RequestFacts::default(),
+            request: Arc::default(),
             first_party_id: None,
             kind: None,
         }

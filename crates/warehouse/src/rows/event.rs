@@ -139,7 +139,7 @@ impl EventRow {
     }
 
     fn request<'a>(&'a self, fact: Fact<'a, RequestFacts>) -> Option<&'a str> {
-        self.event().request.as_ref().and_then(fact)
+        self.event().request.as_deref().and_then(fact)
     }
 
     fn agent<'a>(&'a self, fact: Fact<'a, UserAgentFacts>) -> Option<&'a str> {

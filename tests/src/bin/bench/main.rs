@@ -12,7 +12,7 @@ mod bench_stages;
 
 use std::{collections::BTreeMap, process::ExitCode};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use bench_ingest::{IngestFigure, IngestFigures};
 use bench_stages::{Bench, Figure};
 use rustix::time::{ClockId, clock_gettime};
@@ -37,8 +37,14 @@ fn run() -> anyhow::Result<()> {
         .map(|(_, value)| value.parse().context("BENCH_EVENTS is no number"))
         .transpose()?
         .unwrap_or(EVENTS);
-    let stages = stages(events)?;
-    let ingest = ingest(events)?;
+    let only = std::env::vars().find(|(name, only)| name == "ONE" && !only.is_empty());
+    let wanted = |part: &str| only.as_ref().is_none_or(|(_, only)| only == part);
+    ensure!(
+        wanted("stages") || wanted("ingest"),
+        "ONE names no part of the bench: stages or ingest"
+    );
+    let stages = wanted("stages").then(|| stages(events)).transpose()?;
+    let ingest = wanted("ingest").then(|| ingest(events)).transpose()?;
     println!("\n{}", json!({ "events": events, "stages": stages, "ingest": ingest }));
     Ok(())
 }
