@@ -33,6 +33,7 @@ use crate::{
     rehearsal::Rehearsal,
     route::{EventRoute, Shape},
     shell::{iso8601, millis},
+    spool::Spool,
     unpack::Encoding,
 };
 
@@ -48,7 +49,8 @@ pub struct Collector<L> {
     pub(crate) catalog: LiveCatalog,
     pub(crate) first_party: FirstPartyConfig,
     pub(crate) metrics: IngestMetrics,
-    log: L,
+    pub(crate) spool: Option<Spool>,
+    pub(crate) log: L,
     epoch: u16,
     encoder: OnceLock<Arc<Encoder>>,
     admission: Admission,
@@ -66,12 +68,22 @@ pub struct Setting {
     pub catalog: LiveCatalog,
     /// The keys of first-party ids.
     pub first_party: FirstPartyConfig,
+    /// Where events are kept that the broker does not acknowledge, for the sources that ask for it.
+    pub spool: Option<Spool>,
+}
+
+/// A request that was let in and read. Its place is taken as long as this is held.
+struct Taken {
+    open: Opened,
+    bytes: Bytes,
+    crowded: bool,
+    _admitted: Admitted,
 }
 
 impl<L: Log> Collector<L> {
     /// A collector that answers 503 until [`start`](Self::start).
     pub fn new(setting: Setting, log: L) -> Self {
-        let Setting { config, epoch, catalog, first_party } = setting;
+        let Setting { config, epoch, catalog, first_party, spool } = setting;
         Self {
             metrics: IngestMetrics::new(),
             admission: Admission::new(&config),
@@ -81,6 +93,7 @@ impl<L: Log> Collector<L> {
             config,
             catalog,
             first_party,
+            spool,
             log,
             epoch,
         }
@@ -92,49 +105,45 @@ impl<L: Log> Collector<L> {
     }
 
     /// Takes the events of a request. `Ok` only when the broker has acknowledged every one that has
-    /// a record; what became of each, for the native route.
+    /// a record, or the spool of their source has them; what became of each, for the native route.
     pub(crate) async fn collect(
         &self,
         route: EventRoute,
         request: Request,
     ) -> Result<Option<Vec<EventFate>>, Refusal> {
         let encoder = Arc::clone(self.encoder.get().ok_or(Refusal::NotReady)?);
-        let (open, bytes, _admitted) = self.open(route, request).await?;
+        let Taken { open, bytes, crowded, _admitted } = self.open(route, request).await?;
         let pack = move |open: Opened, bytes: &[u8]| open.pack(&encoder, bytes);
         let Parcel { source, records, prospects } =
             opened(open, bytes, &self.unpacking, pack).await?;
         self.rates.take(&source, records.len())?;
-        let delivered =
-            if records.is_empty() { Vec::new() } else { self.append(&source.id, records).await? };
+        let written = self.write(&source, records, crowded).await?;
         let Some(prospects) = prospects else { return Ok(None) };
         for prospect in &prospects {
             if let Prospect::Rejected(why, _) = prospect {
                 self.metrics.rejected(*why);
             }
         }
-        Ok(Some(fates(prospects, &delivered, self.epoch)))
+        Ok(Some(fates(prospects, &written, self.epoch)))
     }
 
     /// What would become of the events of a request. Nothing is written.
     pub(crate) async fn rehearse(&self, request: Request) -> Result<Vec<Rehearsal>, Refusal> {
         let route = EventRoute { path: crate::route::VALIDATE, shape: Shape::Any };
-        let (open, bytes, _admitted) = self.open(route, request).await?;
+        let Taken { open, bytes, _admitted, .. } = self.open(route, request).await?;
         opened(open, bytes, &self.unpacking, Opened::rehearse).await
     }
 
-    /// Reads a request that is let in. Its place is taken as long as the last value is held.
-    async fn open(
-        &self,
-        route: EventRoute,
-        request: Request,
-    ) -> Result<(Opened, Bytes, Admitted), Refusal> {
-        self.shed_load()?;
+    /// Reads a request that is let in.
+    async fn open(&self, route: EventRoute, request: Request) -> Result<Taken, Refusal> {
+        let crowded = self.is_crowded();
         let (parts, body) = request.into_parts();
         let admitted = self.admission.admit(length(&body))?;
         let catalog = self.catalog.current();
         let key = key_of_headers(&parts.headers);
-        if let Some(key) = &key {
-            source_of(&catalog, key)?;
+        let source = key.as_deref().map(|key| source_of(&catalog, key)).transpose()?;
+        if crowded && !self.may_spool(source) {
+            return Err(Refusal::Overloaded);
         }
         let now = SystemTime::now();
         let open = Opened {
@@ -152,13 +161,14 @@ impl<L: Log> Collector<L> {
         };
         let bytes = self.read(Request::from_parts(parts, body)).await?;
         self.metrics.received_bytes(count(bytes.len()));
-        Ok((open, bytes, admitted))
+        Ok(Taken { open, bytes, crowded, _admitted: admitted })
     }
 
-    fn shed_load(&self) -> Result<(), Refusal> {
+    /// Whether the local queue is full enough to send new work away.
+    fn is_crowded(&self) -> bool {
         let fill = self.log.fill();
         self.metrics.queue_fill(fill);
-        if fill > MAX_FILL { Err(Refusal::Overloaded) } else { Ok(()) }
+        fill > MAX_FILL
     }
 
     /// What is known before the body is read; the source only after.
@@ -187,7 +197,8 @@ impl<L: Log> Collector<L> {
         })
     }
 
-    async fn append(
+    /// Appends to the log. `Ok` only when the broker has acknowledged every record.
+    pub(crate) async fn append(
         &self,
         source: &str,
         records: Vec<Outgoing>,

@@ -46,6 +46,11 @@ pub struct Config {
     /// How long to wait for the broker to acknowledge a request's events, in milliseconds. After
     /// that the sender is asked to try again (503).
     pub ack_timeout_ms: u64,
+    /// Where what the broker does not acknowledge is kept for the sources that have `spool = true`:
+    /// a folder that survives a restart, of this process alone. Without it nothing is kept.
+    pub spool_dir: Option<PathBuf>,
+    /// Most bytes of the spool, all sources together. What does not fit is answered 503.
+    pub spool_max_bytes: u64,
     /// The cookies of `/v1/session`.
     pub cookie: CookieConfig,
 }
@@ -67,6 +72,8 @@ impl Default for Config {
             max_events_per_batch: 2500,
             trusted_proxies: 0,
             ack_timeout_ms: 10_000,
+            spool_dir: None,
+            spool_max_bytes: 1024 * 1024 * 1024,
             cookie: CookieConfig::default(),
         }
     }

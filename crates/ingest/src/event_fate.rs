@@ -6,25 +6,28 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use event::Origin;
-use kafka_runtime::Delivered;
 use serde::Serialize;
 use serde_json::json;
 use telemetry::IngestRefusal;
 
-use crate::rehearsal::Judgement;
+use crate::{rehearsal::Judgement, written::Written};
 
 /// What became of one event, as the answer tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "status", rename_all = "lowercase")]
 pub(crate) enum EventFate {
-    /// The broker has acknowledged it.
+    /// The broker has acknowledged it, or the spool has it.
     Accepted {
         /// Which event of the request, counted from 0.
         index: usize,
         /// The sender's id, or the one that it was given.
         message_id: String,
-        /// Its waybill number, for `waybill trace`.
-        origin: String,
+        /// Its waybill number, for `waybill trace`; none yet where the spool has it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        origin: Option<String>,
+        /// Whether the spool has it, and the broker not yet.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        spooled: bool,
         /// What validate will say of it; only where the source is strict.
         #[serde(flatten)]
         judgement: Option<Judgement>,
@@ -54,21 +57,26 @@ pub(crate) enum Prospect {
     Rejected(IngestRefusal, String),
 }
 
-/// The fates, once the records are delivered, in the same order.
-pub(crate) fn fates(
-    prospects: Vec<Prospect>,
-    delivered: &[Delivered],
-    epoch: u16,
-) -> Vec<EventFate> {
-    let mut delivered = delivered.iter();
+/// The fates, once the records are written, in the same order.
+pub(crate) fn fates(prospects: Vec<Prospect>, written: &Written, epoch: u16) -> Vec<EventFate> {
+    let spooled = matches!(written, Written::InSpool);
+    let mut delivered = match written {
+        Written::InLog(delivered) => delivered.iter(),
+        Written::InSpool => [].iter(),
+    };
     let fate = |(index, prospect)| match prospect {
         Prospect::Rejected(why, detail) => {
             Some(EventFate::Rejected { index, reason: why.word(), detail })
         }
         Prospect::Record { message_id, judgement } => {
-            let at = delivered.next()?.position;
-            let origin = Origin { epoch, partition: at.partition, offset: at.offset }.to_string();
-            Some(EventFate::Accepted { index, message_id, origin, judgement })
+            let origin = match delivered.next().map(|delivered| delivered.position) {
+                Some(at) => {
+                    Some(Origin { epoch, partition: at.partition, offset: at.offset }.to_string())
+                }
+                None if spooled => None,
+                None => return None,
+            };
+            Some(EventFate::Accepted { index, message_id, origin, spooled, judgement })
         }
     };
     prospects.into_iter().enumerate().filter_map(fate).collect()

@@ -16,6 +16,7 @@ use crate::{
     connections::Connections,
     http::router,
     log::Log,
+    spool::{Spool, SpoolProblem},
     tls::{Tls, TlsProblem},
 };
 
@@ -38,6 +39,9 @@ pub enum IngestError {
     /// The certificate cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsProblem),
+    /// The disk spool cannot be used.
+    #[error(transparent)]
+    Spool(#[from] SpoolProblem),
 }
 
 /// What ingest works with.
@@ -68,12 +72,13 @@ pub async fn run(
 ) -> Result<(), IngestError> {
     let bind = |cause| IngestError::Bind { address: config.listen, cause };
     with.readiness.halted("registry", "the registry has not told the schema yet");
+    let spool = open_spool(&config).await?;
     let tls = config.tls.clone().map(Tls::new).transpose()?.map(Arc::new);
     let listener = TcpListener::bind(config.listen).await.map_err(bind)?;
     let address = listener.local_addr().map_err(bind)?;
     let Dependencies { epoch, producer, registry, catalog, first_party, readiness, shutdown } =
         with;
-    let setting = Setting { config: config.clone(), epoch, catalog, first_party };
+    let setting = Setting { config: config.clone(), epoch, catalog, first_party, spool };
     let collector = Arc::new(Collector::new(setting, producer));
     let metrics = collector.metrics.clone();
     tracing::info!(%address, tls = tls.is_some(), "ingest listens");
@@ -82,6 +87,8 @@ pub async fn run(
     let started = tokio::spawn(async move {
         start(&starting, &registry, &ready, &ending).await;
     });
+    let spooling = Arc::clone(&collector);
+    let replayed = tokio::spawn(replay(Arc::clone(&collector), shutdown.clone()));
     let connections = Connections::new(&config, router(collector), tls.clone(), metrics.clone());
     let watching = async {
         if let Some(tls) = &tls {
@@ -95,8 +102,26 @@ pub async fn run(
         () = watching => serving.await,
     }
     started.abort();
+    if let Err(panicked) = replayed.await {
+        tracing::error!(%panicked, "the replay of the spool ended");
+    }
+    spooling.tell_what_stays();
     readiness.halted("end", "the process is ending");
     Ok(())
+}
+
+/// Looks through what lies in the spool, off the threads that serve.
+async fn open_spool(config: &Config) -> Result<Option<Spool>, SpoolProblem> {
+    if config.spool_dir.is_none() {
+        return Ok(None);
+    }
+    let config = config.clone();
+    let opened = tokio::task::spawn_blocking(move || Spool::open(&config)).await;
+    opened.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
+}
+
+async fn replay(collector: Arc<Collector<Producer>>, shutdown: Shutdown) {
+    collector.replay(&shutdown).await;
 }
 
 /// Asks the registry until it knows our schema.

@@ -18,7 +18,8 @@ pub use health::{ComponentReport, ComponentState, Health, HealthReport, Readines
 pub use init::{Guard, TelemetryError, init};
 pub use metrics::{
     AbortCause, AuditMetrics, ConfigMetrics, HourState, IngestMetrics, IngestRefusal,
-    KafkaLogMetrics, LoaderMetrics, RecoveryFound, StageMetrics, StoppedBy,
+    KafkaLogMetrics, LoaderMetrics, RecoveryFound, SpoolMetrics, SpoolRefusal, StageMetrics,
+    StoppedBy,
 };
 pub use pipeline::{DiscardReason, RejectReason};
 pub use rate_limited::{Admission, RateLimited};

@@ -127,6 +127,10 @@ pub struct SourceConfig {
     /// Whether the native route tells its senders at once what validate will reject.
     #[serde(default)]
     pub strict: bool,
+    /// Whether ingest keeps what the broker does not acknowledge in its disk spool, and answers 200:
+    /// for senders that cannot send again. Needs `spool_dir` under `[ingest]`.
+    #[serde(default)]
+    pub spool: bool,
     /// Most bytes of one event: the texts of its members together. A larger one that the broker
     /// takes is kept whole and rejected by validate. Segment's limit is 32 KB.
     #[serde(default = "max_event_bytes")]

@@ -17,4 +17,5 @@ mod sdk_settings;
 mod serving;
 mod session;
 mod sockets;
+mod spool;
 mod support;

@@ -1,7 +1,9 @@
 //! The description of the routes says what the server does.
 
 use axum::http::Request;
+use ingest::Config;
 use jsonschema::Validator;
+use kafka_runtime::SendError;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, FakeLog, config, first_party, ingest, send};
@@ -91,5 +93,24 @@ async fn refusals_are_as_described() {
         let answer = send(&ingest, Request::post(uri).body(body.into()).unwrap()).await;
         assert_eq!(answer.status, status, "{uri}");
         check(&description, operation, &answer, &format!("{uri} {status}"));
+    }
+}
+
+#[tokio::test]
+async fn events_in_the_spool_are_answered_as_described() {
+    let (description, folder) = (description(), tempfile::tempdir().unwrap());
+    let config = Config { spool_dir: Some(folder.path().to_owned()), ..config() };
+    let refusing = FakeLog::failing(SendError::QueueFull);
+    let ingest = ingest(config, &refusing);
+    for (path, body, status) in [
+        ("/v1/events", format!("[{EVENT}]"), 200),
+        ("/v1/t", EVENT.to_owned(), 200),
+        ("/v1/events", "{}".to_owned(), 207),
+    ] {
+        let operation = &description["paths"][path]["post"];
+        let uri = format!("{path}?writeKey=wk_kiosk");
+        let answer = send(&ingest, Request::post(uri).body(body.into()).unwrap()).await;
+        assert_eq!(answer.status, status, "{path}");
+        check(&description, operation, &answer, path);
     }
 }

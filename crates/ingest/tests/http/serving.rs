@@ -1,8 +1,11 @@
 //! The server on a real socket, without a broker or a registry.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
 
-use ingest::{Config, Dependencies, IngestError, run};
+use ingest::{Collector, Config, Dependencies, IngestError, Spool, run};
 use kafka_runtime::{KafkaConfig, Producer, Shutdown};
 use schema_registry::{Registry, RegistryConfig};
 use telemetry::{Health, HealthReport};
@@ -11,6 +14,8 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::oneshot,
 };
+
+use crate::support::FakeLog;
 
 fn dependencies(health: &Health, shutdown: &Shutdown, registry: Registry) -> Dependencies {
     let kafka = KafkaConfig { bootstrap_servers: "127.0.0.1:1".to_owned(), ..Default::default() };
@@ -91,4 +96,47 @@ async fn a_port_that_is_taken_is_named_with_what_to_do() {
     assert!(matches!(error, IngestError::Bind { .. }));
     let text = error.to_string();
     assert!(text.contains(&config.listen.to_string()) && text.contains("`listen`"), "{text}");
+}
+
+#[tokio::test]
+async fn a_spool_that_another_process_uses_is_named_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config { spool_dir: Some(folder.path().to_owned()), ..any_port() };
+    let _other = Spool::open(&config).unwrap();
+    let with = dependencies(&Health::new(), &Shutdown::new(), registry_that_is_away());
+    let error = run(config, with, |_| panic!("nothing is listened on")).await.unwrap_err();
+    assert!(matches!(error, IngestError::Spool(_)));
+    assert!(error.to_string().contains("belongs to another process"), "{error}");
+}
+
+#[tokio::test]
+async fn an_event_that_no_broker_took_is_still_there_after_the_end_of_the_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool_dir = Some(folder.path().to_owned());
+    let config = Config { spool_dir, ack_timeout_ms: 50, ..any_port() };
+    let (health, shutdown) = (Health::new(), Shutdown::new());
+    let registry = Registry::offline(tokio::runtime::Handle::current()).unwrap();
+    let with = dependencies(&health, &shutdown, registry);
+    let (bound, address) = oneshot::channel();
+    let running = tokio::spawn(run(config.clone(), with, move |at| bound.send(at).unwrap()));
+    let address = address.await.unwrap();
+    while !health.report().ready {
+        tokio::task::yield_now().await;
+    }
+    let answer = ask(address, &EVENT.replace("wk_web", "wk_kiosk")).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    shutdown.request();
+    running.await.unwrap().unwrap();
+    let log = FakeLog::default();
+    let setting = crate::support::setting(config);
+    let (next, end) = (Arc::new(Collector::new(setting, log.clone())), Shutdown::new());
+    let replaying = next.replay(&end);
+    tokio::pin!(replaying);
+    while log.records().is_empty() {
+        tokio::select! {
+            () = &mut replaying => {}
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    assert_eq!(log.records().len(), 1);
 }

@@ -16,7 +16,7 @@ use event::{
     frame, schema,
 };
 use identity::FirstPartyConfig;
-use ingest::{Collector, Config, Log, Setting, router};
+use ingest::{Collector, Config, Log, Setting, Spool, router};
 use kafka_runtime::{Delivered, Outgoing, Position, SendError};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -32,7 +32,7 @@ struct State {
     records: Mutex<Vec<Outgoing>>,
     appends: AtomicUsize,
     acknowledgements: Semaphore,
-    failure: Option<SendError>,
+    failure: Mutex<Option<SendError>>,
     forgets_one: bool,
     fill: f64,
 }
@@ -43,7 +43,7 @@ impl Default for State {
             records: Mutex::default(),
             appends: AtomicUsize::new(0),
             acknowledgements: Semaphore::new(Semaphore::MAX_PERMITS),
-            failure: None,
+            failure: Mutex::default(),
             forgets_one: false,
             fill: 0.0,
         }
@@ -57,7 +57,12 @@ impl FakeLog {
     }
 
     pub(crate) fn failing(error: SendError) -> Self {
-        Self(Arc::new(State { failure: Some(error), ..State::default() }))
+        Self(Arc::new(State { failure: Mutex::new(Some(error)), ..State::default() }))
+    }
+
+    /// From now on it takes everything.
+    pub(crate) fn recover(&self) {
+        *self.0.failure.lock().unwrap() = None;
     }
 
     pub(crate) fn filled(fill: f64) -> Self {
@@ -96,8 +101,8 @@ impl Log for FakeLog {
     async fn append(&self, records: Vec<Outgoing>) -> Result<Vec<Delivered>, SendError> {
         self.0.appends.fetch_add(1, Ordering::SeqCst);
         self.0.acknowledgements.acquire().await.unwrap().forget();
-        if let Some(error) = &self.0.failure {
-            return Err(error.clone());
+        if let Some(error) = self.0.failure.lock().unwrap().clone() {
+            return Err(error);
         }
         let kept = records.len() - usize::from(self.0.forgets_one);
         let mut all = self.0.records.lock().unwrap();
@@ -117,8 +122,8 @@ impl Log for FakeLog {
 }
 
 /// The keys `wk_web`, `wk_api` (with the secret key `abc`), of a source that is disabled `wk_off`,
-/// of one for pages of shop.example alone `wk_shop`, of a strict one `wk_strict`, and of one that
-/// may send three events a second `wk_slow`.
+/// of one for pages of shop.example alone `wk_shop`, of a strict one `wk_strict`, of one that may
+/// send three events a second `wk_slow`, and of a strict one with a spool `wk_kiosk`.
 pub(crate) fn catalog() -> LiveCatalog {
     let abc = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     let sources = json!({
@@ -130,6 +135,8 @@ pub(crate) fn catalog() -> LiveCatalog {
         "server/strict": {"kind": "server", "write_keys": ["wk_strict"], "strict": true},
         "server/slow": {"kind": "server", "write_keys": ["wk_slow"], "events_per_second": 3,
                         "burst_events": 3},
+        "server/kiosk": {"kind": "server", "write_keys": ["wk_kiosk"], "spool": true,
+                         "strict": true},
     });
     LiveCatalog::new(SourceCatalog::new(serde_json::from_value(sources).unwrap()).unwrap())
 }
@@ -142,7 +149,8 @@ pub(crate) fn first_party() -> FirstPartyConfig {
 
 /// All that a collector is made with; the epoch is 2.
 pub(crate) fn setting(config: Config) -> Setting {
-    Setting { config, epoch: 2, catalog: catalog(), first_party: first_party() }
+    let spool = Spool::open(&config).unwrap();
+    Setting { config, epoch: 2, catalog: catalog(), first_party: first_party(), spool }
 }
 
 pub(crate) fn config() -> Config {

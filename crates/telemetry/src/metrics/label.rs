@@ -71,6 +71,16 @@ words! {
 }
 
 words! {
+    /// Why the disk spool of ingest did not keep a request.
+    SpoolRefusal {
+        /// It holds as much as it may.
+        Full = "full",
+        /// The disk did not take it.
+        Disk = "disk",
+    }
+}
+
+words! {
     /// How much of an uncertain INSERT the loader found in the sink.
     RecoveryFound {
         /// All rows: the commit was owed.

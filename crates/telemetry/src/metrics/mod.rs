@@ -10,6 +10,7 @@ mod ingest;
 mod kafka;
 mod label;
 mod loader;
+mod spool;
 mod stage;
 
 use std::fmt;
@@ -24,8 +25,9 @@ pub use audit::AuditMetrics;
 pub use config::ConfigMetrics;
 pub use ingest::IngestMetrics;
 pub use kafka::KafkaLogMetrics;
-pub use label::{AbortCause, HourState, IngestRefusal, RecoveryFound, StoppedBy};
+pub use label::{AbortCause, HourState, IngestRefusal, RecoveryFound, SpoolRefusal, StoppedBy};
 pub use loader::LoaderMetrics;
+pub use spool::SpoolMetrics;
 pub use stage::StageMetrics;
 
 static GLOBAL: LazyLock<Metrics> = LazyLock::new(Metrics::new);
@@ -38,6 +40,7 @@ struct Metrics {
     registry: Registry,
     stage: stage::Families,
     ingest: ingest::Families,
+    spool: spool::Families,
     loader: loader::Families,
     audit: audit::Families,
     kafka: kafka::Families,
@@ -51,6 +54,7 @@ impl Metrics {
         Self {
             stage: stage::Families::register(r),
             ingest: ingest::Families::register(r),
+            spool: spool::Families::register(r),
             loader: loader::Families::register(r),
             audit: audit::Families::register(r),
             kafka: kafka::Families::register(r),

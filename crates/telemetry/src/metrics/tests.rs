@@ -14,6 +14,10 @@ fn touch_everything() {
     let ingest = IngestMetrics::new();
     ingest.request("/v1/batch", 200);
     ingest.accepted("web/app", 2);
+    let spool = SpoolMetrics::new();
+    spool.holds("web/app", 1, 100, 2.5);
+    spool.kept("web/app", 1);
+    spool.replayed("web/app", 1);
     LoaderMetrics::of("contract").inserted(1);
     let audit = AuditMetrics::new();
     audit.hours(HourState::Open, 1);
@@ -66,7 +70,8 @@ fn every_name_begins_with_waybill_and_ends_with_what_it_counts() {
     let counted = ["records", "events", "requests", "rows", "origins", "lines", "hours", "inserts"]
         .into_iter()
         .chain(["commits", "aborts", "rebuilds", "recoveries", "ratio", "halted", "exceeded"])
-        .chain(["renewals", "stopped", "connections", "failures", "reloads", "refused"]);
+        .chain(["renewals", "stopped", "connections", "failures", "reloads", "refused"])
+        .chain(["segments"]);
     let suffixes: Vec<_> = counted.chain(["seconds", "bytes"]).collect();
     for metric in metrics {
         let (name, rest) = metric.split_once(':').unwrap();
@@ -184,6 +189,30 @@ fn ingest_counts_refusals_bytes_and_acknowledgements() {
     ];
     for (name, expected) in table {
         assert_eq!(value(&format!("waybill_ingest_{name}")), Some(expected), "{name}");
+    }
+}
+
+#[test]
+fn the_spool_shows_what_it_holds_and_counts_what_it_keeps_replays_and_refuses() {
+    let spool = SpoolMetrics::new();
+    spool.holds("server/kiosk", 7, 900, 1.5);
+    spool.kept("server/kiosk", 9);
+    spool.replayed("server/kiosk", 2);
+    spool.refused(SpoolRefusal::Full);
+    spool.refused(SpoolRefusal::Disk);
+    spool.corrupt(3);
+    let table = [
+        (r#"events{source="server/kiosk"}"#, 7.0),
+        (r#"bytes{source="server/kiosk"}"#, 900.0),
+        (r#"oldest_seconds{source="server/kiosk"}"#, 1.5),
+        (r#"kept_events_total{source="server/kiosk"}"#, 9.0),
+        (r#"replayed_events_total{source="server/kiosk"}"#, 2.0),
+        (r#"refused_requests_total{reason="full"}"#, 1.0),
+        (r#"refused_requests_total{reason="disk"}"#, 1.0),
+        ("corrupt_segments{}", 3.0),
+    ];
+    for (name, expected) in table {
+        assert_eq!(value(&format!("waybill_ingest_spool_{name}")), Some(expected), "{name}");
     }
 }
 

@@ -110,11 +110,25 @@ fn parse(mut table: Table, problems: &mut Vec<Problem>) -> Config {
         audit: sections.take("audit"),
         sources: sources(sections.take("sources"), sections.problems),
     };
+    check_spool(&config, problems);
     for key in table.keys() {
         let message = "no such section or key; `waybill check --example` prints them all";
         problems.push(Problem { key: key.clone(), message: message.to_owned() });
     }
     config
+}
+
+/// The section of a source does not see that of ingest.
+fn check_spool(config: &Config, problems: &mut Vec<Problem>) {
+    if config.ingest.spool_dir.is_some() {
+        return;
+    }
+    for source in config.sources.sources().filter(|source| source.config.spool) {
+        let message = "there is no folder for the spool: set `spool_dir` under [ingest] to one that \
+                       survives a restart, such as \"/var/lib/waybill/spool\"";
+        let key = format!("sources.{:?}.spool", source.id);
+        problems.push(Problem { key, message: message.to_owned() });
+    }
 }
 
 fn sources(written: Sources, problems: &mut Vec<Problem>) -> SourceCatalog {
@@ -228,6 +242,17 @@ mod tests {
         ] {
             assert!(keys.contains(&key), "{key} is not among {found}");
         }
+    }
+
+    #[test]
+    fn a_source_with_a_spool_needs_a_folder_for_it() {
+        let source = "[sources.\"server/kiosk\"]\nkind = \"server\"\nspool = true";
+        let found = loaded(source, &[]).unwrap_err();
+        assert_eq!(keys(&found), ["sources.\"server/kiosk\".spool"]);
+        assert!(found.to_string().contains("`spool_dir` under [ingest]"), "{found}");
+        let config = loaded(&format!("[ingest]\nspool_dir = \"/spool\"\n{source}"), &[]).unwrap();
+        assert_eq!(config.ingest.spool_max_bytes, 1 << 30);
+        assert!(loaded("[ingest]\nspool_dir = \"/spool\"", &[]).is_ok());
     }
 
     #[test]
