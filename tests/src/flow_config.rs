@@ -31,31 +31,39 @@ pub struct FlowSource {
     pub kind: &'static str,
     /// Its write key; none where its only way in is Kafka.
     pub write_key: Option<&'static str>,
+    /// Whether ingest keeps its events on the disk while Kafka is away.
+    pub spool: bool,
+}
+
+const fn source(
+    id: &'static str,
+    kind: &'static str,
+    write_key: Option<&'static str>,
+) -> FlowSource {
+    FlowSource { id, kind, write_key, spool: false }
 }
 
 /// What browsers send.
-pub const WEB: FlowSource =
-    FlowSource { id: "web/app", kind: "browser", write_key: Some("wk_web") };
+pub const WEB: FlowSource = source("web/app", "browser", Some("wk_web"));
 /// A backend that uses an SDK.
-pub const BILLING: FlowSource =
-    FlowSource { id: "server/billing", kind: "server", write_key: Some("wk_billing") };
+pub const BILLING: FlowSource = source("server/billing", "server", Some("wk_billing"));
 /// A backend that writes `raw-events` itself.
-pub const CRM: FlowSource = FlowSource { id: "server/crm", kind: "server", write_key: None };
+pub const CRM: FlowSource = source("server/crm", "server", None);
+/// A machine that sends each event once.
+pub const KIOSK: FlowSource =
+    FlowSource { spool: true, ..source("server/kiosk", "server", Some("wk_kiosk")) };
 /// What SDKs send from browsers, under ids of their own.
-pub const WEB_SDKS: FlowSource =
-    FlowSource { id: "web/sdks", kind: "browser", write_key: Some("wk_web_sdks") };
+pub const WEB_SDKS: FlowSource = source("web/sdks", "browser", Some("wk_web_sdks"));
 /// What SDKs send from servers, under ids of their own.
-pub const SERVER_SDKS: FlowSource =
-    FlowSource { id: "server/sdks", kind: "server", write_key: Some("wk_server_sdks") };
+pub const SERVER_SDKS: FlowSource = source("server/sdks", "server", Some("wk_server_sdks"));
 /// What sends through Jitsu's SDK, which takes no other form of key.
-pub const JITSU: FlowSource =
-    FlowSource { id: "web/jitsu", kind: "browser", write_key: Some("jitsu:secret") };
+pub const JITSU: FlowSource = source("web/jitsu", "browser", Some("jitsu:secret"));
 
 /// All of them.
-pub const FLOW_SOURCES: [FlowSource; 6] = [WEB, BILLING, CRM, WEB_SDKS, SERVER_SDKS, JITSU];
+pub const FLOW_SOURCES: [FlowSource; 7] = [WEB, BILLING, CRM, KIOSK, WEB_SDKS, SERVER_SDKS, JITSU];
 
 /// Those of which every message is issued by an oracle.
-pub(crate) const ORACLE_SOURCES: [FlowSource; 3] = [WEB, BILLING, CRM];
+pub(crate) const ORACLE_SOURCES: [FlowSource; 4] = [WEB, BILLING, CRM, KIOSK];
 
 /// Where identity-stitch in slot 0 keeps its state.
 pub(crate) fn state_folder(folder: &Path) -> PathBuf {
@@ -80,8 +88,9 @@ pub(crate) fn text(at: &Addresses, folder: &Path) -> String {
          [warehouse]\nurl = \"{clickhouse}\"\ndatabase = \"waybill\"\n\
          timeout_seconds = 10\n\
          [first_party]\nkeys = [{{ id = \"k1\", secret = \"a secret of a test, and of no use elsewhere\" }}]\n\
-         [ingest]\nlisten = \"{ingest}\"\n\
+         [ingest]\nlisten = \"{ingest}\"\nspool_dir = \"{}\"\n\
          [identity_stitch]\nstate_dir = \"{}\"\n",
+        folder.join("spool").display(),
         state_folder(folder).display(),
     );
     for source in FLOW_SOURCES {
@@ -89,8 +98,9 @@ pub(crate) fn text(at: &Addresses, folder: &Path) -> String {
         // Writing to a String cannot fail.
         let _written = write!(
             text,
-            "[sources.{:?}]\nkind = {:?}\nenvironment = \"production\"\nwrite_keys = {keys:?}\n",
-            source.id, source.kind
+            "[sources.{:?}]\nkind = {:?}\nenvironment = \"production\"\nwrite_keys = {keys:?}\n\
+             spool = {}\n",
+            source.id, source.kind, source.spool
         );
     }
     text

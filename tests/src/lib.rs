@@ -28,7 +28,9 @@ mod wait;
 pub use audit_report::{Audit, AuditReport, Books, NamedOrigin};
 pub use fates::{FateRecords, Placed};
 pub use flow::{Flow, Options, SLOTS};
-pub use flow_config::{BILLING, CRM, FLOW_SOURCES, FlowSource, JITSU, SERVER_SDKS, WEB, WEB_SDKS};
+pub use flow_config::{
+    BILLING, CRM, FLOW_SOURCES, FlowSource, JITSU, KIOSK, SERVER_SDKS, WEB, WEB_SDKS,
+};
 pub use http::{Answer, Http};
 pub use ledger_check::{Findings, LedgerCheck, Named};
 pub use metrics::Metrics;

@@ -24,6 +24,7 @@ mod redrive;
 mod reload;
 mod sdks;
 mod shutdown;
+mod spool;
 mod status;
 mod telemetry;
 mod world;
