@@ -188,6 +188,7 @@ fn an_end_that_was_not_written_is_cut_off_and_what_is_whole_stays() {
         let mut queue = place.queue();
         assert_eq!(fs::read(&segment).unwrap().len(), whole, "{cut}");
         assert_eq!((queue.events(), queue.corrupt()), (3, 0), "{cut}");
+        assert!(place.files("corrupt").is_empty(), "{cut}: nobody was told that it was there");
         append(&mut queue, 3..4);
         assert_eq!(drain(&mut queue), values(0..4), "{cut}");
     }
