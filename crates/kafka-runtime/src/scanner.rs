@@ -2,14 +2,14 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fmt,
+    fmt, thread,
     time::{Duration, Instant},
 };
 
 use rdkafka::{
     Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
-    error::KafkaError,
+    error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code},
 };
 use topology::Topic;
 
@@ -23,6 +23,9 @@ use crate::{
 const ASK_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long one record may take to come when it is asked for by its position.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long to wait before a broker that has just started is asked for a group's coordinator again.
+const COORDINATOR_PAUSE: Duration = Duration::from_millis(100);
 
 /// Reading failed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -203,9 +206,7 @@ impl Scanner {
                 asked.add_partition(topic.name(), partition);
             }
         }
-        let committed = self
-            .observer(group)?
-            .committed_offsets(asked, ASK_TIMEOUT)
+        let committed = committed(self.observer(group)?, &asked)
             .map_err(|error| broker(format!("offsets of group {group}"), error))?;
         let position = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
             let offset = match element.offset() {
@@ -271,4 +272,28 @@ fn offsets_of(told: &TopicPartitionList) -> Option<BTreeMap<i32, i64>> {
         element.error().ok().map(|()| (element.partition(), offset))
     };
     told.elements().iter().map(offset).collect()
+}
+
+/// What the observer's group has committed. A broker that has just started is nobody's coordinator
+/// for a moment.
+fn committed(
+    observer: &BaseConsumer,
+    asked: &TopicPartitionList,
+) -> KafkaResult<TopicPartitionList> {
+    let begun = Instant::now();
+    loop {
+        let answer = observer.committed_offsets(asked.clone(), ASK_TIMEOUT);
+        let code = answer.as_ref().err().and_then(KafkaError::rdkafka_error_code);
+        if !code.is_some_and(is_without_coordinator) || begun.elapsed() > ASK_TIMEOUT {
+            return answer;
+        }
+        thread::sleep(COORDINATOR_PAUSE);
+    }
+}
+
+const fn is_without_coordinator(code: Code) -> bool {
+    matches!(
+        code,
+        Code::NotCoordinator | Code::CoordinatorNotAvailable | Code::CoordinatorLoadInProgress
+    )
 }
