@@ -138,7 +138,7 @@ impl ReaderContext {
 
     fn note(&self, report: Report) {
         let answers = report.brokers.values().map(|broker| broker.rx).sum();
-        self.trouble.answers(answers, Instant::now());
+        self.trouble.answers(answers, Duration::from_micros(report.ts));
         let mut known = locked(&self.stats);
         for (name, topic) in report.topics {
             let Some(topic_id) = Topic::from_name(&name) else { continue };
@@ -164,6 +164,8 @@ impl ReaderContext {
 /// What is needed of librdkafka's statistics (its STATISTICS.md).
 #[derive(Deserialize)]
 struct Report {
+    /// When it was made: microseconds of librdkafka's monotonic clock.
+    ts: u64,
     #[serde(default)]
     brokers: BTreeMap<String, BrokerReport>,
     #[serde(default)]

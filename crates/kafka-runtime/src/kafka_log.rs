@@ -235,6 +235,7 @@ impl Log for KafkaLog {
             }
             thread::sleep(DRAIN_STEP);
         }
+        self.slot.trouble.came_back(begun);
         let mut deliveries = locked(&self.producer.context().deliveries);
         if let Some(error) = deliveries.failed.take() {
             return Err(LogError::Abort(format!("delivery: {error}")));

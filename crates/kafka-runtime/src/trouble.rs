@@ -15,7 +15,7 @@ use crate::context::locked;
 /// A member of a group hears from the broker at least with each heartbeat, once a second: silence for
 /// this long is no pause in the traffic. Shorter than a session, so that it is known before what the
 /// end of a session brings.
-const SILENCE: Duration = Duration::from_secs(4);
+pub(crate) const SILENCE: Duration = Duration::from_secs(4);
 
 /// What the clients of one slot know of the broker. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -28,9 +28,9 @@ pub(crate) struct Trouble {
 #[derive(Debug, Default)]
 struct Heard {
     answers: u64,
-    /// When the count of answers last grew, and when it was last reported.
-    grown: Option<Instant>,
-    reported: Option<Instant>,
+    /// When the count of answers last grew, and when it was last reported, by the client's clock.
+    grown: Option<Duration>,
+    reported: Option<Duration>,
     was_silent: bool,
     /// What was said when all brokers were down; until the next answer.
     down: Option<String>,
@@ -66,6 +66,14 @@ impl Trouble {
         *locked(&self.last) = Some(Instant::now());
     }
 
+    /// A call that began then has come back, well or not: one that took as long as this was waiting
+    /// for a broker that stood still.
+    pub(crate) fn came_back(&self, begun: Instant) {
+        if begun.elapsed() >= SILENCE {
+            self.note();
+        }
+    }
+
     /// Old trouble has a late effect: it counts, and is not renewed by that.
     pub(crate) fn excuse(&self) {
         self.noted.fetch_add(1, Ordering::Relaxed);
@@ -81,8 +89,9 @@ impl Trouble {
         self.noted.load(Ordering::Relaxed)
     }
 
-    /// The brokers' answers so far, as the consumer's statistics tell.
-    pub(crate) fn answers(&self, answers: u64, now: Instant) {
+    /// The brokers' answers so far, as the consumer's statistics told at `now` by the client's own
+    /// clock: the thread that reads them may have been kept from it, and then reads many at once.
+    pub(crate) fn answers(&self, answers: u64, now: Duration) {
         let mut heard = locked(&self.heard);
         if answers != heard.answers || heard.grown.is_none() {
             heard.grown = Some(now);
@@ -96,7 +105,7 @@ impl Trouble {
         drop(heard);
         // A broker that stands still is told by no error; but what was asked of it may be answered late.
         if silent {
-            *locked(&self.last) = Some(now);
+            *locked(&self.last) = Some(Instant::now());
         }
         if begins {
             self.noted.fetch_add(1, Ordering::Relaxed);
@@ -116,7 +125,7 @@ impl Trouble {
 impl Heard {
     fn is_silent(&self) -> bool {
         let (Some(reported), Some(grown)) = (self.reported, self.grown) else { return false };
-        reported.duration_since(grown) >= SILENCE
+        reported.saturating_sub(grown) >= SILENCE
     }
 }
 
@@ -127,7 +136,7 @@ mod tests {
     #[test]
     fn a_broker_that_keeps_silent_is_away_until_it_answers() {
         let trouble = Trouble::default();
-        let start = Instant::now();
+        let start = Duration::from_secs(1_000);
         trouble.answers(5, start);
         assert_eq!((trouble.away(), trouble.count()), (None, 0));
         for late in 0..3 {
@@ -143,14 +152,25 @@ mod tests {
     }
 
     #[test]
+    fn a_call_that_takes_as_long_as_a_silence_is_trouble() {
+        let trouble = Trouble::default();
+        let now = Instant::now();
+        trouble.came_back(now);
+        assert_eq!(trouble.count(), 0);
+        trouble.came_back(now.checked_sub(SILENCE).unwrap());
+        assert_eq!(trouble.count(), 1);
+        assert!(trouble.within(Duration::from_mins(1)));
+    }
+
+    #[test]
     fn brokers_that_are_all_down_are_away_at_once() {
         let trouble = Trouble::default();
-        trouble.answers(5, Instant::now());
+        trouble.answers(5, Duration::ZERO);
         let error = KafkaError::Global(Code::AllBrokersDown);
         trouble.error(&error, "1/1 brokers are down");
         assert!(trouble.away().unwrap().contains("1/1 brokers"));
         assert_eq!(trouble.count(), 1);
-        trouble.answers(6, Instant::now());
+        trouble.answers(6, Duration::ZERO);
         assert_eq!(trouble.away(), None);
     }
 

@@ -32,7 +32,10 @@ impl KafkaLog {
     ) -> Result<(), LogError> {
         let begun = Instant::now();
         loop {
-            let Err(error) = call() else { return Ok(()) };
+            let called = Instant::now();
+            let result = call();
+            self.slot.trouble.came_back(called);
+            let Err(error) = result else { return Ok(()) };
             let detail = format!("{what}: {error}");
             match classify(&error) {
                 ErrorClass::Retriable if begun.elapsed() < RETRY_FOR => {
@@ -64,12 +67,13 @@ impl KafkaLog {
     }
 
     /// The broker ends a transaction that is open for too long, and fences its producer by that:
-    /// nobody took the slot of a process that merely stood still.
+    /// nobody took the slot of a process that merely stood still. And after trouble a static member
+    /// may have joined anew, in this very process, since the transaction's metadata was taken.
     fn fenced(&self, detail: String) -> LogError {
         let limit = Duration::from_millis(TRANSACTION_TIMEOUT_MS.into());
         let overdue = self.transaction.is_some_and(|begun| begun.elapsed() >= limit);
         if !overdue {
-            return LogError::SlotTaken(detail);
+            return self.fatal(true, detail);
         }
         self.slot.trouble.note();
         LogError::Rebuild(format!("the transaction was open for more than {limit:?}: {detail}"))
