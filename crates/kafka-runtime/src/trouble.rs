@@ -15,7 +15,7 @@ use crate::context::locked;
 /// A member of a group hears from the broker at least with each heartbeat, once a second: silence for
 /// this long is no pause in the traffic. Shorter than a session, so that it is known before what the
 /// end of a session brings.
-pub(crate) const SILENCE: Duration = Duration::from_secs(4);
+const SILENCE: Duration = Duration::from_secs(4);
 
 /// What the clients of one slot know of the broker. Clones share it.
 #[derive(Debug, Clone, Default)]
