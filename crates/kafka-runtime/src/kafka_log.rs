@@ -132,10 +132,16 @@ impl KafkaLog {
         // A fenced member is told as a fatal error, whose cause only the client knows.
         let fatal = self.consumer.client().fatal_error();
         if let Some((code, reason)) = fatal {
-            return Err(self.fatal(is_slot_taken(code), reason));
+            return Err(if is_slot_taken(code) {
+                self.slot.trouble.judge_fence(reason, None)
+            } else {
+                LogError::Rebuild(reason)
+            });
         }
         match error.rdkafka_error_code() {
-            Some(code) if is_slot_taken(code) => Err(self.fatal(true, error.to_string())),
+            Some(code) if is_slot_taken(code) => {
+                Err(self.slot.trouble.judge_fence(error.to_string(), None))
+            }
             Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => Ok(Polled::OutOfRange),
             Some(Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition) => {
                 let detail = format!("a topic is missing ({error}): run `waybill migrate`");

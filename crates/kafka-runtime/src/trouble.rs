@@ -10,7 +10,10 @@ use std::{
 
 use rdkafka::{error::KafkaError, types::RDKafkaErrorCode as Code};
 
-use crate::context::locked;
+use crate::{config::TRANSACTION_TIMEOUT_MS, context::locked, error::LogError};
+
+/// How long after trouble with a connection a late request may still arrive.
+const TROUBLE_LINGERS: Duration = Duration::from_mins(1);
 
 /// A member of a group hears from the broker at least with each heartbeat, once a second: silence for
 /// this long is no pause in the traffic. Shorter than a session, so that it is known before what the
@@ -74,13 +77,31 @@ impl Trouble {
         }
     }
 
-    /// Old trouble has a late effect: it counts, and is not renewed by that.
-    pub(crate) fn excuse(&self) {
+    /// What it means that the slot's member or producer is fenced, `open_for` so long after its
+    /// transaction began, if one is open: that another process has the slot, unless this process
+    /// may have done it to itself.
+    ///
+    /// The broker ends a transaction that is open for too long, and fences its producer by that:
+    /// nobody took the slot of a process that merely stood still. And a request of our own former
+    /// clients may reach a broker late that was away, and fence these. If somebody else does have the
+    /// slot, the clients made anew fence him, and he, or we once the trouble is over, will end.
+    pub(crate) fn judge_fence(&self, reason: String, open_for: Option<Duration>) -> LogError {
+        let limit = Duration::from_millis(TRANSACTION_TIMEOUT_MS.into());
+        if open_for.is_some_and(|open_for| open_for >= limit) {
+            self.note();
+            let text = format!("the transaction was open for more than {limit:?}: {reason}");
+            return LogError::Rebuild(text);
+        }
+        if !self.within(TROUBLE_LINGERS) {
+            return LogError::SlotTaken(reason);
+        }
+        // Old trouble has a late effect: it counts, and is not renewed by that.
         self.noted.fetch_add(1, Ordering::Relaxed);
+        LogError::Rebuild(format!("fenced after trouble with the broker: {reason}"))
     }
 
     /// Whether there was trouble within this time.
-    pub(crate) fn within(&self, time: Duration) -> bool {
+    fn within(&self, time: Duration) -> bool {
         locked(&self.last).is_some_and(|last| last.elapsed() < time)
     }
 
@@ -160,6 +181,53 @@ mod tests {
         trouble.came_back(now.checked_sub(SILENCE).unwrap());
         assert_eq!(trouble.count(), 1);
         assert!(trouble.within(Duration::from_mins(1)));
+    }
+
+    /// A trouble that was last noted so long ago.
+    fn troubled(ago: Duration) -> Trouble {
+        let trouble = Trouble::default();
+        *locked(&trouble.last) = Instant::now().checked_sub(ago);
+        trouble
+    }
+
+    #[test]
+    fn a_fence_out_of_the_blue_is_another_process_in_the_slot() {
+        let fence = || "FENCED_INSTANCE_ID".to_owned();
+        let in_transaction = Some(Duration::from_secs(1));
+        for trouble in [Trouble::default(), troubled(TROUBLE_LINGERS)] {
+            for open_for in [None, in_transaction] {
+                assert_eq!(trouble.judge_fence(fence(), open_for), LogError::SlotTaken(fence()));
+            }
+            assert_eq!(trouble.count(), 0);
+        }
+    }
+
+    #[test]
+    fn a_fence_after_trouble_is_a_rebuild_and_does_not_prolong_the_excuse() {
+        let slow = Trouble::default();
+        slow.came_back(Instant::now().checked_sub(SILENCE).unwrap());
+        let silent = Trouble::default();
+        silent.answers(5, Duration::ZERO);
+        silent.answers(5, SILENCE);
+        let broken = Trouble::default();
+        broken.error(&KafkaError::Global(Code::BrokerTransportFailure), "reset");
+        let old = troubled(TROUBLE_LINGERS * 9 / 10);
+        for trouble in [slow, silent, broken, old] {
+            let (before, last) = (trouble.count(), *locked(&trouble.last));
+            let judged = trouble.judge_fence("PRODUCER_FENCED".to_owned(), None);
+            assert!(matches!(judged, LogError::Rebuild(_)), "{judged:?}");
+            assert_eq!(trouble.count(), before + 1, "the producer is renewed");
+            assert_eq!(*locked(&trouble.last), last);
+        }
+    }
+
+    #[test]
+    fn a_fence_of_an_overdue_transaction_is_the_brokers_own_and_is_trouble() {
+        let trouble = Trouble::default();
+        let limit = Duration::from_millis(TRANSACTION_TIMEOUT_MS.into());
+        let judged = trouble.judge_fence("PRODUCER_FENCED".to_owned(), Some(limit));
+        assert!(matches!(judged, LogError::Rebuild(_)), "{judged:?}");
+        assert!(trouble.within(TROUBLE_LINGERS));
     }
 
     #[test]

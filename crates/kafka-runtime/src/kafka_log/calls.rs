@@ -10,14 +10,11 @@ use rdkafka::{
 
 use super::{KafkaLog, SlotClients, SlotProducer, delivery::DeliveryContext};
 use crate::{
-    config::TRANSACTION_TIMEOUT_MS,
     error::{ErrorClass, LogError, classify},
     trouble::is_transport,
     watchdog::guarded,
 };
 
-/// How long after trouble with a connection a late request may still arrive.
-const TROUBLE_LINGERS: Duration = Duration::from_mins(1);
 /// How long a retriable call is repeated before the clients are rebuilt.
 const RETRY_FOR: Duration = Duration::from_secs(30);
 /// How long the producer may take to get its epoch from the broker.
@@ -52,31 +49,9 @@ impl KafkaLog {
         }
     }
 
-    /// A request of our own former clients may reach a broker late that was away, and fence these:
-    /// after trouble a fenced member is no proof that somebody else has the slot. If somebody has,
-    /// the clients made anew fence him, and he, or we once the trouble is over, will end.
-    pub(super) fn fatal(&self, fenced: bool, reason: String) -> LogError {
-        if !fenced {
-            return LogError::Rebuild(reason);
-        }
-        if !self.slot.trouble.within(TROUBLE_LINGERS) {
-            return LogError::SlotTaken(reason);
-        }
-        self.slot.trouble.excuse();
-        LogError::Rebuild(format!("fenced after trouble with the broker: {reason}"))
-    }
-
-    /// The broker ends a transaction that is open for too long, and fences its producer by that:
-    /// nobody took the slot of a process that merely stood still. And after trouble a static member
-    /// may have joined anew, in this very process, since the transaction's metadata was taken.
+    /// What a fence in the middle of a transaction means.
     fn fenced(&self, detail: String) -> LogError {
-        let limit = Duration::from_millis(TRANSACTION_TIMEOUT_MS.into());
-        let overdue = self.transaction.is_some_and(|begun| begun.elapsed() >= limit);
-        if !overdue {
-            return self.fatal(true, detail);
-        }
-        self.slot.trouble.note();
-        LogError::Rebuild(format!("the transaction was open for more than {limit:?}: {detail}"))
+        self.slot.trouble.judge_fence(detail, self.transaction.map(|begun| begun.elapsed()))
     }
 
     /// The clients are of no use any more. For want of a broker that is no fault of theirs.
