@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Millis, Origin};
+use crate::{Finding, Millis, Origin};
 
 /// A record that a stage rejected, with all that is needed to redrive it. The meaning of each
 /// field is in `avro/dead-letters.avsc`.
@@ -31,6 +31,7 @@ pub struct DeadLetter {
     pub source: Option<String>,
     pub event: Option<String>,
     pub message_id: Option<String>,
+    pub findings: Vec<Finding>,
 }
 
 /// A Kafka header of the rejected record.

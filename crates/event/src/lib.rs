@@ -8,6 +8,7 @@ mod datum;
 mod described;
 mod enriched;
 mod fates;
+mod finding;
 pub mod frame;
 mod identity_records;
 mod origin;
@@ -24,6 +25,7 @@ pub use enriched::{
     ReferrerFacts, UserAgentFacts,
 };
 pub use fates::{DeadLetter, DiscardedEvent, RecordHeader, Reference};
+pub use finding::Finding;
 pub use identity_records::{IdentityJournal, IdentityLink, IdentityState, JournalEntry};
 pub use origin::{Origin, ParseOriginError};
 pub use raw::{RawEvent, RequestFacts};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Described, Hints, Keyed, Millis, RequestFacts};
+use crate::{Described, Finding, Hints, Keyed, Millis, RequestFacts};
 
 /// An event made clean and typed. The meaning of each field is in `avro/validated-events.avsc`.
 #[expect(missing_docs, reason = "avro/validated-events.avsc documents every field")]
@@ -38,7 +38,7 @@ pub struct Event {
 
 /// What validate found and did. The meaning of each field is in `avro/validated-events.avsc`.
 #[expect(missing_docs, reason = "avro/validated-events.avsc documents every field")]
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ValidationFacts {
     pub version: String,
     pub plan_version: Option<String>,
@@ -47,6 +47,11 @@ pub struct ValidationFacts {
     pub time_basis: String,
     pub clock_offset_ms: Option<i64>,
     pub flags: Vec<String>,
+    pub findings: Vec<Finding>,
+    pub removed: Vec<String>,
+    pub inheritable: Vec<String>,
+    pub consent_granted: Vec<String>,
+    pub consent_denied: Vec<String>,
 }
 
 /// The value of `validated-events`.

@@ -6,8 +6,8 @@ use std::fmt::Debug;
 
 use apache_avro::Schema;
 use event::{
-    DeadLetter, DiscardedEvent, IdentityJournal, IdentityLink, IdentityState, JournalEntry,
-    LostRange, Origin, RawEvent, RecordHeader, Reference, RequestFacts, StageCommand,
+    DeadLetter, DiscardedEvent, Finding, IdentityJournal, IdentityLink, IdentityState,
+    JournalEntry, LostRange, Origin, RawEvent, RecordHeader, Reference, RequestFacts, StageCommand,
     codec::{CodecError, Decoder, Encoder},
     frame,
     schema::{self, TopicSchema},
@@ -48,6 +48,18 @@ fn a_raw_event_survives() {
     survives(&schema::RAW_EVENTS, &raw_event());
 }
 
+fn finding() -> Finding {
+    Finding {
+        reason: "invalid-property".into(),
+        pointer: "/properties/revenue".into(),
+        problem: "has a value of another type".into(),
+        expected: Some("number".into()),
+        actual: None,
+        outcome: "reject".into(),
+        plan_version: Some("shop@3".into()),
+    }
+}
+
 #[test]
 fn a_dead_letter_survives_with_bytes_that_are_no_text() {
     let letter = DeadLetter {
@@ -74,6 +86,7 @@ fn a_dead_letter_survives_with_bytes_that_are_no_text() {
         source: None,
         event: None,
         message_id: None,
+        findings: vec![finding()],
     };
     survives(&schema::DEAD_LETTERS, &letter);
 }

@@ -156,10 +156,11 @@ impl Ledger {
             attempts: 1,
             failed_at: now(),
             code_version: env!("CARGO_PKG_VERSION").to_owned(),
-            plan_version: None,
+            plan_version: rejected.plan_version,
             source: of.hints.source.clone(),
             event: of.hints.event.clone(),
             message_id: of.hints.message_id.clone(),
+            findings: rejected.findings,
         }
     }
 

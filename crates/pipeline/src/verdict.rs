@@ -1,6 +1,6 @@
 //! What a step says of an event.
 
-use event::Origin;
+use event::{Finding, Origin};
 
 use crate::{DiscardReason, RejectReason};
 
@@ -34,12 +34,16 @@ pub struct Rejected {
     pub reason: RejectReason,
     /// What is wrong and where, for a person; never a value that may be personal.
     pub detail: String,
+    /// The same for a program, where rules were applied to fields: what rejected, and what did not.
+    pub findings: Vec<Finding>,
+    /// Version of the tracking plan in force, where there is one.
+    pub plan_version: Option<String>,
 }
 
 impl Rejected {
     /// A rejection for `reason`, with words for a person.
     pub fn new(reason: RejectReason, detail: impl Into<String>) -> Self {
-        Self { reason, detail: detail.into() }
+        Self { reason, detail: detail.into(), findings: Vec::new(), plan_version: None }
     }
 }
 

@@ -115,12 +115,12 @@ impl Parts {
         let (device_key, device_key_kind) = device_key(&self.ids, &self.message_id);
         ValidationFacts {
             version: VERSION.to_owned(),
-            plan_version: None,
             device_key: device_key.to_owned(),
             device_key_kind: device_key_kind.to_owned(),
             time_basis: self.corrected.basis.to_owned(),
             clock_offset_ms: self.corrected.offset,
             flags: self.flags(),
+            ..ValidationFacts::default()
         }
     }
 

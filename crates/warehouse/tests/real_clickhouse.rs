@@ -80,12 +80,12 @@ fn stitched(message_id: &str) -> StitchedEvent {
     };
     let validation = ValidationFacts {
         version: "1".to_owned(),
-        plan_version: None,
         device_key: "device-1".to_owned(),
         device_key_kind: "anonymous_id".to_owned(),
         time_basis: "sent".to_owned(),
         clock_offset_ms: Some(-5),
         flags: vec!["no-plan".to_owned()],
+        ..ValidationFacts::default()
     };
     let run = EnrichmentRun { name: "bot".to_owned(), version: "1".to_owned() };
     let bot = BotFacts { is_bot: true, indicators: vec!["user-agent".to_owned()] };
@@ -260,6 +260,7 @@ fn dead_letter() -> DeadLetter {
         source: None,
         event: None,
         message_id: None,
+        findings: Vec::new(),
     }
 }
 

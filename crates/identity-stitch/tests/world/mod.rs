@@ -140,12 +140,10 @@ pub(crate) fn event(
         },
         validation: ValidationFacts {
             version: "1".into(),
-            plan_version: None,
             device_key,
             device_key_kind: "anonymous_id".into(),
             time_basis: "timestamp".into(),
-            clock_offset_ms: None,
-            flags: Vec::new(),
+            ..ValidationFacts::default()
         },
         enrichment: EnrichmentFacts::default(),
     }

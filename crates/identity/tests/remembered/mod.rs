@@ -95,12 +95,10 @@ pub(crate) fn track(message_id: &str) -> EnrichedEvent {
         },
         validation: ValidationFacts {
             version: "1".into(),
-            plan_version: None,
             device_key: message_id.into(),
             device_key_kind: "message_id".into(),
             time_basis: "timestamp".into(),
-            clock_offset_ms: None,
-            flags: Vec::new(),
+            ..ValidationFacts::default()
         },
         enrichment: EnrichmentFacts::default(),
     }

@@ -43,6 +43,7 @@ impl DeadLetterRow {
             source: None,
             event: None,
             message_id: None,
+            findings: Vec::new(),
         };
         Self { position, letter, raw: Some(value) }
     }
