@@ -4,7 +4,8 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
-use event::{Millis, RawEvent, ValidatedEvent};
+use event::{Finding, Millis, RawEvent, ValidatedEvent};
+use pipeline::Verdict;
 use serde::Serialize;
 use serde_json::json;
 use tracking_plan::{SourceCatalog, clean};
@@ -29,6 +30,16 @@ pub(crate) enum Judgement {
         reason: &'static str,
         /// What is wrong, each with the JSON pointer of its field where there is one.
         problems: Vec<String>,
+        /// The same for a program: each with its JSON pointer, expected and actual type.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        findings: Vec<Finding>,
+    },
+    /// It is dropped on purpose.
+    Discard {
+        /// One word, as in the discard.
+        reason: &'static str,
+        /// More, for a person.
+        problem: String,
     },
 }
 
@@ -51,13 +62,18 @@ impl Rules<'_> {
     /// What validate will say, and the event as it would be stored.
     pub(crate) fn judge(&self, event: RawEvent) -> (Judgement, Option<ValidatedEvent>) {
         match clean(event, self.now, self.catalog) {
-            Ok((event, validation)) => {
-                let flags = validation.flags.clone();
-                (Judgement::Pass { flags }, Some(ValidatedEvent { event, validation }))
+            Verdict::Emit(event) => {
+                let flags = event.validation.flags.clone();
+                (Judgement::Pass { flags }, Some(event))
             }
-            Err(rejected) => {
+            Verdict::Discard(discarded) => {
+                let reason = discarded.reason.word();
+                (Judgement::Discard { reason, problem: discarded.detail }, None)
+            }
+            Verdict::Reject(rejected) => {
                 let problems = rejected.detail.split("; ").map(str::to_owned).collect();
-                (Judgement::Reject { reason: rejected.reason.word(), problems }, None)
+                let findings = rejected.findings;
+                (Judgement::Reject { reason: rejected.reason.word(), problems, findings }, None)
             }
         }
     }
@@ -74,7 +90,11 @@ impl Rules<'_> {
             let refused = |reason, problem| Rehearsal {
                 index,
                 message_id: None,
-                judgement: Judgement::Reject { reason, problems: vec![problem] },
+                judgement: Judgement::Reject {
+                    reason,
+                    problems: vec![problem],
+                    findings: Vec::new(),
+                },
                 event: None,
             };
             let message = match line {

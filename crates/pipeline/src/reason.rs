@@ -56,6 +56,22 @@ reasons! {
         MissingField = "missing-field",
         /// A field has a value that it may not have.
         InvalidField = "invalid-field",
+        /// No event of the tracking plan has this name.
+        UnplannedEvent = "unplanned-event",
+        /// A name is not written as the plan has it.
+        InvalidName = "invalid-name",
+        /// Context that the plan requires of the source's kind is absent.
+        MissingContext = "missing-context",
+        /// The context is not as the plan's schema has it.
+        InvalidContext = "invalid-context",
+        /// A property or trait that the plan requires is absent.
+        MissingProperty = "missing-property",
+        /// A property or trait is not as the plan's schema has it.
+        InvalidProperty = "invalid-property",
+        /// The plan does not name this property or trait.
+        UnplannedProperty = "unplanned-property",
+        /// The plan says that the event should not be sent any more; flagged, never rejected.
+        DeprecatedEvent = "deprecated-event",
         /// The event is larger than its source may send, or than the broker takes.
         EventTooLarge = "event-too-large",
         /// The step panicked on the record.
@@ -74,6 +90,10 @@ reasons! {
     DiscardReason {
         /// The same message of the same source was emitted before.
         Repeat = "repeat",
+        /// Somebody asked for the erasure of what is known of a person, and the event is hers.
+        Suppressed = "suppressed",
+        /// The person denied consent to a category without which the plan keeps no such event.
+        NoConsent = "no-consent",
         /// A copy of a record that this stage has emitted already; never a fate of the event.
         AlreadyEmitted = "already-emitted",
         /// A copy of a record that the warehouse holds already; never a fate of the event.

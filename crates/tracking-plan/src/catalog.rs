@@ -1,8 +1,11 @@
 //! The configured sources.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use crate::{SecretKeyHash, Source, SourceConfig, SourceKind};
+use crate::{
+    SecretKeyHash, Source, SourceConfig, SourceKind,
+    plan::{HashKey, Plan, PlanSet, SuppressionList},
+};
 
 /// Something in the configuration of the sources that cannot stand.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,13 +20,25 @@ pub struct ConfigProblem {
 }
 
 /// Every configured source, by id and by write key.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct SourceCatalog {
     sources: BTreeMap<String, Source>,
     /// From a write key to the id of its source.
     keys: KeyIndex,
     /// From the hash of a secret key to the id of its source.
     secrets: BTreeMap<SecretKeyHash, String>,
+    rules: Arc<Rules>,
+}
+
+/// What events are judged by beside their source's own table.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    /// The tracking plans.
+    pub plans: PlanSet,
+    /// The key of hashes, which plans that hash need.
+    pub hash_key: Option<HashKey>,
+    /// Whose events are not kept.
+    pub suppressed: SuppressionList,
 }
 
 impl SourceCatalog {
@@ -40,6 +55,41 @@ impl SourceCatalog {
             catalog.add(source, &mut problems);
         }
         if problems.is_empty() { Ok(catalog) } else { Err(problems) }
+    }
+
+    /// The same sources under these rules, or everything in which the two do not fit.
+    pub fn with_rules(mut self, rules: Rules) -> Result<Self, Vec<ConfigProblem>> {
+        let mut problems = Vec::new();
+        for source in self.sources.values() {
+            let unknown = source.config.plan.as_ref().filter(|name| !rules.plans.has(name));
+            problems.extend(unknown.map(|name| unknown_plan(&source.id, name, &rules.plans)));
+        }
+        if let Some(plan) = rules.plans.versions().find(|plan| plan.hashes())
+            && rules.hash_key.is_none()
+        {
+            problems.push(ConfigProblem {
+                key: "privacy.hash_key".to_owned(),
+                problem: format!("plan {} hashes, and there is no key", plan.id()),
+                remedy: "set it to the output of `openssl rand -base64 32`".to_owned(),
+            });
+        }
+        self.rules = Arc::new(rules);
+        if problems.is_empty() { Ok(self) } else { Err(problems) }
+    }
+
+    /// The tracking plans.
+    pub fn plans(&self) -> &PlanSet {
+        &self.rules.plans
+    }
+
+    /// The key of hashes.
+    pub fn hash_key(&self) -> Option<&HashKey> {
+        self.rules.hash_key.as_ref()
+    }
+
+    /// Whose events are not kept.
+    pub fn suppressed(&self) -> &SuppressionList {
+        &self.rules.suppressed
     }
 
     /// The source with this id, enabled or not.
@@ -96,6 +146,18 @@ impl std::fmt::Debug for KeyIndex {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "KeyIndex({} keys)", self.0.len())
     }
+}
+
+fn unknown_plan(id: &str, name: &str, plans: &PlanSet) -> ConfigProblem {
+    let known: std::collections::BTreeSet<&str> = plans.versions().map(Plan::name).collect();
+    let remedy = if known.is_empty() {
+        "set `dir` under [plans] to the folder with the plans' files".to_owned()
+    } else {
+        let known: Vec<&str> = known.into_iter().collect();
+        format!("there are: {}", known.join(", "))
+    };
+    let key = format!("sources.{id:?}.plan");
+    ConfigProblem { key, problem: format!("there is no plan {name:?}"), remedy }
 }
 
 fn check_id(id: &str, problems: &mut Vec<ConfigProblem>) {

@@ -1,7 +1,7 @@
 //! The quality gate: from an event as it was told to an event made clean and typed.
 
-use event::{Event, Millis, RawEvent, ValidationFacts};
-use pipeline::{RejectReason, Rejected};
+use event::{Event, Finding, Millis, RawEvent, ValidatedEvent, ValidationFacts};
+use pipeline::{DiscardReason, Discarded, RejectReason, Rejected, Verdict};
 
 use crate::{
     Source, SourceCatalog,
@@ -10,29 +10,84 @@ use crate::{
     event_type::EventType,
     findings::Findings,
     ids::Ids,
-    json_text, malformed, times,
+    json_text, malformed,
+    planned::{Planned, planned},
+    times,
 };
 
 /// Version of the rules: what [`ValidationFacts::version`] says.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Judges one event. `appended_at` is the broker's append time of the raw record; it stands in for
-/// the time of receipt where a direct producer told none.
+/// the time of receipt where a direct producer told none, and chooses the version of the plan.
 ///
-/// The rejection names fields and rules, never values.
+/// A rejection names fields and rules, never values.
 pub fn clean(
+    raw: RawEvent,
+    appended_at: Millis,
+    catalog: &SourceCatalog,
+) -> Verdict<ValidatedEvent> {
+    match judge(raw, appended_at, catalog) {
+        Ok(event) => Verdict::Emit(event),
+        Err(Ended::Discarded(discarded)) => Verdict::Discard(discarded),
+        Err(Ended::Rejected(rejected)) => Verdict::Reject(rejected),
+    }
+}
+
+/// Why an event goes no further.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    Discarded(Discarded),
+    Rejected(Rejected),
+}
+
+impl From<Discarded> for Ended {
+    fn from(discarded: Discarded) -> Self {
+        Self::Discarded(discarded)
+    }
+}
+
+impl From<Rejected> for Ended {
+    fn from(rejected: Rejected) -> Self {
+        Self::Rejected(rejected)
+    }
+}
+
+fn judge(
     mut raw: RawEvent,
     appended_at: Millis,
     catalog: &SourceCatalog,
-) -> Result<(Event, ValidationFacts), Rejected> {
+) -> Result<ValidatedEvent, Ended> {
     let bytes = raw.text_bytes();
+    // Before anything that may make a dead letter of it, which would keep the event's bytes.
+    suppress(&raw, catalog)?;
     malformed::reject(raw.malformed.as_deref())?;
     let source = source_of(&raw, catalog)?;
     check_size(bytes, source.config.max_event_bytes)?;
     let kind = EventType::of(&raw)?;
-    let parts = Parts::take(&mut raw, kind, appended_at)?;
-    let facts = parts.facts();
-    Ok((parts.into_event(raw, kind, source), facts))
+    let mut findings = Findings::default();
+    let mut parts = Parts::take(&mut raw, kind, appended_at, &mut findings);
+    let planned = planned(&mut parts, kind, source, appended_at, catalog, &mut findings)?;
+    let flagged = findings.judged(planned.plan_version.as_deref())?;
+    let validation = parts.facts(planned, flagged);
+    Ok(ValidatedEvent { event: parts.into_event(raw, kind, source), validation })
+}
+
+fn suppress(raw: &RawEvent, catalog: &SourceCatalog) -> Result<(), Discarded> {
+    let trimmed = |id: &Option<String>| id.as_deref().map(str::trim).map(str::to_owned);
+    if catalog.suppressed().is_empty() {
+        return Ok(());
+    }
+    let [user, previous, device] = [&raw.user_id, &raw.previous_id, &raw.anonymous_id].map(trimmed);
+    let named = catalog.suppressed().names(user.as_deref(), previous.as_deref(), device.as_deref());
+    match named {
+        None => Ok(()),
+        Some(field) => Err(Discarded {
+            reason: DiscardReason::Suppressed,
+            detail: format!("{field} is on the suppression list"),
+            first: None,
+        }),
+    }
 }
 
 fn source_of<'a>(raw: &RawEvent, catalog: &'a SourceCatalog) -> Result<&'a Source, Rejected> {
@@ -64,15 +119,15 @@ fn is_supplied(raw: &RawEvent, field: &str) -> bool {
 }
 
 /// The parts of an event that had to be judged.
-struct Parts {
+pub(crate) struct Parts {
     message_id: String,
     ids: Ids,
-    event: Option<String>,
-    context: String,
-    properties: String,
-    traits: String,
-    integrations: String,
-    extra: String,
+    pub(crate) event: Option<String>,
+    pub(crate) context: String,
+    pub(crate) properties: String,
+    pub(crate) traits: String,
+    pub(crate) integrations: String,
+    pub(crate) extra: String,
     times: times::Times,
     corrected: Corrected,
     minted_message_id: bool,
@@ -80,19 +135,23 @@ struct Parts {
 }
 
 impl Parts {
-    fn take(raw: &mut RawEvent, kind: EventType, appended_at: Millis) -> Result<Self, Rejected> {
-        let mut findings = Findings::default();
-        let ids = Ids::take(raw, &mut findings);
+    fn take(
+        raw: &mut RawEvent,
+        kind: EventType,
+        appended_at: Millis,
+        findings: &mut Findings,
+    ) -> Self {
+        let ids = Ids::take(raw, findings);
         let event = raw.event.take().filter(|name| !name.trim().is_empty());
-        kind.require(&ids, event.as_deref(), &mut findings);
+        kind.require(&ids, event.as_deref(), findings);
         let texts = [
             raw.original_timestamp.as_deref(),
             raw.timestamp.as_deref(),
             raw.sent_at.as_deref(),
             raw.received_at.as_deref(),
         ];
-        let times = times::read(texts, appended_at, &mut findings);
-        let mut object = |field, text| json_text::object(field, text, &mut findings);
+        let times = times::read(texts, appended_at, findings);
+        let mut object = |field, text| json_text::object(field, text, findings);
         let parts = Self {
             message_id: ids.message_id.clone().unwrap_or_default(),
             event,
@@ -107,11 +166,11 @@ impl Parts {
             minted_message_id: is_supplied(raw, "message_id"),
             anonymous_id_from_cookie: is_supplied(raw, "anonymous_id"),
         };
-        times::check_held(parts.corrected.timestamp, &mut findings);
-        findings.into_result().map(|()| parts)
+        times::check_held(parts.corrected.timestamp, findings);
+        parts
     }
 
-    fn facts(&self) -> ValidationFacts {
+    fn facts(&self, planned: Planned, flagged: Vec<Finding>) -> ValidationFacts {
         let (device_key, device_key_kind) = device_key(&self.ids, &self.message_id);
         ValidationFacts {
             version: VERSION.to_owned(),
@@ -119,15 +178,21 @@ impl Parts {
             device_key_kind: device_key_kind.to_owned(),
             time_basis: self.corrected.basis.to_owned(),
             clock_offset_ms: self.corrected.offset,
-            flags: self.flags(),
-            ..ValidationFacts::default()
+            flags: self.flags(&planned),
+            findings: flagged.into_iter().chain(planned.would_reject).collect(),
+            plan_version: planned.plan_version,
+            removed: planned.removed,
+            inheritable: planned.inheritable,
+            consent_granted: planned.consent_granted,
+            consent_denied: planned.consent_denied,
         }
     }
 
-    /// Oddities that do not reject. No source has a tracking plan yet.
-    fn flags(&self) -> Vec<String> {
+    /// Oddities that do not reject.
+    fn flags(&self, planned: &Planned) -> Vec<String> {
         let flags = [
-            (true, "no-plan"),
+            (planned.plan_version.is_none(), "no-plan"),
+            (!planned.would_reject.is_empty(), "would-reject"),
             (self.corrected.future_clamped, "future-clamped"),
             (self.times.utc_assumed, "utc-assumed"),
             // It changes with each retry: repeats cannot be recognised.

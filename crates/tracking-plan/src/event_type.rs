@@ -97,7 +97,7 @@ mod tests {
         ] {
             let mut findings = Findings::default();
             kind.require(&Ids::default(), None, &mut findings);
-            let rejected = findings.into_result().unwrap_err();
+            let rejected = findings.judged(None).unwrap_err();
             assert_eq!(rejected.reason, RejectReason::MissingField);
             let named = rejected.detail.replace(" is missing", "").replace(';', "");
             assert_eq!(named, expected, "{kind:?}");

@@ -15,11 +15,13 @@ mod ids;
 mod json_text;
 mod live;
 mod malformed;
+pub mod plan;
+mod planned;
 mod source;
 mod times;
 
 pub use allowed_origin::AllowedOrigin;
-pub use catalog::{ConfigProblem, SourceCatalog};
+pub use catalog::{ConfigProblem, Rules, SourceCatalog};
 pub use clean::{VERSION, clean};
 pub use ids::MAX_MESSAGE_ID_CHARS;
 pub use json_text::MAX_JSON_DEPTH;

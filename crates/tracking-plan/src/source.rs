@@ -21,6 +21,9 @@ pub enum SourceKind {
 }
 
 impl SourceKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Browser, Self::Mobile, Self::Server];
+
     /// The word that stands for the kind in the configuration and on events.
     pub const fn word(self) -> &'static str {
         match self {
@@ -124,6 +127,10 @@ pub struct SourceConfig {
     /// Whether it may send; events of a source that is switched off become dead letters.
     #[serde(default = "enabled")]
     pub enabled: bool,
+    /// Name of the tracking plan that its events are judged by; several sources may share one.
+    /// Without one every event passes, flagged `no-plan`.
+    #[serde(default)]
+    pub plan: Option<String>,
     /// Whether the native route tells its senders at once what validate will reject.
     #[serde(default)]
     pub strict: bool,

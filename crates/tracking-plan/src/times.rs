@@ -139,7 +139,7 @@ mod tests {
         ] {
             let mut findings = Findings::default();
             instant("/sent_at", Some(text), &mut findings);
-            let detail = findings.into_result().err().map(|rejected| rejected.detail);
+            let detail = findings.judged(None).err().map(|rejected| rejected.detail);
             assert_eq!(detail.as_deref(), rule, "{text}");
         }
     }

@@ -8,8 +8,8 @@
 
 use std::collections::BTreeMap;
 
-use event::RawEvent;
-use pipeline::RejectReason;
+use event::{Event, RawEvent, ValidatedEvent, ValidationFacts};
+use pipeline::{RejectReason, Rejected, Verdict};
 use proptest::{option, prelude::*};
 use tracking_plan::{SourceCatalog, SourceConfig, clean};
 
@@ -27,6 +27,18 @@ fn catalog() -> SourceCatalog {
     SourceCatalog::new(configs).unwrap()
 }
 
+fn passed(verdict: Verdict<ValidatedEvent>) -> (Event, ValidationFacts) {
+    let Verdict::Emit(ValidatedEvent { event, validation }) = verdict else {
+        panic!("{verdict:?}")
+    };
+    (event, validation)
+}
+
+fn rejected(verdict: Verdict<ValidatedEvent>) -> Rejected {
+    let Verdict::Reject(rejected) = verdict else { panic!("{verdict:?}") };
+    rejected
+}
+
 fn track() -> RawEvent {
     serde_json::from_str(
         r#"{"source":"web/app","type":"track","message_id":"m-1","anonymous_id":"a-1","event":"Viewed"}"#,
@@ -41,7 +53,7 @@ fn text(value: &str) -> Option<String> {
 
 #[test]
 fn an_event_with_the_least_that_its_type_needs_passes() {
-    let (event, facts) = clean(track(), NOW, &catalog()).unwrap();
+    let (event, facts) = passed(clean(track(), NOW, &catalog()));
     assert_eq!((event.source_kind.as_str(), event.environment.as_str()), ("browser", "production"));
     assert_eq!((event.timestamp, event.received_at), (NOW, NOW));
     for json in [event.context, event.properties, event.traits, event.integrations, event.extra] {
@@ -60,7 +72,7 @@ fn what_ingest_put_in_is_flagged() {
     let request: event::RequestFacts =
         serde_json::from_str(r#"{"supplied":["message_id","anonymous_id"]}"#).unwrap();
     let (_, facts) =
-        clean(RawEvent { request: Some(request.into()), ..track() }, NOW, &catalog()).unwrap();
+        passed(clean(RawEvent { request: Some(request.into()), ..track() }, NOW, &catalog()));
     assert_eq!(facts.flags, ["no-plan", "minted-message-id", "anonymous-id-from-cookie"]);
 }
 
@@ -93,7 +105,7 @@ fn each_fault_has_its_reason_and_names_the_field() {
         (RawEvent { received_at: text("noon"), ..track() }, "invalid-field", "/received_at"),
     ];
     for (raw, reason, named) in cases {
-        let rejected = clean(raw, NOW, &catalog()).unwrap_err();
+        let rejected = rejected(clean(raw, NOW, &catalog()));
         assert_eq!(rejected.reason.word(), reason, "{}", rejected.detail);
         assert!(rejected.detail.contains(named), "{}", rejected.detail);
     }
@@ -108,7 +120,7 @@ fn everything_that_is_wrong_is_told_at_once() {
         sent_at: text("noon"),
         ..track()
     };
-    let rejected = clean(raw, NOW, &catalog()).unwrap_err();
+    let rejected = rejected(clean(raw, NOW, &catalog()));
     assert_eq!(rejected.reason, RejectReason::MissingField);
     assert_eq!(
         rejected.detail,
@@ -181,7 +193,7 @@ proptest! {
         let catalog = catalog();
         let verdict = clean(raw.clone(), appended_at, &catalog);
         prop_assert_eq!(&verdict, &clean(raw, appended_at, &catalog));
-        if let Ok((event, facts)) = verdict {
+        if let Verdict::Emit(ValidatedEvent { event, validation: facts }) = verdict {
             prop_assert!(!facts.device_key.trim().is_empty());
             prop_assert!(!event.message_id.is_empty() && event.message_id.chars().count() <= 100);
             prop_assert!(event.timestamp <= event.received_at.saturating_add(86_400_000));
@@ -204,7 +216,7 @@ proptest! {
             RawEvent { message_id: Some(secret.repeat(9)), ..track() },
         ];
         for raw in faults {
-            let rejected = clean(raw, NOW, &catalog()).unwrap_err();
+            let rejected = rejected(clean(raw, NOW, &catalog()));
             prop_assert!(!rejected.detail.contains("SECRET"), "{}", rejected.detail);
         }
     }

@@ -44,6 +44,9 @@ pub fn run(cli: Cli) -> ExitCode {
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     match exit {
         Ok(exit) => exit.into(),
+        Err(error) if error.is::<config::ConfigProblems>() => {
+            output::refused(&error.to_string(), Exit::Usage).into()
+        }
         Err(error) => output::refused(&format!("{error:#}"), Exit::Failed).into(),
     }
 }

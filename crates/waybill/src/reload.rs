@@ -1,55 +1,134 @@
-//! Sources that change while the process runs: the file is read again at SIGHUP and when it changes.
+//! Sources and rules that change while the process runs: their files are read again at SIGHUP and
+//! when they change.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use kafka_runtime::Shutdown;
 use telemetry::ConfigMetrics;
 use tokio::signal::unix::{SignalKind, signal};
-use tracking_plan::LiveCatalog;
+use tracking_plan::{LiveCatalog, SourceCatalog, plan::NOTICE};
 
-use crate::config;
+use crate::config::{self, Config, plan_files};
 
-/// How often the file is looked at.
+/// How often the files are looked at: several times within [`NOTICE`].
 const LOOK: Duration = Duration::from_secs(2);
 
-/// Keeps the catalog as the file has it, until the end. A file with problems leaves the sources as
-/// they are; the log names every problem, and a metric says so until they are mended. All other
-/// sections stay as they were at the start.
-pub(crate) async fn follow(file: &Path, catalog: &LiveCatalog, shutdown: &Shutdown) {
+/// Keeps the catalog as the files have it, until the end. Files with problems leave everything as it
+/// is; the log names every problem, and a metric says so until they are mended. All other sections
+/// stay as they were at the start.
+///
+/// Plans are known for [`NOTICE`] after they were read: where they cannot be read any more, validate
+/// waits from then on, for a version may be in force that it does not know.
+///
+/// `files` are those that the catalog was made of, or older ones.
+pub(crate) async fn follow(
+    started: &Config,
+    mut files: Files,
+    catalog: &LiveCatalog,
+    shutdown: &Shutdown,
+) {
     let metrics = ConfigMetrics::new();
     let Ok(mut asked) = signal(SignalKind::hangup()) else {
-        tracing::error!(
-            "SIGHUP cannot be waited for: sources are read again only as the file changes"
-        );
+        tracing::error!("SIGHUP cannot be waited for: files are read again only as they change");
         return;
     };
-    let mut seen = text(file);
     // Without a file at the start there is none to go back to; one that has gone is a problem.
-    let must_exist = seen.is_some();
+    let must_exist = files.texts.config.is_some();
+    let mut last = Read::Done;
     loop {
+        if last != Read::Failed && started.plans.dir.is_some() {
+            catalog.know_until(files.read_at.saturating_add(NOTICE));
+        }
         let by_signal = tokio::select! {
             _ = asked.recv() => true,
             () = tokio::time::sleep(LOOK) => false,
             () = shutdown.requested() => return,
         };
-        let now = text(file);
-        if now == seen && !by_signal {
+        let former = std::mem::replace(&mut files, Files::of(started));
+        if files.texts == former.texts && !by_signal {
             continue;
         }
-        seen = now;
-        let read = config::load(file, must_exist, std::env::vars());
-        metrics.read_again(read.is_ok());
-        match read {
-            Ok(config) => {
-                tracing::info!(sources = config.sources.len(), "the sources were read again");
-                catalog.replace(config.sources);
-            }
-            Err(problems) => tracing::error!("the sources stay as they were: {problems}"),
+        last = read_again(started, must_exist, catalog);
+        metrics.read_again(last == Read::Done);
+    }
+}
+
+/// What came of reading the files again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Read {
+    /// They hold.
+    Done,
+    /// They can be read, and may not hold: the former ones do.
+    Refused,
+    /// They cannot be read.
+    Failed,
+}
+
+fn read_again(started: &Config, must_exist: bool, catalog: &LiveCatalog) -> Read {
+    let read = config::load(&started.file, must_exist, std::env::vars()).and_then(|read| {
+        // Only sources and rules may change; where the rules are stays as it was.
+        let (plans, privacy) = (started.plans.clone(), started.privacy.clone());
+        Config { plans, privacy, ..read }.judged_sources()
+    });
+    match read {
+        Ok(read) => replace(catalog, read),
+        Err(problems) => {
+            tracing::error!("sources and plans stay as they were: {problems}");
+            Read::Failed
         }
     }
 }
 
-/// The file's text rather than its time: a mounted file may change without one.
-fn text(file: &Path) -> Option<Vec<u8>> {
-    fs::read(file).ok()
+fn replace(catalog: &LiveCatalog, read: SourceCatalog) -> Read {
+    let (sources, plans) = (read.len(), read.plans().len());
+    match catalog.replace(read) {
+        Ok(()) => {
+            tracing::info!(sources, plans, "sources and plans were read again");
+            Read::Done
+        }
+        Err(problems) => {
+            for problem in problems {
+                tracing::error!("sources and plans stay as they were: {problem}");
+            }
+            Read::Refused
+        }
+    }
+}
+
+/// What the files say, and when they were read; milliseconds UTC.
+pub(crate) struct Files {
+    texts: Texts,
+    read_at: event::Millis,
+}
+
+/// The files' texts rather than their times: a mounted file may change without one.
+#[derive(PartialEq, Eq)]
+struct Texts {
+    config: Option<Vec<u8>>,
+    plans: Result<Vec<(String, String)>, String>,
+    suppressed: Option<Vec<u8>>,
+}
+
+impl Files {
+    /// Reads the files that this configuration names, and its own.
+    pub(crate) fn of(config: &Config) -> Self {
+        let text = |file: &Path| fs::read(file).ok();
+        // The time first: what changes while they are read is found at the next look.
+        let read_at = now();
+        let texts = Texts {
+            config: text(&config.file),
+            plans: config.plans.dir.as_deref().map_or_else(|| Ok(Vec::new()), plan_files),
+            suppressed: config.privacy.suppression_file.as_deref().and_then(text),
+        };
+        Self { texts, read_at }
+    }
+}
+
+fn now() -> event::Millis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

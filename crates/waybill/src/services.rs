@@ -16,7 +16,12 @@ use topology::{Service, Stage};
 use tracking_plan::LiveCatalog;
 use warehouse::Warehouse;
 
-use crate::{Exit, config::Config, output, reload};
+use crate::{
+    Exit,
+    config::Config,
+    output,
+    reload::{self, Files},
+};
 
 /// How long the services may take to finish what is in hand.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -33,11 +38,14 @@ struct Shared {
 
 /// Runs services until SIGTERM or Ctrl-C, or until one of them fails.
 pub(crate) async fn serve(services: &[Service], config: Config) -> anyhow::Result<Exit> {
+    let files = Files::of(&config);
+    let judging = services.iter().any(|it| matches!(it, Service::Ingest | Service::Validate));
+    let catalog = if judging { config.judged_sources()? } else { config.sources.clone() };
     let shared = Arc::new(Shared {
         registry: Registry::new(&config.registry, Handle::current())?,
         health: Health::new(),
         shutdown: Shutdown::new(),
-        catalog: LiveCatalog::new(config.sources.clone()),
+        catalog: LiveCatalog::new(catalog),
         config,
     });
     let names: Vec<&str> = services.iter().map(|service| service.name()).collect();
@@ -54,7 +62,9 @@ pub(crate) async fn serve(services: &[Service], config: Config) -> anyhow::Resul
     let following = Arc::clone(&shared);
     tokio::spawn(async move {
         let Shared { config, catalog, shutdown, .. } = &*following;
-        reload::follow(&config.file, catalog, shutdown).await;
+        if judging {
+            reload::follow(config, files, catalog, shutdown).await;
+        }
     });
     let mut running = JoinSet::new();
     for service in services {

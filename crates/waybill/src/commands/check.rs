@@ -20,11 +20,12 @@ pub(crate) async fn run(arguments: &CheckArgs, config: &Config) -> anyhow::Resul
     if let Some(events_per_day) = arguments.events_per_day {
         return disk(arguments, events_per_day, config);
     }
-    let sources = config.sources.len();
+    let catalog = config.judged_sources()?;
+    let (sources, plans) = (catalog.len(), catalog.plans().len());
     let mut findings = vec![Finding {
         what: "configuration",
         ok: true,
-        detail: format!("no problem; {sources} sources"),
+        detail: format!("no problem; {sources} sources, {plans} tracking plans"),
     }];
     if arguments.online {
         findings.push(online(config).await);

@@ -102,6 +102,8 @@ fn parse(mut table: Table, problems: &mut Vec<Problem>) -> Config {
         registry: sections.take("registry"),
         warehouse: sections.take("warehouse"),
         first_party: sections.take("first_party"),
+        plans: sections.take("plans"),
+        privacy: sections.take("privacy"),
         ingest: sections.take("ingest"),
         validate: sections.take("validate"),
         enrich: sections.take("enrich"),

@@ -2,6 +2,7 @@
 
 mod load;
 mod problem;
+mod rules;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
@@ -15,6 +16,7 @@ use warehouse::WarehouseConfig;
 
 pub use load::load;
 pub use problem::{ConfigProblems, Problem};
+pub use rules::{PlansConfig, PrivacyConfig, plan_files};
 
 /// The admin port: metrics, liveness, readiness.
 #[derive(Debug, Clone, Deserialize)]
@@ -66,6 +68,10 @@ pub struct Config {
     pub warehouse: WarehouseConfig,
     /// The keys of first-party ids.
     pub first_party: FirstPartyConfig,
+    /// Where the tracking plans are.
+    pub plans: PlansConfig,
+    /// Hashes, and whose events are not kept.
+    pub privacy: PrivacyConfig,
     /// The collection endpoint.
     pub ingest: ingest::Config,
     /// The quality gate.

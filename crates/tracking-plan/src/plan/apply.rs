@@ -1,0 +1,122 @@
+//! What is taken out of an event, or made unreadable, and that it was.
+
+use super::{
+    compile::{Edit, PARTS, Plan},
+    privacy::{HashKey, Normalise, PrivacyAction},
+    rewrite::{Change, Tokens, rewrite},
+};
+
+const MASK: &str = "\"[masked]\"";
+/// What a hash begins with: such a text is not hashed again.
+const HASHED: &str = "hmac:";
+
+/// One thing to do at one place.
+pub(crate) struct Removal {
+    edit: Edit,
+    how: How,
+}
+
+#[derive(Clone, Copy)]
+enum How {
+    Strip,
+    Rule(PrivacyAction, Normalise),
+}
+
+impl Removal {
+    /// Takes a member out.
+    pub(crate) const fn strip(edit: Edit) -> Self {
+        Self { edit, how: How::Strip }
+    }
+
+    /// Takes a property, or trait, of this name out.
+    pub(crate) fn of_name(part: usize, name: &str, shown: &str) -> Self {
+        let pointer = format!("/{}/{shown}", PARTS[part]);
+        Self::strip(Edit { part, tokens: vec![name.to_owned()], pointer })
+    }
+
+    const fn word(&self) -> &'static str {
+        match self.how {
+            How::Strip => "strip",
+            How::Rule(action, _) => action.word(),
+        }
+    }
+}
+
+impl Plan {
+    /// What is taken out where consent to this category is denied.
+    pub(crate) fn stripped_without(&self, category: &str) -> impl Iterator<Item = Removal> {
+        self.strips.get(category).into_iter().flatten().cloned().map(Removal::strip)
+    }
+
+    /// What the plan's privacy rules remove.
+    pub(crate) fn private(&self) -> impl Iterator<Item = Removal> {
+        let removal = |(edit, rule): &(Edit, super::privacy::PrivacyRule)| Removal {
+            edit: edit.clone(),
+            how: How::Rule(rule.action, rule.normalise),
+        };
+        self.privacy.iter().map(removal)
+    }
+}
+
+/// Changes the texts (in the order of [`PARTS`]); returns what was done, each as the word and the
+/// pointer. Without a key, what was to be hashed is taken out.
+pub(crate) fn apply(
+    removals: &[Removal],
+    key: Option<&HashKey>,
+    texts: &mut [&mut String; 5],
+) -> Vec<String> {
+    let mut done = Vec::new();
+    for (part, text) in texts.iter_mut().enumerate() {
+        let of_part: Vec<&Removal> =
+            removals.iter().filter(|removal| removal.edit.part == part).collect();
+        if of_part.is_empty() {
+            continue;
+        }
+        let places: Vec<&Tokens> = of_part.iter().map(|removal| &removal.edit.tokens).collect();
+        let changed = rewrite(text, &places, &mut |place, value| {
+            let removal = of_part[place];
+            let change = change(removal.how, value, key);
+            if change != Change::Replace(value.to_owned()) {
+                note(&mut done, removal);
+            }
+            change
+        });
+        if let Some(changed) = changed {
+            **text = changed;
+        }
+    }
+    done
+}
+
+fn note(done: &mut Vec<String>, removal: &Removal) {
+    let text = format!("{} {}", removal.word(), removal.edit.pointer);
+    if !done.contains(&text) {
+        done.push(text);
+    }
+}
+
+fn change(how: How, value: &str, key: Option<&HashKey>) -> Change {
+    let same = || Change::Replace(value.to_owned());
+    match how {
+        How::Strip | How::Rule(PrivacyAction::Drop, _) => Change::Remove,
+        How::Rule(..) if value == "null" => same(),
+        How::Rule(PrivacyAction::Mask, _) => Change::Replace(MASK.to_owned()),
+        How::Rule(PrivacyAction::Hash, normalise) => {
+            let Some(key) = key else { return Change::Remove };
+            let Ok(read) = serde_json::from_str::<serde_json::Value>(value) else {
+                return Change::Remove;
+            };
+            if read.as_str().is_some_and(is_hash) {
+                return same();
+            }
+            Change::Replace(format!("\"{HASHED}{}\"", key.hash(&read, normalise)))
+        }
+    }
+}
+
+/// Whether a text is what a rule made of a value before.
+fn is_hash(text: &str) -> bool {
+    text.strip_prefix(HASHED).is_some_and(|hex| {
+        hex.len() == 64 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    })
+}

@@ -1,0 +1,34 @@
+//! Tracking plans: what a source may send, with which context, and what is removed.
+//!
+//! A plan is a sequence of versions, each a file ([`PlanDocument`]) compiled into a [`Plan`]; a
+//! [`PlanSet`] has them all. The verdict on an event is a function of its bytes, the plans and its
+//! append time: the version in force at that time judges, and the next one is only observed.
+
+mod apply;
+mod compile;
+mod consent;
+mod document;
+pub(crate) mod finding;
+mod judge;
+mod naming;
+mod paths;
+mod privacy;
+mod read;
+mod rewrite;
+mod schema;
+mod set;
+mod suppression;
+
+pub(crate) use apply::{Removal, apply};
+pub use compile::Plan;
+pub use consent::{Category, ConsentRules, Denied, Unknown};
+pub use document::{
+    ContextRule, ContextRules, EventRule, OnViolation, Place, PlanDocument, Unplanned,
+    UnplannedProperties,
+};
+pub(crate) use judge::Subject;
+pub use naming::{Case, NameRule, NamingRules, same_words};
+pub use privacy::{HashKey, Normalise, PrivacyAction, PrivacyRule};
+pub use read::{PlanProblem, PlanSource};
+pub use set::{NOTICE, PlanSet};
+pub use suppression::{SuppressionList, UnknownLine};
