@@ -16,15 +16,21 @@ use schema_registry::{Registry, RegistryConfig};
 use telemetry::Health;
 use tokio::runtime::Runtime;
 use topology::{Stage, TOPICS, Topic};
-use tracking_plan::{LiveCatalog, SourceCatalog, SourceConfig};
+use tracking_plan::LiveCatalog;
 use warehouse::{Warehouse, WarehouseConfig};
 
-use crate::cpu_seconds;
+use crate::{
+    bench_plans::{catalog, event_name},
+    cpu_seconds,
+};
 
 const PARTITIONS: u16 = 6;
 /// Events that are sent at once while the log is filled.
 const CHUNK: usize = 5_000;
 const PATIENCE: Duration = Duration::from_mins(10);
+/// Runs of validate whose source has a plan with so many events.
+const WITH_PLANS: [(&str, usize); 2] =
+    [("validate, plan of 200", 200), ("validate, plan of 2000", 2_000)];
 
 /// What a stage cost.
 pub(crate) struct Figure {
@@ -64,7 +70,7 @@ impl Bench {
         let bench = Self { runtime, kafka, registry, warehouse, folder, _stack: stack, events };
         bench.runtime.block_on(bench.migrate())?;
         eprintln!("writing {events} events to {}", Topic::RawEvents);
-        bench.fill()?;
+        bench.fill(0)?;
         Ok(bench)
     }
 
@@ -79,14 +85,15 @@ impl Bench {
         Ok(())
     }
 
-    fn fill(&self) -> anyhow::Result<()> {
+    /// Appends the events; their names are those of a plan with so many events.
+    fn fill(&self, planned: usize) -> anyhow::Result<()> {
         let encoder = self.registry.encoder(Topic::RawEvents)?;
         let producer = Producer::new(&self.kafka)?;
         for first in (0..self.events).step_by(CHUNK) {
             let numbers = first..(first + CHUNK).min(self.events);
             let records: Result<Vec<Outgoing>, _> = numbers
                 .map(|number| {
-                    let event = raw_event(number);
+                    let event = raw_event(number, planned);
                     let key = event.anonymous_id.clone().map(String::into_bytes);
                     let value = Some(encoder.encode(&event)?);
                     let (topic, headers) = (Topic::RawEvents, Vec::new());
@@ -98,7 +105,7 @@ impl Bench {
         Ok(())
     }
 
-    /// The bare loop first, then each stage in the order of the flow.
+    /// The bare loop first, then each stage in the order of the flow, then validate with plans.
     pub(crate) fn run(&self) -> anyhow::Result<Vec<Figure>> {
         let mut figures = vec![self.measure("bare pass-through", || {
             bare_pass_through(
@@ -113,7 +120,12 @@ impl Bench {
         let admin = Admin::new(&self.kafka)?;
         for stage in Stage::ALL {
             admin.first_positions(stage.group(), &stage.inputs())?;
-            figures.push(self.measure(stage.name(), || self.until_through(stage))?);
+            figures.push(self.measure(stage.name(), || self.until_through(stage, 0))?);
+        }
+        for (name, planned) in WITH_PLANS {
+            self.fill(planned)?;
+            let work = || self.until_through(Stage::Validate, planned);
+            figures.push(self.measure(name, work)?);
         }
         Ok(figures)
     }
@@ -136,11 +148,12 @@ impl Bench {
     }
 
     /// Runs a stage until it has committed past everything that its input holds.
-    fn until_through(&self, stage: Stage) -> anyhow::Result<()> {
+    fn until_through(&self, stage: Stage, planned: usize) -> anyhow::Result<()> {
         let shutdown = Shutdown::new();
+        let catalog = LiveCatalog::new(catalog(planned)?);
         let mut scanner = Scanner::new(&self.kafka, "waybill-bench")?;
         thread::scope(|scope| {
-            let running = scope.spawn(|| self.run_stage(stage, &shutdown));
+            let running = scope.spawn(|| self.run_stage(stage, &catalog, &shutdown));
             let through = until_committed(stage, &mut scanner);
             shutdown.request();
             match running.join() {
@@ -151,7 +164,12 @@ impl Bench {
         })
     }
 
-    fn run_stage(&self, stage: Stage, shutdown: &Shutdown) -> Result<(), RuntimeError> {
+    fn run_stage(
+        &self,
+        stage: Stage,
+        catalog: &LiveCatalog,
+        shutdown: &Shutdown,
+    ) -> Result<(), RuntimeError> {
         let mut settings = StageSettings {
             kafka: self.kafka.clone(),
             registry: self.registry.clone(),
@@ -161,7 +179,7 @@ impl Bench {
             readiness: Health::new().component(stage.name()),
         };
         match stage {
-            Stage::Validate => validate::run(&settings, LiveCatalog::new(catalog()), shutdown),
+            Stage::Validate => validate::run(&settings, catalog.clone(), shutdown),
             Stage::Enrich => enrich::run(&settings, &enrich::Config::default(), shutdown),
             Stage::IdentityStitch => {
                 let config = identity_stitch::Config {
@@ -201,15 +219,8 @@ fn until_committed(stage: Stage, scanner: &mut Scanner) -> anyhow::Result<()> {
     bail!("{stage} was not through after {PATIENCE:?}")
 }
 
-fn catalog() -> SourceCatalog {
-    let source = r#"{"kind":"browser","write_keys":["wk"]}"#;
-    let source: Option<SourceConfig> = serde_json::from_str(source).ok();
-    let sources = source.map(|source| ("web/app".to_owned(), source)).into_iter().collect();
-    SourceCatalog::new(sources).unwrap_or_default()
-}
-
 /// About 900 bytes, as an SDK in a browser sends.
-fn raw_event(number: usize) -> RawEvent {
+fn raw_event(number: usize, planned: usize) -> RawEvent {
     let text = |text: &str| Some(text.to_owned());
     RawEvent {
         source: text("web/app"),
@@ -217,7 +228,7 @@ fn raw_event(number: usize) -> RawEvent {
         message_id: Some(format!("bench-{number}")),
         anonymous_id: Some(format!("device-{}", number % 20_000)),
         user_id: number.is_multiple_of(4).then(|| format!("user-{}", number % 20_000)),
-        event: text("Product Viewed"),
+        event: Some(event_name(number, planned)),
         timestamp: text("2026-11-23T10:00:00.000Z"),
         sent_at: text("2026-11-23T10:00:00.500Z"),
         received_at: text("2026-11-23T10:00:00.700Z"),

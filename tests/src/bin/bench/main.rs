@@ -8,6 +8,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it prints its figures")]
 
 mod bench_ingest;
+mod bench_plans;
 mod bench_stages;
 
 use std::{collections::BTreeMap, process::ExitCode};
