@@ -38,8 +38,8 @@ pub(crate) enum Judgement {
     Discard {
         /// One word, as in the discard.
         reason: &'static str,
-        /// More, for a person.
-        problem: String,
+        /// Why, for a person.
+        problems: Vec<String>,
     },
 }
 
@@ -68,7 +68,7 @@ impl Rules<'_> {
             }
             Verdict::Discard(discarded) => {
                 let reason = discarded.reason.word();
-                (Judgement::Discard { reason, problem: discarded.detail }, None)
+                (Judgement::Discard { reason, problems: vec![discarded.detail] }, None)
             }
             Verdict::Reject(rejected) => {
                 let problems = rejected.detail.split("; ").map(str::to_owned).collect();

@@ -54,9 +54,40 @@ async fn a_strict_source_is_told_at_once_what_will_be_rejected() {
          "flags": ["no-plan"]},
         {"index": 1, "status": "accepted", "message_id": "n", "origin": "2-0-1",
          "verdict": "reject", "reason": "missing-field",
-         "problems": told["events"][1]["problems"]},
+         "problems": told["events"][1]["problems"], "findings": told["events"][1]["findings"]},
     ]});
     assert_eq!(told, expected);
     let answer = send(&ingest(config(), &log), post("/v1/events?writeKey=wk_strict", GOOD)).await;
     assert_eq!(answer.status, 200);
+}
+
+#[tokio::test]
+async fn the_sources_plan_is_in_force_and_its_findings_are_told_for_a_program() {
+    let event = |more: serde_json::Value| {
+        let mut event = json!({"type": "track", "event": "Order Completed", "userId": "u",
+                               "messageId": "m", "properties": {"order_id": 5, "ada@example.com": 1}});
+        event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        event
+    };
+    let denied = json!({"context": {"consent": {"categoryPreferences": {"analytics": false}}}});
+    let body = json!({"batch": [event(json!({})), event(denied)]}).to_string();
+    let asked = post("/v1/validate?writeKey=wk_planned", body);
+    let answer = send(&ingest(config(), &FakeLog::default()), asked).await.json();
+    let [rejected, discarded] = [&answer["events"][0], &answer["events"][1]];
+    assert_eq!(
+        (&rejected["verdict"], &rejected["reason"]),
+        (&json!("reject"), &json!("invalid-property"))
+    );
+    assert_eq!(
+        rejected["findings"][0],
+        json!({"reason": "invalid-property", "pointer": "/properties/order_id",
+               "problem": "is of another type", "expected": "string", "actual": "number",
+               "outcome": "reject", "plan_version": "shop@3"})
+    );
+    assert_eq!(rejected["findings"][1]["pointer"], "/properties/*");
+    assert_eq!(
+        (&discarded["verdict"], &discarded["reason"]),
+        (&json!("discard"), &json!("no-consent"))
+    );
+    assert!(!answer.to_string().contains("ada@"), "{answer}");
 }

@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use topology::Topic;
 use tower::ServiceExt;
-use tracking_plan::{LiveCatalog, SourceCatalog};
+use tracking_plan::{LiveCatalog, Rules, SourceCatalog, plan::PlanSet};
 
 /// What the fake log does with records.
 #[derive(Clone, Default)]
@@ -121,9 +121,24 @@ impl Log for FakeLog {
     }
 }
 
+const PLAN: &str = "plan: shop
+version: 3
+consent:
+  categories:
+    analytics: {denied: discard}
+events:
+  Order Completed:
+    properties:
+      required: [order_id]
+      properties:
+        order_id: {type: string}
+        revenue: {type: number}
+";
+
 /// The keys `wk_web`, `wk_api` (with the secret key `abc`), of a source that is disabled `wk_off`,
 /// of one for pages of shop.example alone `wk_shop`, of a strict one `wk_strict`, of one that may
-/// send three events a second `wk_slow`, and of a strict one with a spool `wk_kiosk`.
+/// send three events a second `wk_slow`, of a strict one with a spool `wk_kiosk`, and of one with a
+/// tracking plan `wk_planned`.
 pub(crate) fn catalog() -> LiveCatalog {
     let abc = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     let sources = json!({
@@ -137,8 +152,12 @@ pub(crate) fn catalog() -> LiveCatalog {
                         "burst_events": 3},
         "server/kiosk": {"kind": "server", "write_keys": ["wk_kiosk"], "spool": true,
                          "strict": true},
+        "server/planned": {"kind": "server", "write_keys": ["wk_planned"], "plan": "shop"},
     });
-    LiveCatalog::new(SourceCatalog::new(serde_json::from_value(sources).unwrap()).unwrap())
+    let plans = PlanSet::read(&[("shop.yaml".to_owned(), PLAN.to_owned())]).unwrap();
+    let rules = Rules { plans, ..Rules::default() };
+    let sources = SourceCatalog::new(serde_json::from_value(sources).unwrap()).unwrap();
+    LiveCatalog::new(sources.with_rules(rules).unwrap())
 }
 
 /// A key for first-party ids.

@@ -76,6 +76,7 @@ impl<L: Log, P: Processor> StageLoop<'_, L, P> {
             Fate::Reject(rejected) => {
                 self.breaker.note(source, Judged::Rejected(rejected.reason.word()));
                 self.parts.metrics.rejected(rejected.reason, 1);
+                tracing::debug!(stage = %self.parts.stage, reason = %rejected.reason, source, "rejected");
                 Ok(self.parts.ledger.dead_letter(told, rejected)?)
             }
         }
