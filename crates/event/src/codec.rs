@@ -6,11 +6,12 @@
 use std::fmt;
 
 use apache_avro::{
-    Schema, from_value, reader::datum::GenericDatumReader, writer::datum::GenericDatumWriter,
+    Schema, from_value, reader::datum::GenericDatumReader, schema::ResolvedSchema,
+    writer::datum::GenericDatumWriter,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{datum, frame, schema::TopicSchema};
+use crate::{datum, extent::extent, frame, schema::TopicSchema};
 
 /// A value could not be turned into bytes, or bytes into a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -92,7 +93,13 @@ impl Encoder {
 pub struct Decoder {
     name: &'static str,
     reader: GenericDatumReader<'static>,
-    resolves: bool,
+    /// The writer's schema, where it is not our own.
+    writer: Option<Writer>,
+}
+
+struct Writer {
+    schema: &'static Schema,
+    names: ResolvedSchema<'static>,
 }
 
 impl Decoder {
@@ -108,22 +115,28 @@ impl Decoder {
             .human_readable(false)
             .build()
             .map_err(|error| schema_error(schema, &error))?;
-        Ok(Self { name: schema.name, reader, resolves })
+        let names =
+            ResolvedSchema::try_from(writer).map_err(|error| schema_error(schema, &error))?;
+        let writer = resolves.then_some(Writer { schema: writer, names });
+        Ok(Self { name: schema.name, reader, writer })
     }
 
     /// The value of a whole datum; bytes left over are an error.
     pub fn decode<T: DeserializeOwned>(&self, datum: &[u8]) -> Result<T, CodecError> {
         let mut rest = datum;
-        let value = if self.resolves {
-            self.reader.read_value(&mut rest).and_then(|value| from_value(&value))
+        let value = if let Some(writer) = &self.writer {
+            let length = extent(writer.schema, writer.names.get_names(), datum);
+            rest = &datum[length.map_err(|why| self.unreadable(why.to_string()))?..];
+            self.reader.read_value(&mut &*datum).and_then(|value| from_value(&value))
         } else {
             self.reader.read_deser(&mut rest)
         }
-        .map_err(|error| CodecError::Decode {
-            name: self.name.to_owned(),
-            detail: without_values(&error),
-        })?;
+        .map_err(|error| self.unreadable(without_values(&error)))?;
         if rest.is_empty() { Ok(value) } else { Err(CodecError::TrailingBytes(rest.len())) }
+    }
+
+    fn unreadable(&self, detail: String) -> CodecError {
+        CodecError::Decode { name: self.name.to_owned(), detail }
     }
 }
 

@@ -7,6 +7,7 @@ pub mod codec;
 mod datum;
 mod described;
 mod enriched;
+mod extent;
 mod fates;
 mod finding;
 pub mod frame;

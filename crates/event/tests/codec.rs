@@ -174,6 +174,37 @@ fn a_writer_with_fewer_and_other_fields_is_read_by_our_schema() {
     assert_eq!(event, RawEvent { message_id: Some("m1".into()), ..RawEvent::default() });
 }
 
+/// An older version of the schema: its values are resolved to ours.
+const OLDER: &str = r#"{"type":"record","name":"RawEvent","namespace":"io.waybill","fields":[
+    {"name":"source","type":["null","string"],"default":null},
+    {"name":"message_id","type":["null","string"],"default":null},
+    {"name":"user_id","type":["null","string"],"default":null}]}"#;
+
+fn decoder_of(writer: &str) -> Decoder {
+    let writer: &'static Schema = Box::leak(Box::new(Schema::parse_str(writer).unwrap()));
+    Decoder::new(&schema::RAW_EVENTS, writer).unwrap()
+}
+
+#[test]
+fn a_datum_that_was_cut_off_anywhere_is_an_error_whoever_wrote_it() {
+    let ours = Encoder::new(&schema::RAW_EVENTS, 7).unwrap().encode(&raw_event()).unwrap();
+    let older = b"\x02\x0aweb/a\x02\x04m1\x00".to_vec();
+    let cases = [(schema::RAW_EVENTS.text, ours[frame::FRAME_LEN..].to_vec()), (OLDER, older)];
+    for (writer, datum) in cases {
+        let decoder = decoder_of(writer);
+        decoder.decode::<RawEvent>(&datum).unwrap();
+        for cut in 0..datum.len() {
+            let found = decoder.decode::<RawEvent>(&datum[..cut]);
+            assert!(matches!(found, Err(CodecError::Decode { .. })), "{cut} bytes: {found:?}");
+        }
+        for behind in 1..5 {
+            let longer = [datum.as_slice(), &vec![0; behind]].concat();
+            let found = decoder.decode::<RawEvent>(&longer);
+            assert_eq!(found, Err(CodecError::TrailingBytes(behind)));
+        }
+    }
+}
+
 #[test]
 fn an_error_never_quotes_the_value() {
     let decoder = Decoder::new(&schema::RAW_EVENTS, schema::RAW_EVENTS.parsed().unwrap()).unwrap();
