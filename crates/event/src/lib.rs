@@ -6,13 +6,16 @@
 pub mod codec;
 mod datum;
 mod described;
+mod encoding;
 mod enriched;
 mod extent;
 mod fates;
 mod finding;
+mod fingerprint;
 pub mod frame;
 mod identity_records;
 mod origin;
+pub mod plain_json;
 mod raw;
 pub mod schema;
 mod stage_command;
@@ -21,12 +24,14 @@ mod validated;
 mod waybill;
 
 pub use described::{Described, Hints, Keyed};
+pub use encoding::{Encoding, Encodings, NoConfluent};
 pub use enriched::{
     BotFacts, CampaignFacts, EnrichedEvent, EnrichmentFacts, EnrichmentRun, PageFacts,
     ReferrerFacts, UserAgentFacts,
 };
 pub use fates::{DeadLetter, DiscardedEvent, RecordHeader, Reference};
 pub use finding::Finding;
+pub use fingerprint::fingerprints;
 pub use identity_records::{IdentityJournal, IdentityLink, IdentityState, JournalEntry};
 pub use origin::{Origin, ParseOriginError};
 pub use raw::{RawEvent, RequestFacts};
