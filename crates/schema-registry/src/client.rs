@@ -25,6 +25,10 @@ use topology::Topic;
 /// How long one call may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Ids are Java's `int`. What a registry answers for a greater one is its own affair; if that were
+/// no "not found", a value of garbage would look like a registry that is away.
+const GREATEST_ID: u32 = i32::MAX.unsigned_abs();
+
 /// Where the registry is.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -157,8 +161,8 @@ impl Registry {
     /// The id under which `topic`'s subject has our own schema; `None` if it has it not.
     pub async fn registered_id(&self, topic: Topic) -> Result<Option<u32>, RegistryError> {
         let Some(schema) = schema::by_name(topic.schema_name()) else { return Ok(None) };
-        if let Some(offline) = &self.inner.offline {
-            return Ok(offline.get(schema.name).copied());
+        if self.inner.offline.is_some() {
+            return Ok(self.offline_id(topic));
         }
         let path = format!("/subjects/{}", topic.subject());
         let body = json!({ "schema": schema.text, "schemaType": "AVRO" });
@@ -182,13 +186,26 @@ impl Registry {
         if let Some(known) = self.known_writer(id) {
             return Ok(Some(known));
         }
+        if id > GREATEST_ID {
+            return Ok(None);
+        }
         let registered = match get_schema_by_id(id, &self.inner.settings).await {
             Ok(registered) => registered,
             Err(error) if is_not_found(&error) => return Ok(None),
             Err(error) => return Err(self.away(error)),
         };
-        let Ok(parsed) = Schema::parse_str(&registered.schema) else { return Ok(None) };
-        Ok(Some(self.keep_writer(id, parsed)))
+        Ok(self.parsed(id, &registered.schema))
+    }
+
+    /// The id of `topic`'s schema where no registry is asked.
+    pub(crate) fn offline_id(&self, topic: Topic) -> Option<u32> {
+        self.inner.offline.as_ref()?.get(topic.schema_name()).copied()
+    }
+
+    /// The schema with this id and text; `None` if it is no Avro schema by itself.
+    pub(crate) fn parsed(&self, id: u32, text: &str) -> Option<&'static Schema> {
+        let known = self.known_writer(id);
+        known.or_else(|| Some(self.keep_writer(id, Schema::parse_str(text).ok()?)))
     }
 
     fn known_writer(&self, id: u32) -> Option<&'static Schema> {

@@ -1,17 +1,26 @@
 //! Encoders and decoders of a topic's values, for stage threads.
 
-use std::collections::{HashMap, hash_map::Entry};
+use std::{collections::HashMap, time::Instant};
 
 use event::{
     codec::{Decoder, Encoder},
     frame,
-    schema::TopicSchema,
 };
 use pipeline::{Halt, RejectReason, Rejected};
 use serde::de::DeserializeOwned;
 use topology::Topic;
 
-use crate::{Registry, away, client::schema_of};
+use crate::{Registry, away, client::schema_of, unknown::Unknown};
+
+/// What came of bytes. The outer error means that the registry is away; the inner one that the bytes
+/// are undecodable or their schema unknown.
+pub type Decoded<T> = Result<Result<T, Rejected>, Halt>;
+
+/// Decodes values. Blocks on the registry when a schema is new: call it on an OS thread only.
+pub trait Decode<T> {
+    /// Decodes one value.
+    fn decode(&mut self, value: &[u8]) -> Decoded<T>;
+}
 
 impl Registry {
     /// An encoder of `topic`'s values. Blocks on the registry: call it on an OS thread only.
@@ -32,61 +41,75 @@ impl Registry {
         Encoder::new(schema, id).map_err(|error| away(error.to_string()))
     }
 
-    /// A decoder of `topic`'s values by whatever writer's schema they name.
+    /// A decoder of `topic`'s values in Confluent framing, by whatever writer's schema they name.
     pub fn decoder(&self, topic: Topic) -> TopicDecoder {
-        TopicDecoder { registry: self.clone(), topic, by_id: HashMap::new() }
+        TopicDecoder {
+            registry: self.clone(),
+            topic,
+            by_id: HashMap::new(),
+            unknown: Unknown::new(),
+        }
     }
 }
 
-/// Decodes the values of one topic; asks the registry once for each writer's schema.
+/// Decodes the values of one topic; asks the registry once for each writer's schema, and for one
+/// that it does not know no more often than every ten seconds.
 pub struct TopicDecoder {
     registry: Registry,
     topic: Topic,
     by_id: HashMap<u32, Decoder>,
+    unknown: Unknown<u32>,
+}
+
+impl<T: DeserializeOwned> Decode<T> for TopicDecoder {
+    fn decode(&mut self, value: &[u8]) -> Decoded<T> {
+        Self::decode(self, value)
+    }
 }
 
 impl TopicDecoder {
     /// Decodes a framed value. Blocks on the registry when the schema id is new: call it on an OS
     /// thread only.
-    ///
-    /// The outer error means that the registry is away; the inner one that the value is
-    /// undecodable or its schema unknown.
-    pub fn decode<T: DeserializeOwned>(
-        &mut self,
-        value: &[u8],
-    ) -> Result<Result<T, Rejected>, Halt> {
-        let frame = match frame::parse(value) {
-            Ok(frame) => frame,
-            Err(error) => return Ok(Err(undecodable(error.to_string()))),
-        };
-        let decoder = match self.by_id.entry(frame.schema_id) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(slot) => {
-                match new_decoder(&self.registry, self.topic, frame.schema_id)? {
-                    Ok(decoder) => slot.insert(decoder),
-                    Err(rejected) => return Ok(Err(rejected)),
-                }
+    pub fn decode<T: DeserializeOwned>(&mut self, value: &[u8]) -> Decoded<T> {
+        match frame::parse(value) {
+            Ok(frame) => self.decode_by(frame.schema_id, frame.datum),
+            Err(error) => Ok(Err(undecodable(error.to_string()))),
+        }
+    }
+
+    /// Decodes a datum that the schema with this id wrote.
+    pub(crate) fn decode_by<T: DeserializeOwned>(&mut self, id: u32, datum: &[u8]) -> Decoded<T> {
+        if !self.by_id.contains_key(&id) {
+            match self.new_decoder(id)? {
+                Ok(decoder) => drop(self.by_id.insert(id, decoder)),
+                Err(rejected) => return Ok(Err(rejected)),
             }
+        }
+        let decoder = self.by_id.get(&id).ok_or_else(|| away("no decoder"))?;
+        Ok(decoder.decode(datum).map_err(|error| undecodable(error.to_string())))
+    }
+
+    fn new_decoder(&mut self, id: u32) -> Decoded<Decoder> {
+        let now = Instant::now();
+        if let Some(why_not) = self.unknown.why_not_ask(&id, now) {
+            return Ok(Err(unknown(id, &format!(" ({why_not})"))));
+        }
+        let found = self.registry.block_on(self.registry.writer_schema(id));
+        let Some(writer) = found.map_err(|error| away(error.to_string()))? else {
+            self.unknown.note(id, now);
+            return Ok(Err(unknown(id, "")));
         };
-        Ok(decoder.decode(frame.datum).map_err(|error| undecodable(error.to_string())))
+        let schema = schema_of(self.topic).map_err(|error| away(error.to_string()))?;
+        Ok(Decoder::new(schema, writer).map_err(|error| undecodable(error.to_string())))
     }
 }
 
-fn new_decoder(
-    registry: &Registry,
-    topic: Topic,
-    id: u32,
-) -> Result<Result<Decoder, Rejected>, Halt> {
-    let found = registry.block_on(registry.writer_schema(id));
-    let Some(writer) = found.map_err(|error| away(error.to_string()))? else {
-        let detail = format!("the registry has no usable schema with id {id}");
-        return Ok(Err(Rejected::new(RejectReason::UnknownSchema, detail)));
-    };
-    let schema: &'static TopicSchema = schema_of(topic).map_err(|error| away(error.to_string()))?;
-    Ok(Decoder::new(schema, writer).map_err(|error| undecodable(error.to_string())))
+fn unknown(id: u32, why_not: &str) -> Rejected {
+    let detail = format!("the registry has no usable schema with id {id}{why_not}");
+    Rejected::new(RejectReason::UnknownSchema, detail)
 }
 
-fn undecodable(detail: String) -> Rejected {
+pub(crate) fn undecodable(detail: String) -> Rejected {
     Rejected::new(RejectReason::Undecodable, detail)
 }
 

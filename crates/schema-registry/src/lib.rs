@@ -6,10 +6,14 @@
 
 mod client;
 mod codecs;
+mod raw_decoder;
 mod register;
+mod unknown;
+mod versions;
 
 pub use client::{Registry, RegistryConfig, RegistryError};
-pub use codecs::TopicDecoder;
+pub use codecs::{Decode, Decoded, TopicDecoder};
+pub use raw_decoder::RawDecoder;
 pub use register::{Registration, RegistrationState};
 
 use pipeline::Halt;
