@@ -1,7 +1,8 @@
 //! Names an origin to a person: source, event and message id, from the record itself.
 
-use event::{Described, Hints, Origin, RawEvent};
+use event::{Described, Encodings, Hints, Origin};
 use kafka_runtime::Position;
+use schema_registry::Decode;
 use topology::Topic;
 
 use crate::{Deps, tail::Tail};
@@ -18,7 +19,7 @@ pub(crate) fn hints_of(deps: &Deps, tail: &mut Tail, origin: Origin) -> Hints {
         }
     };
     let Some(value) = record.and_then(|record| record.value) else { return Hints::default() };
-    match deps.registry.decoder(Topic::RawEvents).decode::<RawEvent>(&value) {
+    match deps.registry.raw_decoder(Encodings::ALL).decode(&value) {
         Ok(Ok(event)) => event.hints(),
         Ok(Err(rejected)) => {
             tracing::debug!(%origin, "a record without a name: {}", rejected.detail);

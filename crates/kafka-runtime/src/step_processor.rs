@@ -2,8 +2,8 @@
 
 use event::{Described, Hints, Keyed, codec::Encoder};
 use pipeline::{Context, Halt, RejectReason, Rejected, Step, Verdict};
-use schema_registry::{Registry, TopicDecoder};
-use serde::{Serialize, de::DeserializeOwned};
+use schema_registry::{Decode, Registry, TopicDecoder};
+use serde::Serialize;
 use topology::{Stage, Topic};
 
 use crate::{
@@ -11,25 +11,28 @@ use crate::{
     record::Numbered,
 };
 
-/// Runs a pure [`Step`] as a stage.
-pub struct StepProcessor<S> {
+/// Runs a pure [`Step`] as a stage. `D` decodes its input.
+pub struct StepProcessor<S, D = TopicDecoder> {
     step: S,
     output: Option<Topic>,
     registry: Registry,
-    decoder: TopicDecoder,
+    decoder: D,
     encoder: Option<Encoder>,
 }
 
 impl<S: Step> StepProcessor<S> {
-    /// The processor of `stage`'s step. The registry is asked when the first record comes.
+    /// The processor of `stage`'s step, whose input is in Confluent framing. The registry is asked
+    /// when the first record comes.
     pub fn new(step: S, stage: Stage, registry: &Registry) -> Self {
-        Self {
-            step,
-            output: stage.output(),
-            registry: registry.clone(),
-            decoder: registry.decoder(stage.input()),
-            encoder: None,
-        }
+        Self::with_decoder(step, stage, registry, registry.decoder(stage.input()))
+    }
+}
+
+impl<S: Step, D> StepProcessor<S, D> {
+    /// [`new`](StepProcessor::new) for an input that `decoder` decodes; so is what was redriven.
+    pub fn with_decoder(step: S, stage: Stage, registry: &Registry, decoder: D) -> Self {
+        let output = stage.output();
+        Self { step, output, registry: registry.clone(), decoder, encoder: None }
     }
 
     fn encoder(&mut self) -> Result<&Encoder, Halt> {
@@ -41,11 +44,12 @@ impl<S: Step> StepProcessor<S> {
     }
 }
 
-impl<S> Processor for StepProcessor<S>
+impl<S, D> Processor for StepProcessor<S, D>
 where
     S: Step,
-    S::In: DeserializeOwned + Described,
+    S::In: Described,
     S::Out: Serialize + Keyed,
+    D: Decode<S::In>,
 {
     fn process(&mut self, numbered: &Numbered<'_>) -> Result<Processed, Halt> {
         let value = numbered.record.value.as_deref().unwrap_or_default();

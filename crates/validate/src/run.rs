@@ -4,15 +4,18 @@ use kafka_runtime::{RuntimeError, Shutdown, StageSettings, StepProcessor, run_st
 use topology::Stage;
 use tracking_plan::LiveCatalog;
 
-use crate::ValidateStep;
+use crate::{Config, ValidateStep};
 
 /// Runs validate until asked to stop. Blocking: call it on a thread of its own.
 pub fn run(
     settings: &StageSettings,
+    config: &Config,
     catalog: LiveCatalog,
     shutdown: &Shutdown,
 ) -> Result<(), RuntimeError> {
     let step = ValidateStep::new(catalog);
-    let processor = StepProcessor::new(step, Stage::Validate, &settings.registry);
+    let registry = &settings.registry;
+    let decoder = registry.raw_decoder(config.raw_encodings);
+    let processor = StepProcessor::with_decoder(step, Stage::Validate, registry, decoder);
     run_stage(settings, Stage::Validate, processor, shutdown)
 }

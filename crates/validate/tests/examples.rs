@@ -15,7 +15,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use event::{Origin, RawEvent, ValidatedEvent, Waybill, schema};
+use event::{Encodings, Origin, RawEvent, ValidatedEvent, Waybill, schema};
 use pipeline::{Context, Step, Verdict};
 use serde_json::{Value, json};
 use tracking_plan::{LiveCatalog, SourceCatalog, SourceConfig};
@@ -115,6 +115,23 @@ fn the_validated_examples_are_what_validate_makes_of_the_raw_ones() {
 
 #[test]
 fn the_configuration_refuses_keys_that_it_does_not_know() {
-    assert_eq!(toml::from_str::<Config>(""), Ok(Config {}));
+    assert_eq!(toml::from_str::<Config>(""), Ok(Config::default()));
     assert!(toml::from_str::<Config>("strict = true").is_err());
+}
+
+#[test]
+fn the_encodings_of_raw_events_are_a_list_with_confluent_framing_in_it() {
+    let listed = |list| toml::from_str::<Config>(&format!("raw_encodings = {list}"));
+    let all = Config { raw_encodings: Encodings::ALL };
+    assert_eq!(listed(r#"["confluent"]"#), Ok(Config::default()));
+    assert_eq!(listed(r#"["confluent", "single-object", "json"]"#), Ok(all));
+    for (list, why) in [
+        (r#"["json"]"#, "ingest writes"),
+        ("[]", "ingest writes"),
+        (r#"["confluent", "xml"]"#, "`xml`"),
+        (r#""json""#, "invalid type"),
+    ] {
+        let refused = listed(list).unwrap_err().to_string();
+        assert!(refused.contains(why), "{list}: {refused}");
+    }
 }

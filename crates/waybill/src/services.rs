@@ -122,7 +122,8 @@ async fn run(service: Service, shared: Arc<Shared>) -> anyhow::Result<()> {
         Service::Ingest => ingest(shared).await.context("ingest"),
         Service::Validate => {
             on_thread(service, shared, |shared, settings| {
-                validate::run(settings, shared.catalog.clone(), &shared.shutdown)
+                let config = &shared.config.validate;
+                validate::run(settings, config, shared.catalog.clone(), &shared.shutdown)
             })
             .await
         }

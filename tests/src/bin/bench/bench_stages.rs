@@ -179,7 +179,10 @@ impl Bench {
             readiness: Health::new().component(stage.name()),
         };
         match stage {
-            Stage::Validate => validate::run(&settings, catalog.clone(), shutdown),
+            Stage::Validate => {
+                let config = validate::Config::default();
+                validate::run(&settings, &config, catalog.clone(), shutdown)
+            }
             Stage::Enrich => enrich::run(&settings, &enrich::Config::default(), shutdown),
             Stage::IdentityStitch => {
                 let config = identity_stitch::Config {
