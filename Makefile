@@ -18,7 +18,7 @@ CRASHPOINTS = --features waybill/crashpoints
 say = @printf '==> %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help prerequisites build demo test unit client browser e2e faults quick-faults bench fuzz load lint
+.PHONY: help prerequisites build demo test unit client senders e2e faults quick-faults bench fuzz load lint
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -46,9 +46,9 @@ unit: prerequisites
 # Every test target of tests/ but e2e, which needs the binary and runs alone.
 ARCHITECTURE = $(patsubst tests/tests/%.rs,--test %,$(wildcard tests/tests/*.rs))
 
-# The SDKs for browsers are tested in a real one.
-browser:
-	@deploy/install-prerequisites.sh chromium
+# What real senders need: SDKs for browsers a browser, a producer in Python its packages.
+senders:
+	@deploy/install-prerequisites.sh chromium python3-venv
 
 client: prerequisites
 	$(say) "the JavaScript client: types, unit tests, size"
@@ -58,7 +58,7 @@ fuzz: prerequisites
 	$(say) "ingest: bodies made by chance, $(FUZZ_CASES) of them"
 	@PROPTEST_CASES=$(FUZZ_CASES) $(CARGO) test --locked --release -p ingest --test http -- --nocapture whatever_the_bytes_are
 
-e2e: build browser
+e2e: build senders
 	$(say) "end-to-end tests: six processes on a real Kafka, registry and ClickHouse"
 	@$(CARGO) test --locked -p waybill -p waybill-tests --test e2e $(CRASHPOINTS) -- --test-threads=1 --nocapture $(ONE)
 

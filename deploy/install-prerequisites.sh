@@ -1,7 +1,8 @@
 #!/bin/sh
 # Makes sure that the programs are here which build Waybill and run the local stack. On a machine
 # that has them it does nothing; as root with apt it installs them; else it says what is missing.
-# Named programs are needed too, by the name of their package: `install-prerequisites.sh chromium`.
+# Named programs are needed too, by the name of their package:
+# `install-prerequisites.sh chromium python3-venv`.
 set -eu
 
 java_is_new_enough() {
@@ -16,6 +17,11 @@ java_is_new_enough() {
 node_is_new_enough() {
     command -v node >/dev/null || return 1
     [ "$(node --version | sed 's/^v\([0-9]*\).*/\1/')" -ge 20 ]
+}
+
+python_has_venv() {
+    command -v python3 >/dev/null &&
+        python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 }
 
 # The newest Java of the distribution that is new enough.
@@ -44,8 +50,13 @@ need setpriv util-linux
 need mvn maven
 need npm npm
 node_is_new_enough || packages="$packages nodejs"
+venv_is_missing=""
 for program in "$@"; do
-    need "$program" "$program"
+    case $program in
+        python3-venv) # a part of Python, and no program
+            python_has_venv || { venv_is_missing=yes; packages="$packages python3 python3-venv"; } ;;
+        *) need "$program" "$program" ;;
+    esac
 done
 [ -e /usr/include/stdio.h ] || packages="$packages libc6-dev"
 
@@ -70,6 +81,10 @@ java_is_new_enough || {
 }
 node_is_new_enough || {
     echo "Node.js 20 or newer is missing, and this distribution has an older one: see nodejs.org" >&2
+    exit 1
+}
+[ -z "$venv_is_missing" ] || python_has_venv || {
+    echo "Python 3.11 or newer with venv and pip is missing: see python.org" >&2
     exit 1
 }
 command -v cargo >/dev/null || {

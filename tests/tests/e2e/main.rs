@@ -20,6 +20,7 @@ mod expiry;
 mod hours;
 mod kills;
 mod poison;
+mod producers;
 mod redrive;
 mod reload;
 mod sdks;
