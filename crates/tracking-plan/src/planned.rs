@@ -59,11 +59,11 @@ pub(crate) fn planned(
     Ok(planned)
 }
 
-fn consent(
-    plan: &Plan,
+fn consent<'a>(
+    plan: &'a Plan,
     subject: &Subject<'_>,
     planned: &mut Planned,
-    removals: &mut Vec<Removal>,
+    removals: &mut Vec<Removal<'a>>,
 ) -> Result<(), Discarded> {
     let preferences = plan.preferences(subject);
     let consent = plan.consent().read(preferences.as_ref());

@@ -1,5 +1,7 @@
 //! What is taken out of an event, or made unreadable, and that it was.
 
+use std::borrow::Cow;
+
 use super::{
     compile::{Edit, PARTS, Plan},
     privacy::{HashKey, Normalise, PrivacyAction},
@@ -11,8 +13,8 @@ const MASK: &str = "\"[masked]\"";
 const HASHED: &str = "hmac:";
 
 /// One thing to do at one place.
-pub(crate) struct Removal {
-    edit: Edit,
+pub(crate) struct Removal<'a> {
+    edit: Cow<'a, Edit>,
     how: How,
 }
 
@@ -22,16 +24,24 @@ enum How {
     Rule(PrivacyAction, Normalise),
 }
 
-impl Removal {
+impl<'a> Removal<'a> {
     /// Takes a member out.
-    pub(crate) const fn strip(edit: Edit) -> Self {
-        Self { edit, how: How::Strip }
+    pub(crate) const fn strip(edit: &'a Edit) -> Self {
+        Self { edit: Cow::Borrowed(edit), how: How::Strip }
     }
 
     /// Takes a property, or trait, of this name out.
     pub(crate) fn of_name(part: usize, name: &str, shown: &str) -> Self {
         let pointer = format!("/{}/{shown}", PARTS[part]);
-        Self::strip(Edit { part, tokens: vec![name.to_owned()], pointer })
+        let edit = Edit { part, tokens: vec![name.to_owned()], pointer };
+        Self { edit: Cow::Owned(edit), how: How::Strip }
+    }
+
+    /// Whether the place may be in the text: quickly said, and never "no" where it is.
+    fn may_be_in(&self, text: &str) -> bool {
+        // A name may be written with escapes.
+        let is_in = |token: &String| token == "*" || text.contains(token.as_str());
+        text.contains('\\') || self.edit.tokens.iter().all(|token| is_in(token) || is_index(token))
     }
 
     const fn word(&self) -> &'static str {
@@ -44,31 +54,32 @@ impl Removal {
 
 impl Plan {
     /// What is taken out where consent to this category is denied.
-    pub(crate) fn stripped_without(&self, category: &str) -> impl Iterator<Item = Removal> {
-        self.strips.get(category).into_iter().flatten().cloned().map(Removal::strip)
+    pub(crate) fn stripped_without(&self, category: &str) -> impl Iterator<Item = Removal<'_>> {
+        self.strips.get(category).into_iter().flatten().map(Removal::strip)
     }
 
     /// What the plan's privacy rules remove.
-    pub(crate) fn private(&self) -> impl Iterator<Item = Removal> {
-        let removal = |(edit, rule): &(Edit, super::privacy::PrivacyRule)| Removal {
-            edit: edit.clone(),
+    pub(crate) fn private(&self) -> impl Iterator<Item = Removal<'_>> {
+        self.privacy.iter().map(|(edit, rule)| Removal {
+            edit: Cow::Borrowed(edit),
             how: How::Rule(rule.action, rule.normalise),
-        };
-        self.privacy.iter().map(removal)
+        })
     }
 }
 
 /// Changes the texts (in the order of [`PARTS`]); returns what was done, each as the word and the
 /// pointer. Without a key, what was to be hashed is taken out.
 pub(crate) fn apply(
-    removals: &[Removal],
+    removals: &[Removal<'_>],
     key: Option<&HashKey>,
     texts: &mut [&mut String; 5],
 ) -> Vec<String> {
     let mut done = Vec::new();
     for (part, text) in texts.iter_mut().enumerate() {
-        let of_part: Vec<&Removal> =
-            removals.iter().filter(|removal| removal.edit.part == part).collect();
+        let of_part: Vec<&Removal<'_>> = removals
+            .iter()
+            .filter(|removal| removal.edit.part == part && removal.may_be_in(text))
+            .collect();
         if of_part.is_empty() {
             continue;
         }
@@ -88,7 +99,12 @@ pub(crate) fn apply(
     done
 }
 
-fn note(done: &mut Vec<String>, removal: &Removal) {
+/// Whether a name may be the index of an element.
+fn is_index(token: &str) -> bool {
+    token.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn note(done: &mut Vec<String>, removal: &Removal<'_>) {
     let text = format!("{} {}", removal.word(), removal.edit.pointer);
     if !done.contains(&text) {
         done.push(text);
@@ -119,4 +135,34 @@ fn is_hash(text: &str) -> bool {
     text.strip_prefix(HASHED).is_some_and(|hex| {
         hex.len() == 64 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_escapes_is_found_as_well() {
+        let edit = Edit {
+            part: 1,
+            tokens: vec!["items".to_owned(), "0".to_owned(), "email".to_owned()],
+            pointer: "/properties/items/0/email".to_owned(),
+        };
+        for text in [
+            r#"{"items":[{"email":"a"}]}"#,
+            r#"{"items":[{"\u0065mail":"a"}]}"#,
+            r#"{"it\u0065ms":[{"email":"a"}]}"#,
+        ] {
+            let mut all = ["{}", text, "{}", "{}", "{}"].map(str::to_owned);
+            let mut texts = all.each_mut();
+            let done = apply(&[Removal::strip(&edit)], None, &mut texts);
+            assert_eq!(done, ["strip /properties/items/0/email"], "{text}");
+            assert_eq!(all[1], r#"{"items":[{}]}"#);
+        }
+        let mut all = ["{}", r#"{"mail":"email"}"#, "{}", "{}", "{}"].map(str::to_owned);
+        assert_eq!(
+            apply(&[Removal::strip(&edit)], None, &mut all.each_mut()),
+            Vec::<String>::new()
+        );
+    }
 }
