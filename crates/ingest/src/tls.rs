@@ -22,7 +22,7 @@ use crate::config::TlsConfig;
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Why a certificate cannot be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum TlsProblem {
     /// A file cannot be read, or holds nothing that it should.
     #[error("{file}: {cause}; [ingest.tls] names two PEM files, the certificate and its key")]
@@ -64,8 +64,8 @@ impl Tls {
             if now == seen {
                 continue;
             }
+            let loaded = now.as_ref().map_err(Clone::clone).and_then(|_| load(&self.files));
             seen = now;
-            let loaded = load(&self.files);
             metrics.certificate_read(loaded.is_ok());
             match loaded {
                 Ok(config) => {
@@ -80,9 +80,14 @@ impl Tls {
         }
     }
 
-    fn changed_at(&self) -> [Option<SystemTime>; 2] {
-        let at = |file: &Path| fs::metadata(file).and_then(|data| data.modified()).ok();
-        [at(&self.files.certificate), at(&self.files.key)]
+    /// When the two files were changed. That one cannot be looked at is told once, until that
+    /// changes, and is no reason to read it: the other file may be of another pair.
+    fn changed_at(&self) -> Result<[SystemTime; 2], TlsProblem> {
+        let at = |file: &Path| {
+            let changed = fs::metadata(file).and_then(|data| data.modified());
+            changed.map_err(|error| problem(file, &pem::Error::Io(error)))
+        };
+        Ok([at(&self.files.certificate)?, at(&self.files.key)?])
     }
 }
 
