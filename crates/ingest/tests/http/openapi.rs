@@ -73,12 +73,12 @@ async fn every_operation_answers_as_described_when_all_is_well() {
 #[tokio::test]
 async fn refusals_are_as_described() {
     let description = description();
-    let large = "x".repeat(4_000_000);
+    let large = || "x".repeat(4_000_000);
     let batch = |body: &str| body.to_owned();
     let table = [
         ("/v1/batch?writeKey=wk_web", batch("no json"), 400),
         ("/v1/batch?writeKey=none", batch(r#"{"batch":[{}]}"#), 401),
-        ("/v1/batch?writeKey=wk_web", large, 413),
+        ("/v1/batch?writeKey=wk_web", large(), 413),
         ("/v1/batch?writeKey=wk_slow", batch(r#"{"batch":[{},{},{},{}]}"#), 200),
         ("/v1/batch?writeKey=wk_slow", batch(r#"{"batch":[{},{},{},{}]}"#), 429),
         ("/v1/events?writeKey=wk_web", batch("{broken"), 400),
@@ -86,6 +86,7 @@ async fn refusals_are_as_described() {
         ("/v1/events?writeKey=wk_strict", batch("{}"), 207),
         ("/v1/validate?writeKey=wk_web", batch("{}\n{broken"), 200),
         ("/v1/session?writeKey=wk_web", batch("[]"), 400),
+        ("/v1/session?writeKey=wk_web", large(), 413),
     ];
     let ingest = ingest(config(), &FakeLog::default());
     for (uri, body, status) in table {
