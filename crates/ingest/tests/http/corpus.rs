@@ -122,7 +122,7 @@ fn any_body() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    // `make fuzz` runs many more.
+    // PROPTEST_CASES=n for more; `make fuzz` looks for what chance does not find.
     #![proptest_config(Cases { failure_persistence: None, ..Cases::default() })]
 
     #[test]
