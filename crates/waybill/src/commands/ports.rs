@@ -72,16 +72,27 @@ async fn answer_of(address: String) -> PortAnswer {
 }
 
 async fn report_of(address: &str) -> Result<HealthReport, String> {
+    // 200 when ready, 503 when not: the report comes with either.
+    let response = get(address, "readyz").await?;
+    response.json().await.map_err(|_| "answers, but is no admin port of waybill".to_owned())
+}
+
+/// What the process behind an admin port counts, as text.
+pub(crate) async fn metrics(address: &str) -> Result<String, String> {
+    let response = get(address, "metrics").await?;
+    let response = response.error_for_status().map_err(|error| innermost(&error))?;
+    response.text().await.map_err(|error| innermost(&error))
+}
+
+async fn get(address: &str, path: &str) -> Result<reqwest::Response, String> {
     let client = reqwest::Client::builder()
         // A proxy of the environment is for the world outside.
         .no_proxy()
         .timeout(PATIENCE)
         .build()
         .map_err(|error| error.to_string())?;
-    // 200 when ready, 503 when not: the report comes with either.
-    let response = client.get(format!("http://{address}/readyz")).send().await;
-    let response = response.map_err(|error| innermost(&error))?;
-    response.json().await.map_err(|_| "answers, but is no admin port of waybill".to_owned())
+    let response = client.get(format!("http://{address}/{path}")).send().await;
+    response.map_err(|error| innermost(&error))
 }
 
 /// The cause behind all others, such as `Connection refused`: the outermost words say nothing.

@@ -19,7 +19,10 @@ use tokio::{
 use topology::{Service, Stage, Topic};
 use warehouse::{Warehouse, WarehouseError};
 
-use super::snapshot::{Ahead, Group, Heard, Part, PartAnswer, Snapshot, Standing, Unit};
+use super::{
+    snapshot::{Ahead, Group, Heard, Part, PartAnswer, Snapshot, Standing, Unit},
+    spools,
+};
 use crate::{
     commands::{ports, times::now},
     config::Config,
@@ -34,8 +37,13 @@ const RECORD_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Asks the three parts, every admin port and, if Kafka answers, for groups and orders.
 pub(super) async fn snapshot(config: &Config) -> Snapshot {
-    let (kafka, registry, clickhouse, ports) =
-        tokio::join!(kafka(config), registry(config), clickhouse(config), ports::ask(config));
+    let ports = async {
+        let ports = ports::ask(config).await;
+        let spools = spools::ask(&ports).await;
+        (ports, spools)
+    };
+    let (kafka, registry, clickhouse, (ports, spools)) =
+        tokio::join!(kafka(config), registry(config), clickhouse(config), ports);
     let (units, controls) = match (&kafka.answer, &registry.answer) {
         (Ok(()), Ok(())) => tokio::join!(units(config), controls(config)),
         // The orders are in Kafka, but only the registry knows how to read them.
@@ -45,7 +53,7 @@ pub(super) async fn snapshot(config: &Config) -> Snapshot {
             (all_units(away), Err("Kafka is down".to_owned()))
         }
     };
-    Snapshot { at: now(), parts: vec![kafka, registry, clickhouse], ports, units, controls }
+    Snapshot { at: now(), parts: vec![kafka, registry, clickhouse], ports, spools, units, controls }
 }
 
 async fn kafka(config: &Config) -> PartAnswer {

@@ -17,7 +17,7 @@ use super::{
 pub(super) enum Kind {
     /// Kafka, the registry or ClickHouse does not answer.
     PartDown,
-    /// Kafka answers, but not what it was asked for.
+    /// Kafka or an ingest answers, but not what it was asked for.
     Unknown,
     /// A group was never given a position.
     NoPosition,
@@ -35,6 +35,8 @@ pub(super) enum Kind {
     PortSilent,
     /// What waits will be deleted soon.
     ExpiresSoon,
+    /// Events have been in a disk spool for long, though Kafka is there to take them.
+    Spooled,
     /// A person ordered it.
     Paused,
     /// A state is brought up to date.
@@ -61,7 +63,7 @@ impl Kind {
     const fn verdict(self) -> Verdict {
         match self {
             Self::Behind => Verdict::Running,
-            Self::Paused | Self::Restoring | Self::Starting => Verdict::Waiting,
+            Self::Spooled | Self::Paused | Self::Restoring | Self::Starting => Verdict::Waiting,
             _ => Verdict::Broken,
         }
     }
@@ -94,6 +96,7 @@ pub(super) fn diagnose(snapshot: &Snapshot, rows: &[Row]) -> Diagnosis {
     found.extend(findings::of_slots(rows));
     found.extend(findings::of_processes(snapshot, rows));
     found.extend(findings::of_orders(snapshot, rows));
+    found.extend(findings::of_spools(snapshot));
     let explained = Explained::new(snapshot, &found);
     for row in rows {
         found.extend(findings::of_state(snapshot, row).filter(|_| !explained.covers(row)));

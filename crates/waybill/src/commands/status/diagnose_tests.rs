@@ -217,6 +217,33 @@ const CASES: &[Case] = &[
         "let it go on",
     ),
     (
+        "what lies in a disk spool does not get out",
+        |it| {
+            it.spooled("web/app", 3, MINUTE / 2);
+            it.spooled("server/kiosk", 7, 2 * MINUTE);
+        },
+        ("ingest", Kind::Spooled, WAITING),
+        "the disk spool of ingest at h0:9100 holds 7 events of server/kiosk, the oldest for 2 min 0 s",
+        "waybill status",
+    ),
+    (
+        "what lies in a disk spool is not told",
+        |it| it.spools[0].held = Err("no answer".to_owned()),
+        ("ingest", Kind::Unknown, BROKEN),
+        "what lies in the disk spool of ingest at h0:9100 cannot be told: no answer",
+        "h0:9100/metrics",
+    ),
+    (
+        "events lie in a disk spool because Kafka is down",
+        |it| {
+            it.spooled("server/kiosk", 7, 2 * MINUTE);
+            it.part_down(Part::Kafka);
+        },
+        ("kafka", Kind::PartDown, BROKEN),
+        "Kafka at Kafka:1",
+        "start Kafka",
+    ),
+    (
         "a stage runs but does not keep up",
         |it| it.waits_since(Stage::Enrich, 20 * MINUTE),
         ("enrich", Kind::Behind, Verdict::Running),
@@ -248,7 +275,7 @@ fn all_well_is_said_only_when_it_is() {
     let (rows, judged) = (rows(&snapshot), snapshot.judged());
     assert_eq!(judged, Diagnosis { verdict: Verdict::Running, findings: Vec::new() });
     assert!(rows.iter().all(|row| matches!(row.state, State::Up | State::Running)));
-    assert!(show::text(&rows, &judged).starts_with("all well\n"));
+    assert!(snapshot.text().starts_with("all well\n"));
 }
 
 #[test]
@@ -260,6 +287,26 @@ fn a_halt_for_want_of_a_part_that_is_down_is_no_trouble_of_its_own() {
     }
     let judged = snapshot.judged();
     assert_eq!(judged.findings.len(), 1, "{judged:#?}");
+}
+
+#[test]
+fn what_lies_in_the_disk_spools_is_shown_whether_it_is_a_trouble_or_not() {
+    let mut snapshot = all_well();
+    assert!(!snapshot.text().contains("SPOOL OF"), "{}", snapshot.text());
+    snapshot.spooled("server/kiosk", 7, 12_000);
+    assert_eq!(snapshot.judged().findings, []);
+    let text = snapshot.text();
+    let line = text.lines().last().unwrap();
+    let cells: Vec<_> = line.split_whitespace().collect();
+    assert_eq!(cells, ["server/kiosk", "h0:9100", "7", "12", "s"], "{text}");
+    let json = serde_json::to_value(show::status(&snapshot, &[], &snapshot.judged())).unwrap();
+    let held = serde_json::json!([{"source": "server/kiosk", "events": 7, "oldest_ms": 12_000}]);
+    let expected = serde_json::json!([{"at": "h0:9100", "held": held, "cause": null}]);
+    assert_eq!(json["spools"], expected);
+    // While Kafka is down it is no trouble of its own.
+    snapshot.spooled("web/app", 1, 2 * MINUTE);
+    snapshot.part_down(Part::Kafka);
+    assert_eq!(snapshot.judged().findings.len(), 1);
 }
 
 #[test]

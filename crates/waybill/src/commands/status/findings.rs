@@ -9,11 +9,14 @@ use super::{
     diagnose::{Finding, Kind, start_of},
     rows::{Row, State, control_of, told},
     snapshot::{Heard, Part, PartAnswer, Snapshot, Standing, Unit},
+    spools::{Held, SpoolAnswer},
 };
 use crate::commands::times::span;
 
 /// From this age of the next record on a stage counts as not keeping up; milliseconds.
 const BEHIND_MS: i64 = 5 * 60_000;
+/// From this age of its oldest event on a disk spool that Kafka could empty is told; milliseconds.
+const SPOOLED_MS: i64 = 60_000;
 /// What may be deleted within this time is told as an alarm; milliseconds.
 const SOON_MS: i64 = 24 * 3_600_000;
 
@@ -43,15 +46,12 @@ fn part_down(answer: &PartAnswer, why: &str, rows: &[Row]) -> Finding {
 
 /// What Kafka says of the groups: what has expired, what has no position.
 pub(super) fn of_groups(snapshot: &Snapshot) -> Vec<Finding> {
-    let is_up = |part: Part| {
-        snapshot.parts.iter().any(|answer| answer.part == part && answer.answer.is_ok())
-    };
-    if !is_up(Part::Kafka) {
+    if !snapshot.is_up(Part::Kafka) {
         return Vec::new();
     }
     let mut found: Vec<_> =
         snapshot.units.iter().filter_map(|unit| of_group(snapshot, unit)).collect();
-    if let (Err(why), true) = (&snapshot.controls, is_up(Part::Registry)) {
+    if let (Err(why), true) = (&snapshot.controls, snapshot.is_up(Part::Registry)) {
         found.push(Finding {
             culprit: Part::Kafka.name().to_owned(),
             kind: Kind::Unknown,
@@ -257,6 +257,39 @@ fn stop_of(
     }
     let detail = format!("{what} stopped itself: {why}");
     Finding { culprit, kind: Kind::Breaker, detail, next }
+}
+
+/// Acknowledged events that do not get out of a disk spool. While Kafka is down they are where they
+/// should be.
+pub(super) fn of_spools(snapshot: &Snapshot) -> Vec<Finding> {
+    let kafka = snapshot.is_up(Part::Kafka);
+    snapshot.spools.iter().filter_map(|spool| of_spool(spool, kafka)).collect()
+}
+
+fn of_spool(spool: &SpoolAnswer, kafka: bool) -> Option<Finding> {
+    let culprit = Service::Ingest.name().to_owned();
+    let at = &spool.at;
+    let held = match &spool.held {
+        Ok(held) => held,
+        Err(why) => {
+            let detail =
+                format!("what lies in the disk spool of ingest at {at} cannot be told: {why}");
+            let next = vec![format!("look whether http://{at}/metrics answers")];
+            return Some(Finding { culprit, kind: Kind::Unknown, detail, next });
+        }
+    };
+    let stuck = held.iter().filter(|held| kafka && held.oldest_ms > SPOOLED_MS);
+    let told: Vec<_> = stuck
+        .map(|Held { source, events, oldest_ms }| {
+            format!("{events} events of {source}, the oldest for {}", span(*oldest_ms))
+        })
+        .collect();
+    let detail = format!("the disk spool of ingest at {at} holds {}", told.join("; "));
+    let next = vec![
+        "see whether it empties: waybill status".to_owned(),
+        format!("if it does not: see what ingest at {at} logs of the spool, and keep its disk"),
+    ];
+    (!told.is_empty()).then_some(Finding { culprit, kind: Kind::Spooled, detail, next })
 }
 
 /// What one instance says of itself that nothing else tells.

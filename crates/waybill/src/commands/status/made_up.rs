@@ -10,7 +10,9 @@ use topology::{Service, Stage, Topic};
 use super::{
     diagnose::{Diagnosis, diagnose},
     rows::rows,
+    show,
     snapshot::{Ahead, Group, Heard, Part, PartAnswer, Snapshot, Standing, Unit},
+    spools::{Held, SpoolAnswer},
 };
 use crate::commands::ports::PortAnswer;
 
@@ -83,12 +85,17 @@ pub(super) fn all_well() -> Snapshot {
     let ports = Service::RUNNABLE.into_iter().enumerate().map(port).collect();
     let answers = |part| PartAnswer { part, at: format!("{part:?}:1"), answer: Ok(()) };
     let three = [Part::Kafka, Part::Registry, Part::ClickHouse].map(answers).to_vec();
-    Snapshot { at: NOW, parts: three, ports, units, controls: Ok(BTreeMap::new()) }
+    let spools = vec![SpoolAnswer { at: "h0:9100".to_owned(), held: Ok(Vec::new()) }];
+    Snapshot { at: NOW, parts: three, ports, spools, units, controls: Ok(BTreeMap::new()) }
 }
 
 impl Snapshot {
     pub(super) fn judged(&self) -> Diagnosis {
         diagnose(self, &rows(self))
+    }
+
+    pub(super) fn text(&self) -> String {
+        show::text(self, &rows(self), &self.judged())
     }
 
     pub(super) fn part_down(&mut self, part: Part) {
@@ -146,6 +153,11 @@ impl Snapshot {
         let standing = self.standing(stage);
         standing.end = 110;
         standing.ahead = Ahead::Record { offset: 10, origin, timestamp };
+    }
+
+    pub(super) fn spooled(&mut self, source: &str, events: u64, oldest_ms: i64) {
+        let held = Held { source: source.to_owned(), events, oldest_ms };
+        self.spools[0].held.as_mut().unwrap().push(held);
     }
 
     pub(super) fn ordered(

@@ -13,6 +13,7 @@ mod made_up;
 mod rows;
 mod show;
 mod snapshot;
+mod spools;
 
 use diagnose::{Verdict, diagnose};
 
@@ -26,7 +27,7 @@ pub(crate) async fn run(arguments: &StatusArgs, config: &Config) -> anyhow::Resu
     if arguments.json {
         output::json(&show::status(&snapshot, &rows, &diagnosis))?;
     } else {
-        output::text(&show::text(&rows, &diagnosis));
+        output::text(&show::text(&snapshot, &rows, &diagnosis));
     }
     Ok(match diagnosis.verdict {
         Verdict::Running => Exit::Done,

@@ -6,6 +6,7 @@ use super::{
     diagnose::{Diagnosis, Finding, Kind, Verdict},
     rows::Row,
     snapshot::Snapshot,
+    spools::Held,
 };
 use crate::{
     commands::times::{span, utc},
@@ -20,6 +21,15 @@ pub(super) struct Status<'a> {
     diagnosis: Root<'a>,
     also: &'a [Finding],
     rows: &'a [Row],
+    spools: Vec<Spool<'a>>,
+}
+
+/// What lies in the disk spool of an ingest; `null` and why, where that is not known.
+#[derive(Debug, Serialize)]
+struct Spool<'a> {
+    at: &'a str,
+    held: Option<&'a [Held]>,
+    cause: Option<&'a str>,
 }
 
 /// The root of all trouble; all `null` if there is none.
@@ -35,7 +45,7 @@ const ALL_WELL: &str = "all well";
 
 /// For a script.
 pub(super) fn status<'a>(
-    snapshot: &Snapshot,
+    snapshot: &'a Snapshot,
     rows: &'a [Row],
     diagnosis: &'a Diagnosis,
 ) -> Status<'a> {
@@ -52,12 +62,22 @@ pub(super) fn status<'a>(
         ),
         None => (Root { culprit: None, kind: None, detail: ALL_WELL, next: &[] }, &[][..]),
     };
-    Status { at: utc(snapshot.at), verdict: *verdict, diagnosis, also, rows }
+    let spools = snapshot.spools.iter().map(|spool| Spool {
+        at: &spool.at,
+        held: spool.held.as_deref().ok(),
+        cause: spool.held.as_ref().err().map(String::as_str),
+    });
+    let spools = spools.collect();
+    Status { at: utc(snapshot.at), verdict: *verdict, diagnosis, also, rows, spools }
 }
 
 /// For a person.
-pub(super) fn text(rows: &[Row], diagnosis: &Diagnosis) -> String {
-    format!("{}\n\n{}", words(diagnosis), table(rows))
+pub(super) fn text(snapshot: &Snapshot, rows: &[Row], diagnosis: &Diagnosis) -> String {
+    let text = format!("{}\n\n{}", words(diagnosis), table(rows));
+    match spooled(snapshot) {
+        Some(spooled) => format!("{text}\n\n{spooled}"),
+        None => text,
+    }
 }
 
 fn words(diagnosis: &Diagnosis) -> String {
@@ -106,4 +126,16 @@ fn cells(row: &Row) -> [String; 9] {
         or_dash(lag.and_then(|lag| lag.expires_in_ms).map(span)),
         row.cause.clone().unwrap_or_default(),
     ]
+}
+
+/// What lies in the disk spools; nothing where nothing does.
+fn spooled(snapshot: &Snapshot) -> Option<String> {
+    let mut table = output::table(&["SPOOL OF", "INGEST", "EVENTS", "OLDEST"]);
+    for spool in &snapshot.spools {
+        for held in spool.held.iter().flatten() {
+            let Held { source, events, oldest_ms } = held;
+            table.add_row([source.clone(), spool.at.clone(), events.to_string(), span(*oldest_ms)]);
+        }
+    }
+    (table.row_count() > 0).then(|| table.trim_fmt())
 }

@@ -8,6 +8,7 @@ use pipeline::StageControl;
 use serde::Serialize;
 use topology::{Cleanup, Service, Stage, Topic};
 
+use super::spools::SpoolAnswer;
 use crate::commands::ports::PortAnswer;
 
 /// Everything that was heard.
@@ -19,10 +20,19 @@ pub(super) struct Snapshot {
     pub(super) parts: Vec<PartAnswer>,
     /// The admin ports.
     pub(super) ports: Vec<PortAnswer>,
+    /// The disk spool of each ingest that answers.
+    pub(super) spools: Vec<SpoolAnswer>,
     /// Everything that runs by itself, in the order of the flow.
     pub(super) units: Vec<Unit>,
     /// What is ordered, by stage; why it is not known otherwise.
     pub(super) controls: Result<BTreeMap<Stage, StageControl>, String>,
+}
+
+impl Snapshot {
+    /// Whether a part answers.
+    pub(super) fn is_up(&self, part: Part) -> bool {
+        self.parts.iter().any(|answer| answer.part == part && answer.answer.is_ok())
+    }
 }
 
 /// What Waybill stands on.
