@@ -128,13 +128,18 @@ impl Oracle {
     /// Sends messages of one source in one request; whether they were acknowledged. An error
     /// means that no answer came.
     pub fn post(&self, flow: &Flow, messages: &[Issued]) -> anyhow::Result<bool> {
+        Ok(self.post_for_status(flow, messages)? == 200)
+    }
+
+    /// [`post`](Self::post), and the status of the answer.
+    pub fn post_for_status(&self, flow: &Flow, messages: &[Issued]) -> anyhow::Result<u16> {
         let key = messages.first().and_then(|message| message.source.write_key);
         self.sending(messages);
         let answer = flow.post("/v1/batch", key, batch(messages).as_bytes())?;
         if answer.status == 200 {
             self.acknowledged(messages);
         }
-        Ok(answer.status == 200)
+        Ok(answer.status)
     }
 
     /// Writes a message to `raw-events` as its own producer.

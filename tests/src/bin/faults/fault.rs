@@ -1,14 +1,30 @@
 //! A fault: how it is done, and how one sees that it was.
 
-use waybill_tests::{Flow, Traffic};
+use waybill_tests::{Flow, Oracle, Traffic};
 
 /// Where a fault happens: a flow under traffic.
 pub(crate) struct Scene<'a> {
     pub(crate) flow: &'a Flow,
     pub(crate) traffic: &'a Traffic,
+    /// Issues what is sent besides.
+    pub(crate) oracle: &'a Oracle,
 }
 
-type Inject = dyn Fn(&Scene<'_>) -> anyhow::Result<u64>;
+/// That it fired.
+pub(crate) struct Fired {
+    /// How often.
+    pub(crate) times: u64,
+    /// What else is to be told of it.
+    pub(crate) told: Option<String>,
+}
+
+impl From<u64> for Fired {
+    fn from(times: u64) -> Self {
+        Self { times, told: None }
+    }
+}
+
+type Inject = dyn Fn(&Scene<'_>) -> anyhow::Result<Fired>;
 
 /// One row of the table.
 pub(crate) struct Fault {
@@ -23,11 +39,12 @@ pub(crate) struct Fault {
 impl Fault {
     /// `inject` does it and tells how often it fired, by what it says is counted. It need not mend
     /// anything: whoever calls it does.
-    pub(crate) fn new(
+    pub(crate) fn new<F: Into<Fired>>(
         name: impl Into<String>,
         sign: &'static str,
-        inject: impl Fn(&Scene<'_>) -> anyhow::Result<u64> + 'static,
+        inject: impl Fn(&Scene<'_>) -> anyhow::Result<F> + 'static,
     ) -> Self {
+        let inject = move |scene: &Scene<'_>| inject(scene).map(Into::into);
         Self { name: name.into(), sign, quick: false, inject: Box::new(inject) }
     }
 
@@ -36,7 +53,7 @@ impl Fault {
         self
     }
 
-    pub(crate) fn inject(&self, scene: &Scene<'_>) -> anyhow::Result<u64> {
+    pub(crate) fn inject(&self, scene: &Scene<'_>) -> anyhow::Result<Fired> {
         (self.inject)(scene)
     }
 }

@@ -13,6 +13,8 @@ pub(crate) struct Outcome {
     sign: &'static str,
     /// How often it fired.
     pub(crate) fired: u64,
+    /// What else is told of it.
+    pub(crate) told: Option<String>,
     /// Messages that were acknowledged while it ran.
     pub(crate) acknowledged: u64,
     /// Origins without a fate at some stage.
@@ -32,6 +34,7 @@ impl Outcome {
             name: fault.name.clone(),
             sign: fault.sign,
             fired: 0,
+            told: None,
             acknowledged: 0,
             lost: 0,
             duplicated: 0,
@@ -70,6 +73,7 @@ impl Outcome {
             "fault": self.name,
             "sign": self.sign,
             "fired": self.fired,
+            "told": self.told,
             "acknowledged": self.acknowledged,
             "lost": self.lost,
             "duplicated": self.duplicated,
@@ -98,7 +102,7 @@ impl Report {
 
     pub(crate) fn add(&mut self, outcome: Outcome) {
         println!("{}", outcome.row());
-        for problem in &outcome.problems {
+        for problem in outcome.told.iter().chain(&outcome.problems) {
             println!("       {problem}");
         }
         self.outcomes.push(outcome);

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use waybill_tests::{Audit, Flow, LedgerCheck, Oracle, Traffic};
 
 use crate::{
-    fault::{Fault, Scene},
+    fault::{Fault, Fired, Scene},
     report::Outcome,
 };
 
@@ -24,7 +24,10 @@ pub(crate) fn run(flow: &Flow, ledger: &mut LedgerCheck, fault: &Fault) -> Outco
     let mut outcome = Outcome::of(fault);
     let injected = keep_duplicates(flow, true).and_then(|()| under_traffic(flow, &oracle, fault));
     match injected {
-        Ok(fired) => outcome.fired = fired,
+        Ok(fired) => {
+            outcome.fired = fired.times;
+            outcome.told = fired.told;
+        }
         Err(error) => outcome.problem(format!("{error:#}")),
     }
     judge(flow, ledger, &oracle, &mut outcome);
@@ -36,11 +39,11 @@ pub(crate) fn run(flow: &Flow, ledger: &mut LedgerCheck, fault: &Fault) -> Outco
 }
 
 /// The flow is mended while events still come: so it is in the field.
-fn under_traffic(flow: &Flow, oracle: &Oracle, fault: &Fault) -> anyhow::Result<u64> {
+fn under_traffic(flow: &Flow, oracle: &Oracle, fault: &Fault) -> anyhow::Result<Fired> {
     flow.mend().context("before the fault")?;
     Traffic::during(flow, oracle, |traffic| {
         traffic.until_acknowledged(5)?;
-        let fired = fault.inject(&Scene { flow, traffic });
+        let fired = fault.inject(&Scene { flow, traffic, oracle });
         let mended = flow.mend().context("after the fault");
         let fired = fired?;
         mended?;
