@@ -6,21 +6,18 @@
     reason = "a test fails by panicking"
 )]
 
+mod loaded;
+
 use std::time::Duration;
 
-use event::{
-    BotFacts, DeadLetter, EnrichmentFacts, EnrichmentRun, Event, IdentityFacts, Origin,
-    RecordHeader, StitchedEvent, ValidationFacts, Waybill,
-};
+use event::Origin;
 use local_stack::{Part, Stack, StackConfig};
 use warehouse::{
-    AuditFinding, AuditHour, Counts, DeadLetterRow, EventRow, InsertAnswer, InsertRequest,
-    MigrationState, OriginRange, PositionRange, Row, RowPosition, Undecodable, Warehouse,
-    WarehouseConfig, WarehouseError,
+    AuditFinding, AuditHour, Counts, DeadLetterRow, InsertAnswer, InsertRequest, MigrationState,
+    PositionRange, Row, RowPosition, Undecodable, Warehouse, WarehouseConfig, WarehouseError,
 };
 
-const TOPIC: &str = "stitched-events";
-const APPENDED_AT: i64 = 1_795_000_000_123;
+use loaded::{APPENDED_AT, dead_letter, origins, positions, request};
 
 fn warehouse(stack: &Stack, database: &str) -> Warehouse {
     let config = WarehouseConfig {
@@ -49,77 +46,6 @@ async fn execute(stack: &Stack, database: &str, sql: &str) {
 
 async fn number(stack: &Stack, database: &str, sql: &str) -> u64 {
     client(stack, database).query_raw(sql).fetch_one().await.unwrap()
-}
-
-fn stitched(message_id: &str) -> StitchedEvent {
-    let object = || "{}".to_owned();
-    let event = Event {
-        source: "web/app".to_owned(),
-        source_kind: "browser".to_owned(),
-        environment: "production".to_owned(),
-        kind: "track".to_owned(),
-        message_id: message_id.to_owned(),
-        anonymous_id: Some("device-1".to_owned()),
-        user_id: None,
-        group_id: None,
-        previous_id: None,
-        event: Some("Order Completed".to_owned()),
-        name: None,
-        category: None,
-        channel: None,
-        timestamp: APPENDED_AT,
-        original_timestamp: Some(i64::MAX),
-        sent_at: None,
-        received_at: APPENDED_AT,
-        context: object(),
-        properties: r#"{"total":1.10,"a.b":1,"a":{"b":2}}"#.to_owned(),
-        traits: object(),
-        integrations: object(),
-        extra: object(),
-        request: None,
-    };
-    let validation = ValidationFacts {
-        version: "1".to_owned(),
-        device_key: "device-1".to_owned(),
-        device_key_kind: "anonymous_id".to_owned(),
-        time_basis: "sent".to_owned(),
-        clock_offset_ms: Some(-5),
-        flags: vec!["no-plan".to_owned()],
-        ..ValidationFacts::default()
-    };
-    let run = EnrichmentRun { name: "bot".to_owned(), version: "1".to_owned() };
-    let bot = BotFacts { is_bot: true, indicators: vec!["user-agent".to_owned()] };
-    let enrichment = EnrichmentFacts { applied: vec![run], bot, ..EnrichmentFacts::default() };
-    let identity = IdentityFacts {
-        person_id: "0123456789abcdef0123456789abcdef".to_owned(),
-        basis: "anonymous_id".to_owned(),
-        user_id: None,
-        link_origin: None,
-        flags: Vec::new(),
-    };
-    StitchedEvent { event, validation, enrichment, identity }
-}
-
-fn row(offset: i64) -> EventRow {
-    let origin = Origin { epoch: 0, partition: 3, offset: offset + 1_000 };
-    EventRow {
-        position: RowPosition { epoch: 0, topic: TOPIC, partition: 3, offset },
-        waybill: Waybill { origin, appended_at: APPENDED_AT },
-        stitched: stitched(&format!("m-{offset}")),
-    }
-}
-
-fn request(offsets: &[i64], token: &str, attempt: u32) -> InsertRequest {
-    let rows: Vec<EventRow> = offsets.iter().map(|offset| row(*offset)).collect();
-    InsertRequest::new(&rows, token.to_owned(), format!("{token}-{attempt}-test"))
-}
-
-fn origins(start: i64, end: i64) -> OriginRange {
-    OriginRange { epoch: 0, partition: 3, start: start + 1_000, end: end + 1_000 }
-}
-
-fn positions(start: i64, end: i64) -> PositionRange {
-    PositionRange { table: "events", epoch: 0, topic: TOPIC, partition: 3, start, end }
 }
 
 /// One stack for all: what takes the time is starting it.
@@ -236,32 +162,6 @@ async fn every_fact_arrives_as_it_was(stack: &Stack) {
     assert_eq!(number(stack, "facts", exact).await, 1);
     let volumes = "SELECT sum(count) FROM event_volumes WHERE event = 'Order Completed'";
     assert_eq!(number(stack, "facts", volumes).await, 1);
-}
-
-fn dead_letter() -> DeadLetter {
-    DeadLetter {
-        stage: "validate".to_owned(),
-        reason: "malformed".to_owned(),
-        detail: "properties is no object".to_owned(),
-        origin: None,
-        appended_at: None,
-        topic: "raw-events".to_owned(),
-        partition: 1,
-        offset: 7,
-        record_timestamp: Some(APPENDED_AT),
-        key: None,
-        value: Some(vec![0, 255, 254, b'"']),
-        headers: vec![RecordHeader { name: "h".to_owned(), value: Some(vec![255]) }],
-        by_reference: None,
-        attempts: 1,
-        failed_at: APPENDED_AT,
-        code_version: "1".to_owned(),
-        plan_version: None,
-        source: None,
-        event: None,
-        message_id: None,
-        findings: Vec::new(),
-    }
 }
 
 async fn side_tables_and_books_take_their_rows(stack: &Stack) {
