@@ -79,7 +79,8 @@ fn shown(verdict: &Verdict<ValidatedEvent>) -> Value {
             json!({ "discard": { "reason": why.reason.word(), "detail": why.detail } })
         }
         Verdict::Reject(why) => {
-            json!({ "reject": { "reason": why.reason.word(), "detail": why.detail } })
+            let (reason, findings) = (why.reason.word(), &why.findings);
+            json!({ "reject": { "reason": reason, "detail": why.detail, "findings": findings } })
         }
     }
 }
