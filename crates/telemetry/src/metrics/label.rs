@@ -93,6 +93,18 @@ words! {
 }
 
 words! {
+    /// What came of a finding of validate.
+    FindingOutcome {
+        /// The event went on, with the finding among its facts.
+        Flag = "flag",
+        /// So it did; a version of the plan that is not in force yet rejects it.
+        WouldReject = "would-reject",
+        /// The event was rejected for it.
+        Reject = "reject",
+    }
+}
+
+words! {
     /// How the auditor judged an hour.
     HourState {
         /// The barrier has not passed every stage.
@@ -154,6 +166,12 @@ pub(super) struct Source {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Reason {
     pub(super) reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ReasonOutcome {
+    pub(super) reason: &'static str,
+    pub(super) outcome: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

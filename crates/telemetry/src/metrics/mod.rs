@@ -12,6 +12,7 @@ mod label;
 mod loader;
 mod spool;
 mod stage;
+mod validate;
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -25,10 +26,13 @@ pub use audit::AuditMetrics;
 pub use config::ConfigMetrics;
 pub use ingest::IngestMetrics;
 pub use kafka::KafkaLogMetrics;
-pub use label::{AbortCause, HourState, IngestRefusal, RecoveryFound, SpoolRefusal, StoppedBy};
+pub use label::{
+    AbortCause, FindingOutcome, HourState, IngestRefusal, RecoveryFound, SpoolRefusal, StoppedBy,
+};
 pub use loader::LoaderMetrics;
 pub use spool::SpoolMetrics;
 pub use stage::StageMetrics;
+pub use validate::FindingMetrics;
 
 static GLOBAL: LazyLock<Metrics> = LazyLock::new(Metrics::new);
 
@@ -45,6 +49,7 @@ struct Metrics {
     audit: audit::Families,
     kafka: kafka::Families,
     config: config::Families,
+    validate: validate::Families,
 }
 
 impl Metrics {
@@ -59,6 +64,7 @@ impl Metrics {
             audit: audit::Families::register(r),
             kafka: kafka::Families::register(r),
             config: config::Families::register(r),
+            validate: validate::Families::register(r),
             registry,
         }
     }

@@ -31,6 +31,7 @@ fn touch_everything() {
     audit.scanned(5);
     KafkaLogMetrics::new().suppressed();
     ConfigMetrics::new().read_again(true);
+    FindingMetrics::new();
 }
 
 /// The `# TYPE`, `# UNIT` and `# HELP` lines, one metric per line.
@@ -71,7 +72,7 @@ fn every_name_begins_with_waybill_and_ends_with_what_it_counts() {
         .into_iter()
         .chain(["commits", "aborts", "rebuilds", "recoveries", "ratio", "halted", "exceeded"])
         .chain(["renewals", "stopped", "connections", "failures", "reloads", "refused"])
-        .chain(["segments"]);
+        .chain(["segments", "findings"]);
     let suffixes: Vec<_> = counted.chain(["seconds", "bytes"]).collect();
     for metric in metrics {
         let (name, rest) = metric.split_once(':').unwrap();
@@ -239,6 +240,37 @@ fn the_loader_counts_rows_recoveries_and_freshness() {
         let series = format!(r#"waybill_loader_{name}{{sink="loading"}}"#);
         assert_eq!(value(&series), Some(expected), "{series}");
     }
+}
+
+#[test]
+fn a_finding_counts_for_its_reason_and_outcome_and_an_unlisted_word_counts_as_other() {
+    let metrics = FindingMetrics::new();
+    let found = |reason: &str, outcome: &str| event::Finding {
+        reason: reason.to_owned(),
+        pointer: String::new(),
+        problem: String::new(),
+        expected: None,
+        actual: None,
+        outcome: outcome.to_owned(),
+        plan_version: None,
+    };
+    let series = |reason: &str, outcome: &str| {
+        let labels = format!(r#"reason="{reason}",outcome="{outcome}""#);
+        value(&format!("waybill_validate_findings_total{{{labels}}}"))
+    };
+    let outcomes = ["flag", "would-reject", "reject"];
+    for reason in RejectReason::ALL.iter().map(|it| it.word()) {
+        for outcome in outcomes {
+            assert_eq!(series(reason, outcome), Some(0.0), "{reason} {outcome}");
+            metrics.note(&found(reason, outcome));
+            assert_eq!(series(reason, outcome), Some(1.0), "{reason} {outcome}");
+        }
+    }
+    metrics.clone().note(&found("of another release", "reject"));
+    metrics.note(&found("invalid-field", "of another release"));
+    assert_eq!(series("other", "reject"), Some(1.0));
+    assert_eq!(series("invalid-field", "other"), Some(1.0));
+    assert_eq!(series("of another release", "reject"), None);
 }
 
 #[test]
