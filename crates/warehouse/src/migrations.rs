@@ -30,6 +30,7 @@ migrations! {
     7 = "007_fewer_merges.sql",
     8 = "008_request_facts.sql",
     9 = "009_lost_before_ingest.sql",
+    10 = "010_validation_facts.sql",
 }
 
 impl Migration {

@@ -2,7 +2,7 @@
 
 use event::{DeadLetter, RecordHeader};
 
-use super::{Undecodable, nullable_epoch, nullable_offset, nullable_partition};
+use super::{Undecodable, finding, nullable_epoch, nullable_offset, nullable_partition};
 use crate::{Column, Row, RowBinary, RowPosition};
 
 /// A dead letter as it is loaded.
@@ -55,7 +55,7 @@ impl DeadLetterRow {
 
 impl Row for DeadLetterRow {
     const TABLE: &'static str = "dead_letters";
-    const FORMAT: u16 = 1;
+    const FORMAT: u16 = 2;
     const COLUMNS: &'static [Column<Self>] = &[
         Column::new("position_epoch", |r, o| o.u16(r.position.epoch)),
         Column::new("position_topic", |r, o| o.text(r.position.topic)),
@@ -94,6 +94,7 @@ impl Row for DeadLetterRow {
         Column::new("source", |r, o| o.opt_text(r.letter.source.as_deref())),
         Column::new("event_name", |r, o| o.opt_text(r.letter.event.as_deref())),
         Column::new("message_id", |r, o| o.opt_text(r.letter.message_id.as_deref())),
+        Column::new("findings", |r, o| o.array(&r.letter.findings, finding)),
         Column::new("raw", |r, o| o.nullable(r.raw.as_deref(), RowBinary::bytes)),
     ];
 }

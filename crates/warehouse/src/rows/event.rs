@@ -5,6 +5,7 @@ use event::{
     RequestFacts, StitchedEvent, UserAgentFacts, ValidationFacts, Waybill,
 };
 
+use super::finding;
 use crate::{Column, Row, RowBinary, RowPosition};
 
 /// An event as it is loaded.
@@ -20,7 +21,7 @@ pub struct EventRow {
 
 impl Row for EventRow {
     const TABLE: &'static str = "events";
-    const FORMAT: u16 = 1;
+    const FORMAT: u16 = 2;
     const COLUMNS: &'static [Column<Self>] = &[
         Column::new("origin_epoch", |r, o| o.u16(r.waybill.origin.epoch)),
         Column::new("origin_partition", |r, o| o.i32(r.waybill.origin.partition)),
@@ -78,6 +79,11 @@ impl Row for EventRow {
             o.nullable(r.validation().clock_offset_ms, RowBinary::i64);
         }),
         Column::new("validation_flags", |r, o| o.texts(&r.validation().flags)),
+        Column::new("findings", |r, o| o.array(&r.validation().findings, finding)),
+        Column::new("removed", |r, o| o.texts(&r.validation().removed)),
+        Column::new("inheritable", |r, o| o.texts(&r.validation().inheritable)),
+        Column::new("consent_granted", |r, o| o.texts(&r.validation().consent_granted)),
+        Column::new("consent_denied", |r, o| o.texts(&r.validation().consent_denied)),
         Column::new("enrichments", |r, o| o.array(&r.enrichment().applied, enrichment_run)),
         Column::new("user_agent", |r, o| o.opt_text(r.agent(|x| Some(&x.text)))),
         Column::new("user_agent_taken_from", |r, o| o.opt_text(r.agent(|x| Some(&x.taken_from)))),

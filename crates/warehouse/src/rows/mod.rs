@@ -8,7 +8,7 @@ pub use dead_letter::DeadLetterRow;
 pub use discard::DiscardRow;
 pub use event::EventRow;
 
-use ::event::{Millis, Origin, Waybill};
+use ::event::{Finding, Millis, Origin, Waybill};
 
 use crate::RowBinary;
 
@@ -84,6 +84,16 @@ fn nullable_partition(origin: Option<Origin>, out: &mut RowBinary) {
 
 fn nullable_offset(origin: Option<Origin>, out: &mut RowBinary) {
     out.nullable(origin.map(|origin| origin.offset), RowBinary::i64);
+}
+
+fn finding(out: &mut RowBinary, finding: &Finding) {
+    out.text(&finding.reason);
+    out.text(&finding.pointer);
+    out.text(&finding.problem);
+    out.opt_text(finding.expected.as_deref());
+    out.opt_text(finding.actual.as_deref());
+    out.text(&finding.outcome);
+    out.opt_text(finding.plan_version.as_deref());
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What the tests load.
 
 use event::{
-    BotFacts, DeadLetter, EnrichmentFacts, EnrichmentRun, Event, IdentityFacts, Origin,
+    BotFacts, DeadLetter, EnrichmentFacts, EnrichmentRun, Event, Finding, IdentityFacts, Origin,
     RecordHeader, StitchedEvent, ValidationFacts, Waybill,
 };
 use warehouse::{EventRow, InsertRequest, OriginRange, PositionRange, RowPosition};
@@ -43,6 +43,11 @@ pub(crate) fn stitched(message_id: &str) -> StitchedEvent {
         time_basis: "sent".to_owned(),
         clock_offset_ms: Some(-5),
         flags: vec!["no-plan".to_owned()],
+        findings: vec![finding("flag")],
+        removed: vec!["hash /properties/email".to_owned()],
+        inheritable: vec!["/context/page/url".to_owned(), "/context/locale".to_owned()],
+        consent_granted: vec!["analytics".to_owned()],
+        consent_denied: vec!["ads".to_owned()],
         ..ValidationFacts::default()
     };
     let run = EnrichmentRun { name: "bot".to_owned(), version: "1".to_owned() };
@@ -56,6 +61,19 @@ pub(crate) fn stitched(message_id: &str) -> StitchedEvent {
         flags: Vec::new(),
     };
     StitchedEvent { event, validation, enrichment, identity }
+}
+
+/// A finding of a rule of shop@3 with this outcome.
+pub(crate) fn finding(outcome: &str) -> Finding {
+    Finding {
+        reason: "invalid-field".to_owned(),
+        pointer: "/properties/revenue".to_owned(),
+        problem: "has a value of another type".to_owned(),
+        expected: Some("number".to_owned()),
+        actual: None,
+        outcome: outcome.to_owned(),
+        plan_version: Some("shop@3".to_owned()),
+    }
 }
 
 pub(crate) fn row(offset: i64) -> EventRow {
@@ -102,6 +120,6 @@ pub(crate) fn dead_letter() -> DeadLetter {
         source: None,
         event: None,
         message_id: None,
-        findings: Vec::new(),
+        findings: vec![finding("reject"), finding("flag")],
     }
 }

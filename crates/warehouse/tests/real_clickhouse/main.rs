@@ -152,7 +152,13 @@ async fn every_fact_arrives_as_it_was(stack: &Stack) {
     assert_eq!(warehouse.insert(request(&[0], "f", 1)).await, InsertAnswer::Loaded);
     let exact = r#"SELECT count() FROM events WHERE
         properties = '{"total":1.10,"a.b":1,"a":{"b":2}}' AND clock_offset_ms = -5
-        AND validation_flags = ['no-plan'] AND enrichments = [('bot', '1')] AND is_bot
+        AND validation_flags = ['no-plan']
+        AND findings = [('invalid-field', '/properties/revenue', 'has a value of another type',
+            'number', NULL, 'flag', 'shop@3')]
+        AND findings.outcome = ['flag'] AND removed = ['hash /properties/email']
+        AND inheritable = ['/context/page/url', '/context/locale']
+        AND consent_granted = ['analytics'] AND consent_denied = ['ads']
+        AND enrichments = [('bot', '1')] AND is_bot
         AND bot_indicators = ['user-agent'] AND user_agent IS NULL AND page_url IS NULL
         AND user_id IS NULL AND anonymous_id = 'device-1' AND device_key = 'device-1'
         AND toUnixTimestamp64Milli(timestamp) = 1795000000123
@@ -180,8 +186,10 @@ async fn side_tables_and_books_take_their_rows(stack: &Stack) {
     let insert = InsertRequest::new(&rows, "d".to_owned(), "d-1".to_owned());
     assert_eq!(warehouse.insert(insert).await, InsertAnswer::Loaded);
     let exact = "SELECT count() FROM dead_letters WHERE (value = unhex('00FFFE22') \
-        AND headers = [('h', unhex('FF'))] AND rejected_offset = 7 AND raw IS NULL) \
-        OR (raw = unhex('DEAD') AND rejected_offset IS NULL AND value IS NULL)";
+        AND headers = [('h', unhex('FF'))] AND rejected_offset = 7 AND raw IS NULL \
+        AND findings.outcome = ['reject', 'flag'] AND findings.expected = ['number', 'number']) \
+        OR (raw = unhex('DEAD') AND rejected_offset IS NULL AND value IS NULL \
+        AND findings = [])";
     assert_eq!(number(stack, "side", exact).await, 2);
     let table = DeadLetterRow::TABLE;
     let range = PositionRange {
