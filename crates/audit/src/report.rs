@@ -48,7 +48,7 @@ pub struct Named {
 
 impl Named {
     pub(crate) fn new(origin: impl fmt::Display, hints: Hints, detail: String) -> Self {
-        let Hints { source, event, message_id } = hints;
+        let Hints { source, event, message_id, .. } = hints;
         Self { origin: origin.to_string(), source, event, message_id, detail }
     }
 }

@@ -9,6 +9,8 @@ pub struct Hints {
     pub event: Option<String>,
     /// The sender's own id of the message.
     pub message_id: Option<String>,
+    /// Environment of the source; `raw-events` does not say it.
+    pub environment: Option<String>,
 }
 
 /// An event that can say what it is.

@@ -31,6 +31,7 @@ pub struct DeadLetter {
     pub source: Option<String>,
     pub event: Option<String>,
     pub message_id: Option<String>,
+    pub environment: Option<String>,
     pub findings: Vec<Finding>,
 }
 

@@ -88,6 +88,7 @@ impl Described for RawEvent {
             source: self.source.clone(),
             event: self.event.clone().or_else(|| self.kind.clone()),
             message_id: self.message_id.clone(),
+            environment: None,
         }
     }
 }

@@ -69,6 +69,7 @@ impl Described for Event {
             source: Some(self.source.clone()),
             event: Some(self.event.as_ref().unwrap_or(&self.kind).clone()),
             message_id: Some(self.message_id.clone()),
+            environment: Some(self.environment.clone()),
         }
     }
 }

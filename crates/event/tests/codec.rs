@@ -86,6 +86,7 @@ fn a_dead_letter_survives_with_bytes_that_are_no_text() {
         source: None,
         event: None,
         message_id: None,
+        environment: Some("staging".into()),
         findings: vec![finding()],
     };
     survives(&schema::DEAD_LETTERS, &letter);

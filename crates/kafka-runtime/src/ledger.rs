@@ -125,6 +125,8 @@ impl Ledger {
         let small = DeadLetter {
             key: None,
             headers: Vec::new(),
+            plan_version: letter.plan_version,
+            environment: letter.environment,
             ..self.letter(
                 of,
                 Rejected::new(reason, "key and headers do not fit a dead letter either"),
@@ -160,6 +162,7 @@ impl Ledger {
             source: of.hints.source.clone(),
             event: of.hints.event.clone(),
             message_id: of.hints.message_id.clone(),
+            environment: rejected.environment.or_else(|| of.hints.environment.clone()),
             findings: rejected.findings,
         }
     }
@@ -208,4 +211,71 @@ fn shortened(detail: String) -> String {
 /// may be committed.
 fn unencodable(error: &event::codec::CodecError) -> Halt {
     Halt::new("schema", error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use event::{Finding, codec::Decoder, frame, schema};
+
+    use super::*;
+    use crate::recorded::record;
+
+    fn finding() -> Finding {
+        Finding {
+            reason: "invalid-field".to_owned(),
+            pointer: "/properties/revenue".to_owned(),
+            problem: "has a value of another type".to_owned(),
+            expected: Some("number".to_owned()),
+            actual: None,
+            outcome: "reject".to_owned(),
+            plan_version: Some("shop@3".to_owned()),
+        }
+    }
+
+    fn rejected(environment: Option<&str>) -> Rejected {
+        Rejected {
+            findings: vec![finding()],
+            plan_version: Some("shop@3".to_owned()),
+            environment: environment.map(str::to_owned),
+            ..Rejected::new(RejectReason::InvalidField, "told to")
+        }
+    }
+
+    /// The dead letter that is written, of an event whose own environment is this.
+    fn written(record: &Record, rejected: Rejected, environment: Option<&str>) -> DeadLetter {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let registry = Registry::offline(runtime.handle().clone()).unwrap();
+        let hints = Hints { environment: environment.map(str::to_owned), ..Hints::default() };
+        let told = Told { record, waybill: None, hints: &hints, traceparent: None };
+        let letter = Ledger::new(Stage::Validate, registry).dead_letter(&told, rejected).unwrap();
+        let schema = &schema::DEAD_LETTERS;
+        let decoder = Decoder::new(schema, schema.parsed().unwrap()).unwrap();
+        decoder.decode(frame::parse(&letter.value.unwrap()).unwrap().datum).unwrap()
+    }
+
+    #[test]
+    fn a_dead_letter_says_what_the_step_found_and_the_environment_that_step_or_event_knows() {
+        let record = record(Topic::RawEvents, 7, "{}");
+        for (by_step, by_event, expected) in [
+            (Some("staging"), None, Some("staging")),
+            (None, Some("staging"), Some("staging")),
+            (Some("production"), Some("staging"), Some("production")),
+            (None, None, None),
+        ] {
+            let letter = written(&record, rejected(by_step), by_event);
+            assert_eq!(letter.environment.as_deref(), expected);
+            assert_eq!(letter.findings, [finding()]);
+            assert_eq!(letter.plan_version.as_deref(), Some("shop@3"));
+        }
+    }
+
+    #[test]
+    fn what_is_left_of_a_letter_that_does_not_fit_says_the_environment_and_the_plan() {
+        let mut record = record(Topic::RawEvents, 7, "{}");
+        record.key = Some(vec![b'k'; STAGE_MESSAGE_BYTES]);
+        let letter = written(&record, rejected(Some("staging")), None);
+        assert_eq!((letter.key, letter.value, letter.findings), (None, None, Vec::new()));
+        assert_eq!(letter.environment.as_deref(), Some("staging"));
+        assert_eq!(letter.plan_version.as_deref(), Some("shop@3"));
+    }
 }

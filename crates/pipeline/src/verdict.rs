@@ -38,12 +38,20 @@ pub struct Rejected {
     pub findings: Vec<Finding>,
     /// Version of the tracking plan in force, where there is one.
     pub plan_version: Option<String>,
+    /// Environment of the source, where the step knows what the event itself does not say.
+    pub environment: Option<String>,
 }
 
 impl Rejected {
     /// A rejection for `reason`, with words for a person.
     pub fn new(reason: RejectReason, detail: impl Into<String>) -> Self {
-        Self { reason, detail: detail.into(), findings: Vec::new(), plan_version: None }
+        Self {
+            reason,
+            detail: detail.into(),
+            findings: Vec::new(),
+            plan_version: None,
+            environment: None,
+        }
     }
 }
 

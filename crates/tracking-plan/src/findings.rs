@@ -45,7 +45,7 @@ impl Findings {
             told(rejecting, "reject", plan).chain(told(flagged, "flag", plan)).take(MOST).collect();
         let detail = detail(&findings, all);
         let plan_version = plan.map(str::to_owned);
-        Err(Rejected { reason, detail, findings, plan_version })
+        Err(Rejected { findings, plan_version, ..Rejected::new(reason, detail) })
     }
 
     /// What rejects, as what a version of the plan would reject that does not hold yet.

@@ -31,6 +31,7 @@ migrations! {
     8 = "008_request_facts.sql",
     9 = "009_lost_before_ingest.sql",
     10 = "010_validation_facts.sql",
+    11 = "011_dead_letter_environment.sql",
 }
 
 impl Migration {

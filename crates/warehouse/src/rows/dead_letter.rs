@@ -43,6 +43,7 @@ impl DeadLetterRow {
             source: None,
             event: None,
             message_id: None,
+            environment: None,
             findings: Vec::new(),
         };
         Self { position, letter, raw: Some(value) }
@@ -55,7 +56,7 @@ impl DeadLetterRow {
 
 impl Row for DeadLetterRow {
     const TABLE: &'static str = "dead_letters";
-    const FORMAT: u16 = 2;
+    const FORMAT: u16 = 3;
     const COLUMNS: &'static [Column<Self>] = &[
         Column::new("position_epoch", |r, o| o.u16(r.position.epoch)),
         Column::new("position_topic", |r, o| o.text(r.position.topic)),
@@ -92,6 +93,7 @@ impl Row for DeadLetterRow {
         Column::new("code_version", |r, o| o.text(&r.letter.code_version)),
         Column::new("plan_version", |r, o| o.opt_text(r.letter.plan_version.as_deref())),
         Column::new("source", |r, o| o.opt_text(r.letter.source.as_deref())),
+        Column::new("environment", |r, o| o.opt_text(r.letter.environment.as_deref())),
         Column::new("event_name", |r, o| o.opt_text(r.letter.event.as_deref())),
         Column::new("message_id", |r, o| o.opt_text(r.letter.message_id.as_deref())),
         Column::new("findings", |r, o| o.array(&r.letter.findings, finding)),

@@ -120,6 +120,7 @@ pub(crate) fn dead_letter() -> DeadLetter {
         source: None,
         event: None,
         message_id: None,
+        environment: None,
         findings: vec![finding("reject"), finding("flag")],
     }
 }
