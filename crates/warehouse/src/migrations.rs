@@ -32,6 +32,8 @@ migrations! {
     9 = "009_lost_before_ingest.sql",
     10 = "010_validation_facts.sql",
     11 = "011_dead_letter_environment.sql",
+    12 = "012_environments.sql",
+    13 = "013_findings.sql",
 }
 
 impl Migration {
@@ -75,7 +77,8 @@ mod tests {
             assert_eq!(statements.len(), begun.iter().sum::<usize>(), "{}", file.name);
             for statement in statements {
                 let first = statement.lines().next().unwrap();
-                let creates = first.starts_with("CREATE ") && first.contains(" IF NOT EXISTS ");
+                let creates = first.starts_with("CREATE ") && first.contains(" IF NOT EXISTS ")
+                    || first.starts_with("CREATE OR REPLACE VIEW ");
                 let alters = first.starts_with("ALTER TABLE ");
                 let again = statement.contains(" ADD COLUMN IF NOT EXISTS ")
                     || statement.contains(" COMMENT COLUMN IF EXISTS ")
