@@ -27,10 +27,14 @@ pub fn clean(
     appended_at: Millis,
     catalog: &SourceCatalog,
 ) -> Verdict<ValidatedEvent> {
-    match judge(raw, appended_at, catalog) {
+    let source = catalog.source(raw.source.as_deref().unwrap_or_default().trim());
+    match judge(raw, source, appended_at, catalog) {
         Ok(event) => Verdict::Emit(event),
         Err(Ended::Discarded(discarded)) => Verdict::Discard(discarded),
-        Err(Ended::Rejected(rejected)) => Verdict::Reject(rejected),
+        Err(Ended::Rejected(rejected)) => {
+            let environment = source.map(|source| source.config.environment.clone());
+            Verdict::Reject(Rejected { environment, ..rejected })
+        }
     }
 }
 
@@ -55,6 +59,7 @@ impl From<Rejected> for Ended {
 
 fn judge(
     mut raw: RawEvent,
+    source: Option<&Source>,
     appended_at: Millis,
     catalog: &SourceCatalog,
 ) -> Result<ValidatedEvent, Ended> {
@@ -62,7 +67,7 @@ fn judge(
     // Before anything that may make a dead letter of it, which would keep the event's bytes.
     suppress(&raw, catalog)?;
     malformed::reject(raw.malformed.as_deref())?;
-    let source = source_of(&raw, catalog)?;
+    let source = may_send(&raw, source)?;
     check_size(bytes, source.config.max_event_bytes)?;
     let kind = EventType::of(&raw)?;
     let mut findings = Findings::default();
@@ -90,14 +95,16 @@ fn suppress(raw: &RawEvent, catalog: &SourceCatalog) -> Result<(), Discarded> {
     }
 }
 
-fn source_of<'a>(raw: &RawEvent, catalog: &'a SourceCatalog) -> Result<&'a Source, Rejected> {
-    let id = raw.source.as_deref().unwrap_or_default().trim();
-    if id.is_empty() {
-        return Err(Rejected::new(RejectReason::UnknownSource, "/source is absent"));
-    }
-    let source = catalog.source(id).ok_or_else(|| {
-        Rejected::new(RejectReason::UnknownSource, "/source is not the id of a configured source")
-    })?;
+fn may_send<'a>(raw: &RawEvent, found: Option<&'a Source>) -> Result<&'a Source, Rejected> {
+    let Some(source) = found else {
+        let named = raw.source.as_deref().is_some_and(|id| !id.trim().is_empty());
+        let detail = if named {
+            "/source is not the id of a configured source"
+        } else {
+            "/source is absent"
+        };
+        return Err(Rejected::new(RejectReason::UnknownSource, detail));
+    };
     if !source.config.enabled {
         let detail = format!("source {} is switched off", source.id);
         return Err(Rejected::new(RejectReason::SourceDisabled, detail));
