@@ -23,6 +23,7 @@ use crate::{
     expire::delete_before,
     fates::FateRecords,
     flow_config::{self, Addresses},
+    flow_rules,
     http::{Answer, Http},
     place, ports,
     proxies::Proxies,
@@ -114,7 +115,8 @@ impl Flow {
             Some(proxies) => proxies.before(direct),
             None => direct,
         };
-        fs::write(&config, flow_config::text(&addresses, &folder))?;
+        let text = flow_config::text(&addresses, &folder) + &flow_rules::place(&folder)?;
+        fs::write(&config, text)?;
         let kafka = KafkaConfig {
             bootstrap_servers: stack.bootstrap_servers(),
             properties: BTreeMap::new(),

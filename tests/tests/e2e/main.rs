@@ -19,6 +19,7 @@ mod dependencies;
 mod expiry;
 mod hours;
 mod kills;
+mod plans;
 mod poison;
 mod producers;
 mod redrive;
