@@ -15,7 +15,7 @@ mod stitch;
 
 pub use day::{Day, Window, day_of};
 pub use fingerprint::fingerprint;
-pub use first_party_id::{FirstPartyConfig, FirstPartyKey};
+pub use first_party_id::{FirstPartyConfig, FirstPartyKey, Verified};
 pub use key::{KEY_VERSION, MessageKey};
 pub use link::{RULE_ALIAS, RULE_BOTH_IDS, RULE_IDENTIFY};
 pub use person::PersonId;

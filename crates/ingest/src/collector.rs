@@ -13,7 +13,7 @@ use axum::{
 };
 use crashpoint::crashpoint;
 use event::codec::Encoder;
-use identity::FirstPartyConfig;
+use identity::{FirstPartyConfig, day_of};
 use kafka_runtime::{Delivered, Outgoing, SendError};
 use telemetry::{IngestMetrics, trace::traceparent_of_current_span};
 use tokio::{sync::Semaphore, time::timeout};
@@ -174,12 +174,13 @@ impl<L: Log> Collector<L> {
     /// What is known before the body is read; the source only after.
     fn arrival(&self, route: EventRoute, parts: &Parts, now: SystemTime) -> Arrival {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|connect| connect.0);
-        let first_party_id = cookies::id(&parts.headers);
+        let today = day_of(millis(now));
+        let is_genuine = |id: &String| self.first_party.verify(id, today).is_genuine();
         Arrival {
             source: String::new(),
             received_at: iso8601(now),
             request: Arc::new(request_facts(&parts.headers, peer, self.config.trusted_proxies)),
-            first_party_id: first_party_id.filter(|id| self.first_party.is_genuine(id)),
+            first_party_id: cookies::id(&parts.headers).filter(is_genuine),
             kind: route.shape.kind(),
         }
     }

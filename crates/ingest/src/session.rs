@@ -8,14 +8,23 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
-use identity::FirstPartyConfig;
+use identity::{Day, FirstPartyConfig, day_of};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{config::CookieConfig, cookies, refusal::Refusal, shell::iso8601};
+use crate::{
+    config::CookieConfig,
+    cookies,
+    refusal::Refusal,
+    shell::{iso8601, millis},
+};
 
 /// A session id is this many random bytes in base64url.
 const SESSION_BYTES: usize = 16;
+
+/// An id is replaced this many days before it expires: what a page sends until it asks again must
+/// not come too late.
+const RENEWED_BEFORE: Day = 1;
 
 /// What a page or a backend asks for.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -63,8 +72,8 @@ impl Asked {
     }
 }
 
-/// The id and session that go on, or new ones. What a caller shows is kept only if it is genuine; a
-/// cookie comes before what the body says.
+/// The id and session that go on, or new ones. What a caller shows is kept only if it is genuine and
+/// does not expire just now; a cookie comes before what the body says.
 pub(crate) fn session(
     asked: &Asked,
     headers: &HeaderMap,
@@ -78,10 +87,16 @@ pub(crate) fn session(
         let mut good = candidates.filter(|id| !asked.reset && is_good(id));
         good.next().cloned()
     };
-    let id = kept(cookies::id(headers), &asked.anonymous_id, &|id| keys.is_genuine(id));
+    let today = day_of(millis(now));
+    let lasts = |id: &str| keys.verify(id, today.saturating_add(RENEWED_BEFORE)).is_genuine();
+    let id = kept(cookies::id(headers), &asked.anonymous_id, &lasts);
     // Another person's session is not this one's.
     let is_known = id.is_some();
-    let anonymous_id = id.or_else(|| keys.mint(random())).ok_or(Refusal::NoFirstPartyKey)?;
+    let mint = || {
+        let [_, _, random @ ..] = random();
+        keys.mint(random, today)
+    };
+    let anonymous_id = id.or_else(mint).ok_or(Refusal::NoFirstPartyKey)?;
     let session =
         kept(cookies::session(headers), &asked.session_id, &|id| is_known && is_session(id));
     let session_id = session.unwrap_or_else(|| BASE64.encode(random()));
@@ -101,4 +116,37 @@ pub(crate) fn answer(session: &Session, cookie: Option<&CookieConfig>) -> Respon
         cookies::set(headers, config, &session.anonymous_id, &session.session_id);
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    #[test]
+    fn an_id_is_renewed_the_day_before_it_expires_and_its_session_with_it() {
+        let keys: FirstPartyConfig = serde_json::from_str(
+            r#"{"keys": [{"id": "k1", "secret": "0123456789abcdef0123456789abcdef"}],
+                "max_age_days": 30}"#,
+        )
+        .unwrap();
+        let minted: Day = 20_780;
+        let id = keys.mint([1; 14], minted).unwrap();
+        let known = BASE64.encode([2; SESSION_BYTES]);
+        for (age, kept) in [(0, true), (29, true), (30, false), (31, false)] {
+            let days = u64::try_from(minted + age).unwrap();
+            let now = UNIX_EPOCH + Duration::from_hours(24 * days);
+            let asked = Asked {
+                anonymous_id: Some(id.clone()),
+                session_id: Some(known.clone()),
+                ..Asked::default()
+            };
+            let life = Duration::from_mins(30);
+            let given = session(&asked, &HeaderMap::new(), &keys, life, now, || [3; 16]).unwrap();
+            assert_eq!(given.anonymous_id == id, kept, "{age}");
+            assert_eq!(given.session_id == known, kept, "{age}");
+            assert!(keys.verify(&given.anonymous_id, minted + age).is_genuine(), "{age}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use jsonschema::Validator;
 use kafka_runtime::SendError;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, FakeLog, config, first_party, ingest, send};
+use crate::support::{Answer, FakeLog, config, first_party, ingest, send, today};
 
 const EVENT: &str = r#"{"type":"track","event":"E","messageId":"m","anonymousId":"a"}"#;
 
@@ -47,7 +47,7 @@ fn check(description: &Value, operation: &Value, answer: &Answer, what: &str) {
 fn body_for(path: &str) -> String {
     let is_batch = path.ends_with("batch") || path.contains("import") || path == "/v1/b";
     match path {
-        "/v1/session" => json!({"anonymousId": first_party().mint([3; 16])}).to_string(),
+        "/v1/session" => json!({"anonymousId": first_party().mint([3; 14], today())}).to_string(),
         "/v1/events" => format!("[{EVENT},{EVENT}]"),
         _ if is_batch => format!(r#"{{"batch":[{EVENT}]}}"#),
         _ => EVENT.to_owned(),

@@ -9,7 +9,7 @@ use identity::FirstPartyConfig;
 use ingest::{Collector, Config, CookieConfig, router};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, FakeLog, config, first_party, ingest, send, setting};
+use crate::support::{Answer, FakeLog, config, first_party, ingest, send, setting, today};
 
 fn asked(key: &str) -> Builder {
     Request::post("/v1/session").header("x-write-key", key)
@@ -35,7 +35,7 @@ async fn a_page_gets_a_genuine_id_a_session_and_the_cookies_of_both() {
     assert_eq!(answer.status, 200);
     let told = answer.json();
     let id = text(&told, "anonymousId");
-    assert!(first_party().is_genuine(id), "{id}");
+    assert!(first_party().verify(id, today()).is_genuine(), "{id}");
     assert_eq!(text(&told, "sessionId").len(), 22);
     assert!(text(&told, "expiresAt").ends_with('Z'));
     assert_eq!(answer.headers["cache-control"], "no-store");
@@ -65,7 +65,7 @@ async fn what_is_genuine_is_kept_and_what_is_not_is_replaced() {
     let forged = json!({"anonymousId": "w1.k1.AAAAAAAAAAAAAAAAAAAAAA.AAAAAAAAAAAAAAAA",
         "sessionId": current});
     let other = ids(&session(&ingest, asked("wk_web"), &forged).await.json());
-    assert!(first_party().is_genuine(&other.0) && other.0 != id);
+    assert!(first_party().verify(&other.0, today()).is_genuine() && other.0 != id);
     assert_ne!(other.1, current, "a session goes with its id");
     let reset = asked("wk_web").header("cookie", &cookie);
     let anew = ids(&session(&ingest, reset, &json!({"reset": true})).await.json());
@@ -96,11 +96,13 @@ async fn a_backend_gets_no_cookies_and_a_stranger_nothing() {
 async fn an_event_without_an_anonymous_id_takes_the_genuine_one_of_the_cookie() {
     let log = FakeLog::default();
     let ingest = ingest(config(), &log);
-    let id = first_party().mint([1; 16]).unwrap();
+    let id = first_party().mint([1; 14], today()).unwrap();
+    let expired = first_party().mint([1; 14], today() - 401).unwrap();
     let table = [
         (id.as_str(), "{}", Some(id.as_str()), true),
         (id.as_str(), r#"{"anonymousId":"own"}"#, Some("own"), false),
         ("w1.k1.forged.forged", "{}", None, false),
+        (expired.as_str(), "{}", None, false),
     ];
     for (number, (cookie, body, expected, supplied)) in table.into_iter().enumerate() {
         let request = Request::post("/v1/t?writeKey=wk_web");

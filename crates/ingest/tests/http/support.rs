@@ -1,8 +1,11 @@
 //! An ingest on a log whose acknowledgements the test decides. The log is the only fake.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use axum::{
@@ -15,7 +18,7 @@ use event::{
     codec::{Decoder, Encoder},
     frame, schema,
 };
-use identity::FirstPartyConfig;
+use identity::{Day, FirstPartyConfig, day_of};
 use ingest::{Collector, Config, Log, Setting, Spool, router};
 use kafka_runtime::{Delivered, Outgoing, Position, SendError};
 use serde_json::{Value, json};
@@ -158,6 +161,12 @@ pub(crate) fn catalog() -> LiveCatalog {
     let rules = Rules { plans, ..Rules::default() };
     let sources = SourceCatalog::new(serde_json::from_value(sources).unwrap()).unwrap();
     LiveCatalog::new(sources.with_rules(rules).unwrap())
+}
+
+/// Today by the clock that ingest reads.
+pub(crate) fn today() -> Day {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    day_of(i64::try_from(since.as_millis()).unwrap())
 }
 
 /// A key for first-party ids.
