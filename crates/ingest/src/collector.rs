@@ -9,7 +9,7 @@ use std::{
 use axum::{
     body::{Body, Bytes, HttpBody},
     extract::{ConnectInfo, FromRequest, Request},
-    http::{StatusCode, request::Parts},
+    http::{HeaderMap, StatusCode, request::Parts},
 };
 use crashpoint::crashpoint;
 use event::codec::Encoder;
@@ -47,7 +47,6 @@ const UNPACKED_AT_ONCE: usize = 4;
 pub struct Collector<L> {
     pub(crate) config: Config,
     pub(crate) catalog: LiveCatalog,
-    pub(crate) first_party: FirstPartyConfig,
     pub(crate) metrics: IngestMetrics,
     pub(crate) spool: Option<Spool>,
     pub(crate) log: L,
@@ -66,8 +65,6 @@ pub struct Setting {
     pub epoch: u16,
     /// Which source a write key belongs to.
     pub catalog: LiveCatalog,
-    /// The keys of first-party ids.
-    pub first_party: FirstPartyConfig,
     /// Where events are kept that the broker does not acknowledge, for the sources that ask for it.
     pub spool: Option<Spool>,
 }
@@ -83,7 +80,7 @@ struct Taken {
 impl<L: Log> Collector<L> {
     /// A collector that answers 503 until [`start`](Self::start).
     pub fn new(setting: Setting, log: L) -> Self {
-        let Setting { config, epoch, catalog, first_party, spool } = setting;
+        let Setting { config, epoch, catalog, spool } = setting;
         Self {
             metrics: IngestMetrics::new(),
             admission: Admission::new(&config),
@@ -92,7 +89,6 @@ impl<L: Log> Collector<L> {
             encoder: OnceLock::new(),
             config,
             catalog,
-            first_party,
             spool,
             log,
             epoch,
@@ -146,6 +142,7 @@ impl<L: Log> Collector<L> {
             return Err(Refusal::Overloaded);
         }
         let now = SystemTime::now();
+        let first_party_id = genuine_id(&parts.headers, catalog.first_party(), now);
         let open = Opened {
             catalog,
             max_body: self.config.max_decompressed_bytes,
@@ -154,7 +151,7 @@ impl<L: Log> Collector<L> {
             header_key: key,
             query_key: key_of_query(&parts.uri),
             idempotency_key: idempotency_key(&parts.headers),
-            arrival: self.arrival(route, &parts, now),
+            arrival: self.arrival(route, &parts, first_party_id, now),
             shape: route.shape,
             traceparent: traceparent_of_current_span(),
             now: millis(now),
@@ -172,15 +169,19 @@ impl<L: Log> Collector<L> {
     }
 
     /// What is known before the body is read; the source only after.
-    fn arrival(&self, route: EventRoute, parts: &Parts, now: SystemTime) -> Arrival {
+    fn arrival(
+        &self,
+        route: EventRoute,
+        parts: &Parts,
+        first_party_id: Option<String>,
+        now: SystemTime,
+    ) -> Arrival {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|connect| connect.0);
-        let today = day_of(millis(now));
-        let is_genuine = |id: &String| self.first_party.verify(id, today).is_genuine();
         Arrival {
             source: String::new(),
             received_at: iso8601(now),
             request: Arc::new(request_facts(&parts.headers, peer, self.config.trusted_proxies)),
-            first_party_id: cookies::id(&parts.headers).filter(is_genuine),
+            first_party_id,
             kind: route.shape.kind(),
         }
     }
@@ -235,6 +236,12 @@ impl<L: Log> Collector<L> {
         tracing::warn!(events, detail, "not every event of a request was acknowledged");
         Refusal::NotAcknowledged
     }
+}
+
+/// The first-party id of the request's cookie, where one of the keys signed it and it is in time.
+fn genuine_id(headers: &HeaderMap, keys: &FirstPartyConfig, now: SystemTime) -> Option<String> {
+    let today = day_of(millis(now));
+    cookies::id(headers).filter(|id| keys.verify(id, today).is_genuine())
 }
 
 /// The length of a body, where its request says it.

@@ -114,7 +114,7 @@ async fn give_session<L: Log>(
     let cookie = &collector.config.cookie;
     let life = Duration::from_mins(cookie.session_minutes.into());
     let now = SystemTime::now();
-    let given = session(&asked, &headers, &collector.first_party, life, now, random)?;
+    let given = session(&asked, &headers, catalog.first_party(), life, now, random)?;
     let is_page = !source.has_secret_key(&key);
     Ok(session::answer(&given, is_page.then_some(cookie)))
 }

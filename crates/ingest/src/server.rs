@@ -2,7 +2,6 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use identity::FirstPartyConfig;
 use kafka_runtime::{Producer, Shutdown};
 use schema_registry::Registry;
 use telemetry::Readiness;
@@ -54,8 +53,6 @@ pub struct Dependencies {
     pub registry: Registry,
     /// Which source a write key belongs to.
     pub catalog: LiveCatalog,
-    /// The keys of first-party ids.
-    pub first_party: FirstPartyConfig,
     /// Where ingest says whether it can take events.
     pub readiness: Readiness,
     /// The request to stop.
@@ -76,9 +73,8 @@ pub async fn run(
     let tls = config.tls.clone().map(Tls::new).transpose()?.map(Arc::new);
     let listener = TcpListener::bind(config.listen).await.map_err(bind)?;
     let address = listener.local_addr().map_err(bind)?;
-    let Dependencies { epoch, producer, registry, catalog, first_party, readiness, shutdown } =
-        with;
-    let setting = Setting { config: config.clone(), epoch, catalog, first_party, spool };
+    let Dependencies { epoch, producer, registry, catalog, readiness, shutdown } = with;
+    let setting = Setting { config: config.clone(), epoch, catalog, spool };
     let collector = Arc::new(Collector::new(setting, producer));
     let metrics = collector.metrics.clone();
     tracing::info!(%address, tls = tls.is_some(), "ingest listens");

@@ -72,6 +72,12 @@ reasons! {
         UnplannedProperty = "unplanned-property",
         /// The plan says that the event should not be sent any more; flagged, never rejected.
         DeprecatedEvent = "deprecated-event",
+        /// The source requires a first-party id, and the event has none.
+        FirstPartyMissing = "first-party-missing",
+        /// The source requires a first-party id, and no key of ours signed the event's.
+        FirstPartyForged = "first-party-forged",
+        /// The source requires a first-party id, and the event's is too old.
+        FirstPartyExpired = "first-party-expired",
         /// The event is larger than its source may send, or than the broker takes.
         EventTooLarge = "event-too-large",
         /// The step panicked on the record.

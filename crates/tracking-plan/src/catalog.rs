@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use identity::FirstPartyConfig;
+
 use crate::{
     SecretKeyHash, Source, SourceConfig, SourceKind,
     plan::{HashKey, Plan, PlanSet, SuppressionList},
@@ -19,7 +21,7 @@ pub struct ConfigProblem {
     pub remedy: String,
 }
 
-/// Every configured source, by id and by write key.
+/// Every configured source, by id and by write key, and the keys of first-party ids.
 #[derive(Debug, Clone, Default)]
 pub struct SourceCatalog {
     sources: BTreeMap<String, Source>,
@@ -27,6 +29,7 @@ pub struct SourceCatalog {
     keys: KeyIndex,
     /// From the hash of a secret key to the id of its source.
     secrets: BTreeMap<SecretKeyHash, String>,
+    first_party: FirstPartyConfig,
     rules: Arc<Rules>,
 }
 
@@ -90,6 +93,17 @@ impl SourceCatalog {
     /// Whose events are not kept.
     pub fn suppressed(&self) -> &SuppressionList {
         &self.rules.suppressed
+    }
+
+    /// The same sources with these keys of first-party ids.
+    #[must_use]
+    pub fn with_first_party(self, first_party: FirstPartyConfig) -> Self {
+        Self { first_party, ..self }
+    }
+
+    /// The keys of first-party ids, and how long these are good for.
+    pub const fn first_party(&self) -> &FirstPartyConfig {
+        &self.first_party
     }
 
     /// The source with this id, enabled or not.

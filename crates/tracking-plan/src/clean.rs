@@ -1,6 +1,7 @@
 //! The quality gate: from an event as it was told to an event made clean and typed.
 
 use event::{Event, Finding, Millis, RawEvent, ValidatedEvent, ValidationFacts};
+use identity::day_of;
 use pipeline::{DiscardReason, Discarded, RejectReason, Rejected, Verdict};
 
 use crate::{
@@ -9,6 +10,7 @@ use crate::{
     device_key::device_key,
     event_type::EventType,
     findings::Findings,
+    first_party,
     ids::Ids,
     json_text, malformed,
     planned::{Planned, planned},
@@ -74,7 +76,14 @@ fn judge(
     let mut parts = Parts::take(&mut raw, kind, appended_at, &mut findings);
     let planned = planned(&mut parts, kind, source, appended_at, catalog, &mut findings)?;
     let flagged = findings.judged(planned.plan_version.as_deref())?;
-    let validation = parts.facts(planned, flagged);
+    let first_party = first_party::judge(
+        parts.ids.anonymous_id.as_deref(),
+        source.config.first_party,
+        catalog.first_party(),
+        day_of(appended_at),
+    )?;
+    let mut validation = parts.facts(planned, flagged);
+    validation.flags.extend(first_party.map(str::to_owned));
     Ok(ValidatedEvent { event: parts.into_event(raw, kind, source), validation })
 }
 

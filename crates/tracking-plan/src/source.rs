@@ -5,7 +5,7 @@ use std::{fmt, num::NonZeroU32};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use sha2::{Digest, Sha256};
 
-use crate::AllowedOrigin;
+use crate::{AllowedOrigin, FirstPartyPolicy};
 
 /// What kind of program a source is. It decides which facts of the HTTP request are the end
 /// user's: a server's user agent and address are its own.
@@ -138,6 +138,9 @@ pub struct SourceConfig {
     /// for senders that cannot send again. Needs `spool_dir` under `[ingest]`.
     #[serde(default)]
     pub spool: bool,
+    /// Whether its events need an anonymous id that ingest gave out: `ignore`, `prefer`, `require`.
+    #[serde(default)]
+    pub first_party: FirstPartyPolicy,
     /// Most bytes of one event: the texts of its members together. A larger one that the broker
     /// takes is kept whole and rejected by validate. Segment's limit is 32 KB.
     #[serde(default = "max_event_bytes")]

@@ -21,6 +21,10 @@ use tracking_plan::{
 
 const NOW: i64 = 1_795_428_930_000;
 
+/// The key that the ids in the rows name: that of the end-to-end tests.
+const FIRST_PARTY: &str =
+    r#"{"keys": [{"id": "k1", "secret": "a secret of a test, and of no use elsewhere"}]}"#;
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Row {
@@ -74,7 +78,8 @@ fn catalog() -> SourceCatalog {
         suppressed: SuppressionList::read(&file("suppressed.txt")).unwrap(),
     };
     let sources = serde_json::from_str(&file("sources.json")).unwrap();
-    SourceCatalog::new(sources).unwrap().with_rules(rules).unwrap()
+    let catalog = SourceCatalog::new(sources).unwrap().with_rules(rules).unwrap();
+    catalog.with_first_party(serde_json::from_str(FIRST_PARTY).unwrap())
 }
 
 /// Objects as the texts that travel; `@2000` stands for a long text.

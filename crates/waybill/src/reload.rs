@@ -1,5 +1,5 @@
-//! Sources and rules that change while the process runs: their files are read again at SIGHUP and
-//! when they change.
+//! Sources, keys of first-party ids and rules that change while the process runs: their files are
+//! read again at SIGHUP and when they change.
 
 use std::{
     fs,

@@ -32,7 +32,7 @@ struct Shared {
     registry: Registry,
     health: Health,
     shutdown: Shutdown,
-    /// The sources in force.
+    /// The sources and the keys of first-party ids in force.
     catalog: LiveCatalog,
 }
 
@@ -185,7 +185,6 @@ async fn ingest(shared: Arc<Shared>) -> anyhow::Result<()> {
         producer: Producer::new(&shared.config.kafka)?,
         registry: shared.registry.clone(),
         catalog: shared.catalog.clone(),
-        first_party: shared.config.first_party.clone(),
         readiness: shared.health.component(Service::Ingest.name()),
         shutdown: shared.shutdown.clone(),
     };

@@ -77,9 +77,7 @@ fn start() -> anyhow::Result<Ingest> {
         trusted_proxies: 1,
         ..Config::default()
     };
-    let key = json!({"id": "k1", "secret": "0123456789abcdef0123456789abcdef"});
-    let first_party = serde_json::from_value(json!({"keys": [key]})).context("a key")?;
-    let setting = Setting { config, epoch: EPOCH, catalog: catalog()?, first_party, spool: None };
+    let setting = Setting { config, epoch: EPOCH, catalog: catalog()?, spool: None };
     let log = FuzzLog::default();
     let collector = Collector::new(setting, log.clone());
     collector.start(Encoder::new(&schema::RAW_EVENTS, 1)?);
@@ -99,5 +97,8 @@ fn catalog() -> anyhow::Result<LiveCatalog> {
         "server/strict": {"kind": "server", "write_keys": ["wk_strict"], "strict": true},
     });
     let catalog = SourceCatalog::new(serde_json::from_value(sources)?);
-    Ok(LiveCatalog::new(catalog.map_err(|problems| anyhow!("{problems:?}"))?))
+    let catalog = catalog.map_err(|problems| anyhow!("{problems:?}"))?;
+    let key = json!({"id": "k1", "secret": "0123456789abcdef0123456789abcdef"});
+    let first_party = serde_json::from_value(json!({"keys": [key]})).context("a key")?;
+    Ok(LiveCatalog::new(catalog.with_first_party(first_party)))
 }

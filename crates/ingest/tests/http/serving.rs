@@ -24,7 +24,6 @@ fn dependencies(health: &Health, shutdown: &Shutdown, registry: Registry) -> Dep
         producer: Producer::new(&kafka).unwrap(),
         registry,
         catalog: crate::support::catalog(),
-        first_party: crate::support::first_party(),
         readiness: health.component("ingest"),
         shutdown: shutdown.clone(),
     }

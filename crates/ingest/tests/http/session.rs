@@ -1,5 +1,7 @@
 //! First-party ids and sessions.
 
+use std::sync::Arc;
+
 use axum::{
     Router,
     body::Body,
@@ -8,6 +10,7 @@ use axum::{
 use identity::FirstPartyConfig;
 use ingest::{Collector, Config, CookieConfig, router};
 use serde_json::{Value, json};
+use tracking_plan::SourceCatalog;
 
 use crate::support::{Answer, FakeLog, config, first_party, ingest, send, setting, today};
 
@@ -125,9 +128,23 @@ async fn domain_and_script_access_are_configurable_and_without_a_key_it_is_said(
     let at_domain = ingest(Config { cookie, ..config() }, &FakeLog::default());
     let set = cookies(&session(&at_domain, asked("wk_web"), &json!({})).await);
     assert!(set[0].contains("Domain=shop.example") && !set[0].contains("HttpOnly"), "{set:?}");
-    let keyless = ingest::Setting { first_party: FirstPartyConfig::default(), ..setting(config()) };
-    let router = router(std::sync::Arc::new(Collector::new(keyless, FakeLog::default())));
-    let answer = session(&router, asked("wk_web"), &json!({})).await;
+}
+
+#[tokio::test]
+async fn a_key_taken_out_while_ingest_runs_mints_no_more_and_its_ids_are_replaced_by_another() {
+    let setting = setting(config());
+    let catalog = setting.catalog.clone();
+    let router = router(Arc::new(Collector::new(setting, FakeLog::default())));
+    let old = first_party().mint([1; 14], today()).unwrap();
+    let known = json!({"anonymousId": old});
+    let other = r#"{"keys": [{"id": "k2", "secret": "fedcba9876543210fedcba9876543210"}]}"#;
+    let other: FirstPartyConfig = serde_json::from_str(other).unwrap();
+    catalog.replace(SourceCatalog::clone(&catalog.current()).with_first_party(other)).unwrap();
+    let renewed = session(&router, asked("wk_web"), &known).await.json();
+    assert!(text(&renewed, "anonymousId").starts_with("w1.k2."), "{renewed}");
+    let none = FirstPartyConfig::default();
+    catalog.replace(SourceCatalog::clone(&catalog.current()).with_first_party(none)).unwrap();
+    let answer = session(&router, asked("wk_web"), &known).await;
     assert_eq!(answer.status, 501);
     assert!(answer.json()["message"].as_str().unwrap().contains("[first_party]"));
 }

@@ -21,7 +21,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::support::{catalog, first_party};
+use crate::support::catalog;
 
 /// What nobody may have to wait for.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -36,7 +36,6 @@ fn dependencies(shutdown: &Shutdown) -> Dependencies {
         producer: Producer::new(&kafka).unwrap(),
         registry: Registry::offline(tokio::runtime::Handle::current()).unwrap(),
         catalog: catalog(),
-        first_party: first_party(),
         readiness: Health::new().component("ingest"),
         shutdown: shutdown.clone(),
     }

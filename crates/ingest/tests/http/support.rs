@@ -160,7 +160,7 @@ pub(crate) fn catalog() -> LiveCatalog {
     let plans = PlanSet::read(&[("shop.yaml".to_owned(), PLAN.to_owned())]).unwrap();
     let rules = Rules { plans, ..Rules::default() };
     let sources = SourceCatalog::new(serde_json::from_value(sources).unwrap()).unwrap();
-    LiveCatalog::new(sources.with_rules(rules).unwrap())
+    LiveCatalog::new(sources.with_rules(rules).unwrap().with_first_party(first_party()))
 }
 
 /// Today by the clock that ingest reads.
@@ -178,7 +178,7 @@ pub(crate) fn first_party() -> FirstPartyConfig {
 /// All that a collector is made with; the epoch is 2.
 pub(crate) fn setting(config: Config) -> Setting {
     let spool = Spool::open(&config).unwrap();
-    Setting { config, epoch: 2, catalog: catalog(), first_party: first_party(), spool }
+    Setting { config, epoch: 2, catalog: catalog(), spool }
 }
 
 pub(crate) fn config() -> Config {

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use identity::FirstPartyConfig;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
-use tracking_plan::SourceCatalog;
+use tracking_plan::{FirstPartyPolicy, SourceCatalog};
 
 use super::{Config, ConfigProblems, Problem, Sources};
 
@@ -101,7 +102,6 @@ fn parse(mut table: Table, problems: &mut Vec<Problem>) -> Config {
         batch: sections.take("batch"),
         registry: sections.take("registry"),
         warehouse: sections.take("warehouse"),
-        first_party: sections.take("first_party"),
         plans: sections.take("plans"),
         privacy: sections.take("privacy"),
         ingest: sections.take("ingest"),
@@ -110,9 +110,10 @@ fn parse(mut table: Table, problems: &mut Vec<Problem>) -> Config {
         identity_stitch: sections.take("identity_stitch"),
         forward: sections.take("forward"),
         audit: sections.take("audit"),
-        sources: sources(sections.take("sources"), sections.problems),
+        sources: sources(sections.take("sources"), sections.take("first_party"), sections.problems),
     };
     check_spool(&config, problems);
+    check_first_party(&config, problems);
     for key in table.keys() {
         let message = "no such section or key; `waybill check --example` prints them all";
         problems.push(Problem { key: key.clone(), message: message.to_owned() });
@@ -133,15 +134,34 @@ fn check_spool(config: &Config, problems: &mut Vec<Problem>) {
     }
 }
 
-fn sources(written: Sources, problems: &mut Vec<Problem>) -> SourceCatalog {
-    SourceCatalog::new(written).unwrap_or_else(|found| {
+/// Nor that of the keys.
+fn check_first_party(config: &Config, problems: &mut Vec<Problem>) {
+    if !config.sources.first_party().keys.is_empty() {
+        return;
+    }
+    let asks = |policy| policy != FirstPartyPolicy::Ignore;
+    for source in config.sources.sources().filter(|source| asks(source.config.first_party)) {
+        let message = "there is no key that could have signed an id: put one into `keys` under \
+                       [first_party], or set \"ignore\"";
+        let key = format!("sources.{:?}.first_party", source.id);
+        problems.push(Problem { key, message: message.to_owned() });
+    }
+}
+
+fn sources(
+    written: Sources,
+    first_party: FirstPartyConfig,
+    problems: &mut Vec<Problem>,
+) -> SourceCatalog {
+    let catalog = SourceCatalog::new(written).unwrap_or_else(|found| {
         problems.extend(
             found
                 .into_iter()
                 .map(|problem| Problem { key: "sources".to_owned(), message: problem.to_string() }),
         );
         SourceCatalog::default()
-    })
+    });
+    catalog.with_first_party(first_party)
 }
 
 struct Sections<'a> {
@@ -255,6 +275,24 @@ mod tests {
         let config = loaded(&format!("[ingest]\nspool_dir = \"/spool\"\n{source}"), &[]).unwrap();
         assert_eq!(config.ingest.spool_max_bytes, 1 << 30);
         assert!(loaded("[ingest]\nspool_dir = \"/spool\"", &[]).is_ok());
+    }
+
+    #[test]
+    fn a_source_that_asks_for_first_party_ids_needs_a_key() {
+        let source = |policy| {
+            format!("[sources.\"server/api\"]\nkind = \"server\"\nfirst_party = \"{policy}\"")
+        };
+        for policy in ["prefer", "require"] {
+            let found = loaded(&source(policy), &[]).unwrap_err();
+            assert_eq!(keys(&found), ["sources.\"server/api\".first_party"]);
+            assert!(found.to_string().contains("`keys` under [first_party]"), "{found}");
+        }
+        let key = "[first_party]\nkeys = [{ id = \"k1\", secret = \"01234567890123456789012345678901\" }]";
+        let config = loaded(&format!("{key}\n{}", source("require")), &[]).unwrap();
+        assert_eq!(config.sources.first_party().max_age_days, 400);
+        assert!(loaded(&source("ignore"), &[]).is_ok());
+        let unknown = loaded(&source("demand"), &[]).unwrap_err();
+        assert!(unknown.to_string().contains("require"), "{unknown}");
     }
 
     #[test]

@@ -6,7 +6,6 @@ mod rules;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
-use identity::FirstPartyConfig;
 use kafka_runtime::{BatchLimits, KafkaConfig, TopicSettings};
 use schema_registry::RegistryConfig;
 use serde::Deserialize;
@@ -66,8 +65,6 @@ pub struct Config {
     pub registry: RegistryConfig,
     /// Where ClickHouse is.
     pub warehouse: WarehouseConfig,
-    /// The keys of first-party ids.
-    pub first_party: FirstPartyConfig,
     /// Where the tracking plans are.
     pub plans: PlansConfig,
     /// Hashes, and whose events are not kept.
@@ -84,7 +81,7 @@ pub struct Config {
     pub forward: forward::Config,
     /// The auditor.
     pub audit: audit::Config,
-    /// The sources by id.
+    /// The sources by id, and the keys of first-party ids.
     pub sources: SourceCatalog,
 }
 
