@@ -215,7 +215,9 @@ impl Parts {
             (self.minted_message_id, "minted-message-id"),
             (self.anonymous_id_from_cookie, "anonymous-id-from-cookie"),
         ];
-        flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag.to_owned()).collect()
+        let set = flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag);
+        let junk = self.ids.junk.iter().map(|junk| junk.flag);
+        set.chain(junk).map(str::to_owned).collect()
     }
 
     fn into_event(self, raw: RawEvent, kind: EventType, source: &Source) -> Event {

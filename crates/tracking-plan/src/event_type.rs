@@ -3,7 +3,10 @@
 use event::RawEvent;
 use pipeline::{RejectReason, Rejected};
 
-use crate::{findings::Findings, ids::Ids};
+use crate::{
+    findings::Findings,
+    ids::{Ids, Junk},
+};
 
 /// Type of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,11 +46,16 @@ impl EventType {
         })
     }
 
-    /// Notes each field that the type requires and that is absent.
+    /// Notes each field that the type requires and that is absent; of one that holds a placeholder
+    /// the sender hears that too.
     pub(crate) fn require(self, ids: &Ids, event: Option<&str>, findings: &mut Findings) {
-        let mut require = |present: bool, field| {
-            if !present {
-                findings.missing(field);
+        let mut require = |present: bool, field: &'static str| {
+            if present {
+                return;
+            }
+            findings.missing(field);
+            for junk in ids.junk.iter().filter(|junk| field.contains(junk.field)) {
+                findings.invalid(junk.field, Junk::RULE);
             }
         };
         require(ids.message_id.is_some(), "/message_id");
@@ -102,5 +110,24 @@ mod tests {
             let named = rejected.detail.replace(" is missing", "").replace(';', "");
             assert_eq!(named, expected, "{kind:?}");
         }
+    }
+
+    #[test]
+    fn a_placeholder_is_told_where_its_absence_rejects_the_event() {
+        let mut raw = RawEvent {
+            message_id: Some("m".to_owned()),
+            anonymous_id: Some("null".to_owned()),
+            group_id: Some("0".to_owned()),
+            ..RawEvent::default()
+        };
+        let mut findings = Findings::default();
+        let ids = Ids::take(&mut raw, &mut findings);
+        EventType::Page.require(&ids, None, &mut findings);
+        let rejected = findings.judged(None).unwrap_err();
+        assert_eq!(
+            rejected.detail,
+            "/user_id or /anonymous_id is missing; \
+             /anonymous_id holds a placeholder such as null or 0, which counts as absent"
+        );
     }
 }

@@ -2,13 +2,33 @@
 
 use event::RawEvent;
 
-use crate::findings::Findings;
+use crate::{findings::Findings, placeholder::is_placeholder};
 
 /// Longest message id, in characters (Segment's spec; facts of the SDKs in use).
 pub const MAX_MESSAGE_ID_CHARS: usize = 100;
 
-/// Ids without the spaces around them; an empty one is absent.
-#[expect(clippy::struct_field_names, reason = "the names of the fields of `raw-events`")]
+/// A field in which a placeholder stood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Junk {
+    /// Its path.
+    pub(crate) field: &'static str,
+    /// The flag of an event that goes on without it.
+    pub(crate) flag: &'static str,
+}
+
+impl Junk {
+    /// The rule that it breaks, where its absence rejects the event.
+    pub(crate) const RULE: &str = "holds a placeholder such as null or 0, which counts as absent";
+}
+
+const MESSAGE: Junk = Junk { field: "/message_id", flag: "junk-message-id" };
+const ANONYMOUS: Junk = Junk { field: "/anonymous_id", flag: "junk-anonymous-id" };
+const USER: Junk = Junk { field: "/user_id", flag: "junk-user-id" };
+const GROUP: Junk = Junk { field: "/group_id", flag: "junk-group-id" };
+const PREVIOUS: Junk = Junk { field: "/previous_id", flag: "junk-previous-id" };
+
+/// Ids without the spaces around them; an empty one and a placeholder are absent. (A placeholder
+/// for a message id would make repeats of all events that have it.)
 #[derive(Debug, Default)]
 pub(crate) struct Ids {
     pub(crate) message_id: Option<String>,
@@ -16,17 +36,29 @@ pub(crate) struct Ids {
     pub(crate) user_id: Option<String>,
     pub(crate) group_id: Option<String>,
     pub(crate) previous_id: Option<String>,
+    /// Where placeholders stood.
+    pub(crate) junk: Vec<Junk>,
 }
 
 impl Ids {
     /// Takes the ids out of the event.
     pub(crate) fn take(raw: &mut RawEvent, findings: &mut Findings) -> Self {
+        let mut junk = Vec::new();
+        let mut real = |id, place| {
+            let id = trimmed(id)?;
+            if is_placeholder(&id) {
+                junk.push(place);
+                return None;
+            }
+            Some(id)
+        };
         let ids = Self {
-            message_id: trimmed(raw.message_id.take()),
-            anonymous_id: trimmed(raw.anonymous_id.take()),
-            user_id: trimmed(raw.user_id.take()),
-            group_id: trimmed(raw.group_id.take()),
-            previous_id: trimmed(raw.previous_id.take()),
+            message_id: real(raw.message_id.take(), MESSAGE),
+            anonymous_id: real(raw.anonymous_id.take(), ANONYMOUS),
+            user_id: real(raw.user_id.take(), USER),
+            group_id: real(raw.group_id.take(), GROUP),
+            previous_id: real(raw.previous_id.take(), PREVIOUS),
+            junk,
         };
         if ids.message_id.as_ref().is_some_and(|id| id.chars().count() > MAX_MESSAGE_ID_CHARS) {
             findings.invalid("/message_id", "is longer than 100 characters");
@@ -60,6 +92,26 @@ mod tests {
         ] {
             assert_eq!(trimmed(sent.map(str::to_owned)).as_deref(), expected, "{sent:?}");
         }
+    }
+
+    #[test]
+    fn a_placeholder_counts_as_absent_and_its_field_is_named() {
+        let null = || Some(" NULL ".to_owned());
+        let mut raw = RawEvent {
+            message_id: null(),
+            anonymous_id: null(),
+            user_id: Some("u-1".to_owned()),
+            group_id: null(),
+            previous_id: null(),
+            ..RawEvent::default()
+        };
+        let ids = Ids::take(&mut raw, &mut Findings::default());
+        assert_eq!(ids.user_id.as_deref(), Some("u-1"));
+        let others = [ids.message_id, ids.anonymous_id, ids.group_id, ids.previous_id];
+        assert_eq!(others, [const { None }; 4]);
+        let fields: Vec<&str> = ids.junk.iter().map(|junk| junk.field).collect();
+        assert_eq!(fields, ["/message_id", "/anonymous_id", "/group_id", "/previous_id"]);
+        assert_eq!(ids.junk[1].flag, "junk-anonymous-id");
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod ids;
 mod json_text;
 mod live;
 mod malformed;
+mod placeholder;
 pub mod plan;
 mod planned;
 mod source;

@@ -1,4 +1,4 @@
-//! Ids at the quality gate: first-party ids by the policy of their source.
+//! Ids at the quality gate: first-party ids by the policy of their source, and placeholders.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -56,6 +56,7 @@ fn each_source_has_its_own_policy_on_first_party_ids() {
     let table = [
         (Some(genuine.as_str()), None),
         (None, Some("first-party-missing")),
+        (Some("null"), Some("first-party-missing")),
         (Some("5f0c7f9e-1a52"), Some("first-party-missing")),
         (Some(forged.as_str()), Some("first-party-forged")),
         (Some(expired.as_str()), Some("first-party-expired")),
@@ -80,4 +81,35 @@ fn the_verdict_on_an_id_is_that_of_the_day_of_its_append() {
         let verdict = judge(page("server/api", Some(&id)), NOW + days * DAY);
         assert_eq!(verdict.is_ok(), passes, "{days}");
     }
+}
+
+#[test]
+fn a_placeholder_makes_a_person_of_nobody() {
+    let raw = RawEvent {
+        group_id: Some("N/A".to_owned()),
+        previous_id: Some("undefined".to_owned()),
+        ..page("server/old", Some("00000000-0000-0000-0000-000000000000"))
+    };
+    let (event, facts) = judge(raw, NOW).unwrap();
+    assert_eq!([event.anonymous_id, event.group_id, event.previous_id], [const { None }; 3]);
+    assert_eq!((facts.device_key.as_str(), facts.device_key_kind.as_str()), ("u-1", "user_id"));
+    let flags = ["no-plan", "junk-anonymous-id", "junk-group-id", "junk-previous-id"];
+    assert_eq!(facts.flags, flags);
+}
+
+#[test]
+fn a_placeholder_where_an_id_is_needed_is_told_as_such() {
+    let rejected = |raw| {
+        let rejected = judge(raw, NOW).unwrap_err();
+        (rejected.reason.word(), rejected.detail)
+    };
+    let nobody = RawEvent { user_id: Some("0".to_owned()), ..page("server/old", Some("guest")) };
+    let (reason, detail) = rejected(nobody);
+    assert_eq!(reason, "missing-field");
+    assert!(detail.contains("/anonymous_id holds a placeholder"), "{detail}");
+    assert!(detail.contains("/user_id holds a placeholder"), "{detail}");
+    let same = RawEvent { message_id: Some("null".to_owned()), ..page("server/old", None) };
+    let (reason, detail) = rejected(same);
+    assert_eq!(reason, "missing-field");
+    assert!(detail.contains("/message_id holds a placeholder"), "{detail}");
 }
