@@ -73,7 +73,7 @@ fn judge(
     check_size(bytes, source.config.max_event_bytes)?;
     let kind = EventType::of(&raw)?;
     let mut findings = Findings::default();
-    let mut parts = Parts::take(&mut raw, kind, appended_at, &mut findings);
+    let mut parts = Parts::take(&mut raw, kind, appended_at, source, &mut findings);
     let planned = planned(&mut parts, kind, source, appended_at, catalog, &mut findings)?;
     let flagged = findings.judged(planned.plan_version.as_deref())?;
     let first_party = first_party::judge(
@@ -155,6 +155,7 @@ impl Parts {
         raw: &mut RawEvent,
         kind: EventType,
         appended_at: Millis,
+        source: &Source,
         findings: &mut Findings,
     ) -> Self {
         let ids = Ids::take(raw, findings);
@@ -178,7 +179,7 @@ impl Parts {
             extra: object("/extra", raw.extra.take()),
             ids,
             times,
-            corrected: correct(&times),
+            corrected: correct(&times, source.config.clock),
             minted_message_id: is_supplied(raw, "message_id"),
             anonymous_id_from_cookie: is_supplied(raw, "anonymous_id"),
         };
@@ -192,7 +193,7 @@ impl Parts {
             version: VERSION.to_owned(),
             device_key: device_key.to_owned(),
             device_key_kind: device_key_kind.to_owned(),
-            time_basis: self.corrected.basis.to_owned(),
+            time_basis: self.corrected.basis.word().to_owned(),
             clock_offset_ms: self.corrected.offset,
             flags: self.flags(&planned),
             findings: flagged.into_iter().chain(planned.would_reject).collect(),
@@ -206,18 +207,24 @@ impl Parts {
 
     /// Oddities that do not reject.
     fn flags(&self, planned: &Planned) -> Vec<String> {
-        let flags = [
+        let of_plan = [
             (planned.plan_version.is_none(), "no-plan"),
             (!planned.would_reject.is_empty(), "would-reject"),
-            (self.corrected.future_clamped, "future-clamped"),
+        ];
+        let others = [
+            (self.times.told_twice, "two-times"),
             (self.times.utc_assumed, "utc-assumed"),
             // It changes with each retry: repeats cannot be recognised.
             (self.minted_message_id, "minted-message-id"),
             (self.anonymous_id_from_cookie, "anonymous-id-from-cookie"),
         ];
-        let set = flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag);
+        let set = |flags: Vec<(bool, &'static str)>| {
+            flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag)
+        };
+        let clock = self.corrected.flags.iter().copied();
         let junk = self.ids.junk.iter().map(|junk| junk.flag);
-        set.chain(junk).map(str::to_owned).collect()
+        let all = set(of_plan.into()).chain(clock).chain(set(others.into())).chain(junk);
+        all.map(str::to_owned).collect()
     }
 
     fn into_event(self, raw: RawEvent, kind: EventType, source: &Source) -> Event {

@@ -1,45 +1,162 @@
 //! Senders' clocks, set right.
 //!
-//! Segment's spec: `timestamp = receivedAt − (sentAt − originalTimestamp)`. Where both clocks agree
-//! within a dead band, the shift would only add the time that the request was under way, so the
-//! sender's time stands as it is.
+//! Segment's spec shifts every event by what lies between sending and receipt:
+//! `timestamp = receivedAt − (sentAt − originalTimestamp)`. That difference is the offset of the
+//! sender's clock *plus* the time under way, and one event cannot tell the two apart. We differ in
+//! five ways:
+//!
+//! - **Dead band.** A difference within it says that the clock is right, and the sender's time
+//!   stands as it is: the time under way is never added to when something happened.
+//! - **A batch has one offset.** `sent_at` of a batch is on each of its events, and so is its
+//!   receipt: all that are shifted are shifted alike and keep their distances. Nothing else of a
+//!   batch is known here.
+//! - **A replayed `sent_at`** shows where an event happened later than it was sent, by the same
+//!   clock and by more than the dead band: then `sent_at` is that of an earlier attempt, tells
+//!   nothing of the clock, and is not used (`sent-at-stale`). Each event speaks for itself alone:
+//!   those of the same batch that do not show it are judged by the next rule.
+//! - **Where the two cannot be told apart** we say so. A `sent_at` *after* the receipt is a clock
+//!   that is ahead, for a delay can only make it earlier. One *before* it is a clock that is behind
+//!   or a request that was kept under its old `sent_at` (analytics-go serialises once; Segment's
+//!   SDKs for Swift, Kotlin and C# stamp a batch when it is complete). It is taken for the clock, as
+//!   Segment does, because that error has a bound: an event that happened before it was sent is
+//!   never moved past its receipt, while a clock that is left alone may be years off. The flag
+//!   `clock-or-delay` marks these. A source whose senders have right clocks and keep requests for
+//!   long is given a wider dead band.
+//! - **The broker's clock is the last word.** What was received later than it was appended, by more
+//!   than the dead band, was stamped by a wrong clock; the append time takes its place here.
 
 use event::Millis;
+use serde::Deserialize;
 
 use crate::times::Times;
 
-/// Clocks this near to ours, in milliseconds, are right: requests and short retries take as long.
-const DEAD_BAND: Millis = 5 * 60 * 1000;
+const MILLIS_PER_SECOND: Millis = 1000;
+const MILLIS_PER_DAY: Millis = 24 * 60 * 60 * MILLIS_PER_SECOND;
 
-/// How long after its receipt, in milliseconds, an event may claim to happen.
-const FUTURE: Millis = 24 * 60 * 60 * 1000;
+/// How the times of a source's events are judged: `clock` in its table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClockConfig {
+    /// Seconds by which a sender's clock may differ from ours and count as right.
+    pub dead_band_s: u32,
+    /// Seconds after its receipt at which an event may claim to happen; later ones get the time of
+    /// their receipt.
+    pub future_s: u32,
+    /// Events that are older than so many days at their receipt are flagged `old-event`.
+    pub old_days: u16,
+}
+
+impl Default for ClockConfig {
+    fn default() -> Self {
+        Self { dead_band_s: 300, future_s: 86_400, old_days: 30 }
+    }
+}
+
+impl ClockConfig {
+    fn dead_band(self) -> Millis {
+        Millis::from(self.dead_band_s) * MILLIS_PER_SECOND
+    }
+
+    fn future(self) -> Millis {
+        Millis::from(self.future_s) * MILLIS_PER_SECOND
+    }
+
+    fn old(self) -> Millis {
+        Millis::from(self.old_days) * MILLIS_PER_DAY
+    }
+}
+
+/// Where the time of an event comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Basis {
+    /// The sender's, as it is.
+    Sent,
+    /// The sender's, shifted by the offset of its clock.
+    Corrected,
+    /// The receipt.
+    Received,
+}
+
+impl Basis {
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Corrected => "corrected",
+            Self::Received => "received",
+        }
+    }
+}
 
 /// When an event happened, and how that is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Corrected {
     /// Milliseconds UTC.
     pub(crate) timestamp: Millis,
-    /// `sent`, `corrected` or `received`.
-    pub(crate) basis: &'static str,
-    /// Our clock minus the sender's, in milliseconds; includes the time under way.
+    pub(crate) basis: Basis,
+    /// Our clock minus the sender's, in milliseconds; includes the time under way. `None` where
+    /// there is no usable `sent_at`.
     pub(crate) offset: Option<Millis>,
-    /// Whether the time was too far in the future and became the time of receipt.
-    pub(crate) future_clamped: bool,
+    /// What was found and done.
+    pub(crate) flags: Vec<&'static str>,
 }
 
 /// Works out when the event happened by our clock.
-pub(crate) fn correct(times: &Times) -> Corrected {
-    let offset = times.sent.map(|sent| times.received.saturating_sub(sent));
-    let shift = offset.filter(|offset| offset.saturating_abs() > DEAD_BAND);
+pub(crate) fn correct(times: &Times, clock: ClockConfig) -> Corrected {
+    let mut flags = Vec::new();
+    let band = clock.dead_band();
+    let receipt = receipt(times, band, &mut flags);
+    let offset = offset(times, receipt, band, &mut flags);
+    let shift = offset.filter(|offset| offset.saturating_abs() > band);
     let (timestamp, basis) = match (times.original, shift) {
-        (None, _) => (times.received, "received"),
-        (Some(original), None) => (original, "sent"),
-        (Some(original), Some(shift)) => (original.saturating_add(shift), "corrected"),
+        (None, _) => (receipt, Basis::Received),
+        (Some(original), None) => (original, Basis::Sent),
+        (Some(original), Some(shift)) => (original.saturating_add(shift), Basis::Corrected),
     };
-    let future_clamped = timestamp > times.received.saturating_add(FUTURE);
-    let (timestamp, basis) =
-        if future_clamped { (times.received, "received") } else { (timestamp, basis) };
-    Corrected { timestamp, basis, offset, future_clamped }
+    if times.original.is_none() {
+        flags.push("no-time");
+    }
+    if timestamp > receipt.saturating_add(clock.future()) {
+        flags.push("future-clamped");
+        return Corrected { timestamp: receipt, basis: Basis::Received, offset, flags };
+    }
+    if basis == Basis::Corrected {
+        flags.push("clock-corrected");
+        if shift > Some(0) {
+            flags.push("clock-or-delay");
+        }
+    }
+    if timestamp < receipt.saturating_sub(clock.old()) {
+        flags.push("old-event");
+    }
+    Corrected { timestamp, basis, offset, flags }
+}
+
+/// When the event came to us, by the clock that can be believed.
+fn receipt(times: &Times, band: Millis, flags: &mut Vec<&'static str>) -> Millis {
+    if times.received.saturating_sub(times.appended) <= band {
+        return times.received;
+    }
+    flags.push("received-after-append");
+    times.appended
+}
+
+/// Our clock minus the sender's, unless `sent_at` shows to be that of an earlier attempt.
+fn offset(
+    times: &Times,
+    receipt: Millis,
+    band: Millis,
+    flags: &mut Vec<&'static str>,
+) -> Option<Millis> {
+    let sent = times.sent?;
+    let offset = receipt.saturating_sub(sent);
+    let happened_after_sending =
+        times.original.is_some_and(|original| original.saturating_sub(sent) > band);
+    // A clock that is ahead needs no explanation by a replay, and a replay could not explain it.
+    if happened_after_sending && offset > band {
+        flags.push("sent-at-stale");
+        return None;
+    }
+    Some(offset)
 }
 
 #[cfg(test)]
@@ -48,52 +165,74 @@ mod tests {
 
     const NOW: Millis = 1_795_428_930_000;
     const MINUTE: Millis = 60_000;
-    const DAY: Millis = 24 * 60 * MINUTE;
 
-    fn at(original: Option<Millis>, sent: Option<Millis>) -> Corrected {
-        correct(&Times { original, sent, received: NOW, utc_assumed: false })
+    fn at(original: Option<Millis>, sent: Option<Millis>, clock: ClockConfig) -> Corrected {
+        let times = Times {
+            original,
+            sent,
+            received: NOW,
+            appended: NOW,
+            told_twice: false,
+            utc_assumed: false,
+        };
+        correct(&times, clock)
     }
 
     #[test]
-    fn a_clock_is_corrected_only_beyond_the_dead_band() {
-        let happened = NOW - 500 * DAY;
-        for (sent, timestamp, basis, offset) in [
-            (None, happened, "sent", None),
-            (Some(NOW), happened, "sent", Some(0)),
-            (Some(NOW - 5 * MINUTE), happened, "sent", Some(5 * MINUTE)),
-            (Some(NOW + 5 * MINUTE), happened, "sent", Some(-5 * MINUTE)),
-            (Some(NOW - 5 * MINUTE - 1), happened + 5 * MINUTE + 1, "corrected", Some(300_001)),
-            (Some(NOW + 6 * MINUTE), happened - 6 * MINUTE, "corrected", Some(-6 * MINUTE)),
-            (Some(NOW - 400 * DAY), happened + 400 * DAY, "corrected", Some(400 * DAY)),
-        ] {
-            let corrected = at(Some(happened), sent);
-            assert_eq!(corrected.timestamp, timestamp, "{sent:?}");
-            assert_eq!((corrected.basis, corrected.offset), (basis, offset), "{sent:?}");
-            assert!(!corrected.future_clamped, "{sent:?}");
+    fn each_limit_is_the_source_s_own_and_still_lies_within() {
+        let clock = ClockConfig { dead_band_s: 60, future_s: 120, old_days: 1 };
+        let flags = |original, sent| at(Some(original), sent, clock).flags;
+        assert!(flags(NOW, Some(NOW - MINUTE)).is_empty());
+        assert_eq!(
+            flags(NOW - MINUTE, Some(NOW - MINUTE - 1)),
+            ["clock-corrected", "clock-or-delay"]
+        );
+        assert!(flags(NOW, Some(NOW + MINUTE)).is_empty());
+        assert_eq!(flags(NOW, Some(NOW + MINUTE + 1)), ["clock-corrected"]);
+        assert!(flags(NOW + 2 * MINUTE, None).is_empty());
+        assert_eq!(flags(NOW + 2 * MINUTE + 1, None), ["future-clamped"]);
+        assert!(flags(NOW - MILLIS_PER_DAY, None).is_empty());
+        assert_eq!(flags(NOW - MILLIS_PER_DAY - 1, None), ["old-event"]);
+    }
+
+    #[test]
+    fn a_dead_band_of_nothing_is_segment_s_rule() {
+        let clock = ClockConfig { dead_band_s: 0, ..ClockConfig::default() };
+        let corrected = at(Some(NOW - 10 * MINUTE), Some(NOW - 200), clock);
+        assert_eq!(corrected.timestamp, NOW - 10 * MINUTE + 200);
+    }
+
+    #[test]
+    fn times_at_the_ends_of_what_a_number_holds_are_no_overflow() {
+        let clock = ClockConfig::default();
+        let ends = [Millis::MIN, 0, NOW, Millis::MAX];
+        let senders = ends.iter().flat_map(|original| ends.map(|sent| (*original, sent)));
+        for (original, sent) in senders {
+            for (received, appended) in ends.iter().flat_map(|one| ends.map(|two| (*one, two))) {
+                let times = Times {
+                    original: Some(original),
+                    sent: Some(sent),
+                    received,
+                    appended,
+                    told_twice: false,
+                    utc_assumed: false,
+                };
+                let latest = received.min(appended.saturating_add(clock.dead_band()));
+                let limit = latest.saturating_add(clock.future());
+                assert!(correct(&times, clock).timestamp <= limit, "{times:?}");
+            }
         }
     }
 
     #[test]
-    fn without_a_time_the_receipt_counts() {
-        for sent in [None, Some(NOW - DAY), Some(NOW + DAY)] {
-            let corrected = at(None, sent);
-            assert_eq!((corrected.timestamp, corrected.basis), (NOW, "received"));
+    fn events_of_a_batch_keep_their_distances_and_none_moves_past_its_receipt() {
+        for behind in [0, MINUTE, 6 * MINUTE, 300 * MINUTE] {
+            let sent = NOW - behind;
+            let ages = [0, MINUTE, 90 * MINUTE];
+            let moved =
+                ages.map(|age| at(Some(sent - age), Some(sent), ClockConfig::default()).timestamp);
+            assert_eq!([moved[0] - moved[1], moved[0] - moved[2]], [MINUTE, 90 * MINUTE]);
+            assert!(moved.iter().all(|moved| *moved <= NOW), "{behind}");
         }
-    }
-
-    #[test]
-    fn a_day_ahead_of_receipt_is_the_limit() {
-        assert_eq!(at(Some(NOW + DAY), None).timestamp, NOW + DAY);
-        let clamped = at(Some(NOW + DAY + 1), None);
-        assert_eq!((clamped.timestamp, clamped.future_clamped), (NOW, true));
-        assert_eq!(clamped.basis, "received");
-    }
-
-    #[test]
-    fn a_clock_that_is_a_year_ahead_is_set_right_rather_than_clamped() {
-        let ahead = 365 * DAY;
-        let corrected = at(Some(NOW - MINUTE + ahead), Some(NOW + ahead));
-        assert_eq!((corrected.timestamp, corrected.future_clamped), (NOW - MINUTE, false));
-        assert_eq!(corrected.basis, "corrected");
     }
 }

@@ -25,6 +25,7 @@ mod times;
 pub use allowed_origin::AllowedOrigin;
 pub use catalog::{ConfigProblem, Rules, SourceCatalog};
 pub use clean::{VERSION, clean};
+pub use clock::ClockConfig;
 pub use first_party::FirstPartyPolicy;
 pub use ids::MAX_MESSAGE_ID_CHARS;
 pub use json_text::MAX_JSON_DEPTH;

@@ -5,7 +5,7 @@ use std::{fmt, num::NonZeroU32};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use sha2::{Digest, Sha256};
 
-use crate::{AllowedOrigin, FirstPartyPolicy};
+use crate::{AllowedOrigin, ClockConfig, FirstPartyPolicy};
 
 /// What kind of program a source is. It decides which facts of the HTTP request are the end
 /// user's: a server's user agent and address are its own.
@@ -141,6 +141,9 @@ pub struct SourceConfig {
     /// Whether its events need an anonymous id that ingest gave out: `ignore`, `prefer`, `require`.
     #[serde(default)]
     pub first_party: FirstPartyPolicy,
+    /// How the times of its events are judged.
+    #[serde(default)]
+    pub clock: ClockConfig,
     /// Most bytes of one event: the texts of its members together. A larger one that the broker
     /// takes is kept whole and rejected by validate. Segment's limit is 32 KB.
     #[serde(default = "max_event_bytes")]

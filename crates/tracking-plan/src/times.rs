@@ -18,8 +18,12 @@ pub(crate) struct Times {
     pub(crate) original: Option<Millis>,
     /// When it was sent, by the sender's clock.
     pub(crate) sent: Option<Millis>,
-    /// When it was received, by ours.
+    /// When it was received, by ours; the append time where nobody told.
     pub(crate) received: Millis,
+    /// When the broker appended it.
+    pub(crate) appended: Millis,
+    /// Whether the sender told two times of the event that differ; `original_timestamp` counts.
+    pub(crate) told_twice: bool,
     /// Whether a time came without an offset from UTC and was taken as UTC.
     pub(crate) utc_assumed: bool,
 }
@@ -42,10 +46,13 @@ pub(crate) fn read(
     let sent = instant("/sent_at", sent, findings);
     let received = instant("/received_at", received, findings);
     let happened = original.or(timestamp);
+    let differ = |(one, other): (Instant, Instant)| one.millis != other.millis;
     Times {
         original: happened.map(|instant| instant.millis),
         sent: sent.map(|instant| instant.millis),
         received: received.map_or(appended_at, |instant| instant.millis),
+        appended: appended_at,
+        told_twice: original.zip(timestamp).is_some_and(differ),
         utc_assumed: [happened, sent, received].iter().flatten().any(|i| i.utc_assumed),
     }
 }
@@ -145,6 +152,16 @@ mod tests {
     }
 
     #[test]
+    fn the_same_time_told_twice_is_one_time() {
+        let first = Some("2026-11-23T10:15:30.123Z");
+        let mut findings = Findings::default();
+        let mut are_two =
+            |timestamp| read([first, timestamp, None, None], 9, &mut findings).told_twice;
+        assert!(!are_two(Some("2026-11-23T11:15:30.123456+01:00")) && !are_two(None));
+        assert!(are_two(Some("2026-11-23T10:15:30.124Z")));
+    }
+
+    #[test]
     fn milliseconds_are_rounded_down_on_both_sides_of_1970() {
         for (text, expected) in [
             ("1970-01-01T00:00:00.0019Z", 1),
@@ -162,7 +179,14 @@ mod tests {
         let second = Some("1970-01-01T00:00:00.002Z");
         let mut findings = Findings::default();
         let times = read([first, second, None, None], 9, &mut findings);
-        let expected = Times { original: Some(1), sent: None, received: 9, utc_assumed: false };
+        let expected = Times {
+            original: Some(1),
+            sent: None,
+            received: 9,
+            appended: 9,
+            told_twice: true,
+            utc_assumed: false,
+        };
         assert_eq!(times, expected);
         assert_eq!(read([None, second, None, first], 9, &mut findings).received, 1);
         assert_eq!(read([None, second, None, first], 9, &mut findings).original, Some(2));

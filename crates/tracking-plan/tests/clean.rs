@@ -64,7 +64,7 @@ fn an_event_with_the_least_that_its_type_needs_passes() {
         ("a-1", "anonymous_id")
     );
     assert_eq!((facts.time_basis.as_str(), facts.clock_offset_ms), ("received", None));
-    assert_eq!(facts.flags, ["no-plan"]);
+    assert_eq!(facts.flags, ["no-plan", "no-time"]);
 }
 
 #[test]
@@ -73,7 +73,8 @@ fn what_ingest_put_in_is_flagged() {
         serde_json::from_str(r#"{"supplied":["message_id","anonymous_id"]}"#).unwrap();
     let (_, facts) =
         passed(clean(RawEvent { request: Some(request.into()), ..track() }, NOW, &catalog()));
-    assert_eq!(facts.flags, ["no-plan", "minted-message-id", "anonymous-id-from-cookie"]);
+    let ours = ["no-plan", "no-time", "minted-message-id", "anonymous-id-from-cookie"];
+    assert_eq!(facts.flags, ours);
 }
 
 #[test]

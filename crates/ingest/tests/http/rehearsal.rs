@@ -21,7 +21,7 @@ async fn the_body_of_any_route_is_judged_and_nothing_is_written() {
         assert_eq!(told["valid"], false);
         let [good, bad] = [&told["events"][0], &told["events"][1]];
         assert_eq!((&good["verdict"], &good["message_id"]), (&json!("pass"), &json!("m")));
-        assert_eq!(good["flags"], json!(["no-plan"]));
+        assert_eq!(good["flags"], json!(["no-plan", "no-time"]));
         assert_eq!(good["event"]["source"], "web/app", "as it would be stored");
         assert_eq!(good["validation"]["device_key"], "a");
         assert_eq!((&bad["verdict"], &bad["reason"]), (&json!("reject"), &json!("missing-field")));
@@ -51,7 +51,7 @@ async fn a_strict_source_is_told_at_once_what_will_be_rejected() {
     let told = answer.json();
     let expected = json!({"success": false, "events": [
         {"index": 0, "status": "accepted", "message_id": "m", "origin": "2-0-0", "verdict": "pass",
-         "flags": ["no-plan"]},
+         "flags": ["no-plan", "no-time"]},
         {"index": 1, "status": "accepted", "message_id": "n", "origin": "2-0-1",
          "verdict": "reject", "reason": "missing-field",
          "problems": told["events"][1]["problems"], "findings": told["events"][1]["findings"]},

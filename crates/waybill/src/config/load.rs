@@ -296,6 +296,19 @@ mod tests {
     }
 
     #[test]
+    fn the_clock_of_a_source_is_read_with_its_defaults_and_a_wrong_key_is_named() {
+        let source =
+            |clock| format!("[sources.\"server/api\"]\nkind = \"server\"\nclock = {{ {clock} }}");
+        let config = loaded(&source("dead_band_s = 86400"), &[]).unwrap();
+        let clock = config.sources.source("server/api").unwrap().config.clock;
+        assert_eq!((clock.dead_band_s, clock.future_s, clock.old_days), (86_400, 86_400, 30));
+        for (wrong, key) in [("dead_band = 5", "dead_band"), ("old_days = -1", "old_days")] {
+            let found = loaded(&source(wrong), &[]).unwrap_err();
+            assert!(found.to_string().contains(&format!("clock.{key}")), "{found}");
+        }
+    }
+
+    #[test]
     fn what_is_no_toml_says_where() {
         let found = loaded("[kafka\n", &[]).unwrap_err();
         assert!(found.to_string().contains("line 1"), "{found}");
