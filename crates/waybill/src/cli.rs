@@ -1,9 +1,11 @@
 //! The command line.
 
+mod plan;
 mod stage;
 
 use std::{net::SocketAddr, path::PathBuf};
 
+pub use plan::{CheckPlansArgs, Deny, PlanCommand, TestPlanArgs};
 pub use stage::{LogArgs, OrderArgs, ResumeArgs, SkipArgs, StageCommand};
 
 use clap::{Args, Parser, Subcommand};
@@ -72,6 +74,9 @@ pub enum Command {
     /// Pause and resume stages, give up what has expired, and see who did so and why.
     #[command(subcommand)]
     Stage(StageCommand),
+    /// Tracking plans: check them before they judge events.
+    #[command(subcommand)]
+    Plan(PlanCommand),
     /// Send events to ingest and measure the answers.
     #[command(
         after_help = "Example:\n  waybill load --events 10000 --per-request 100 --write-key wk_web"

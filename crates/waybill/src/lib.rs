@@ -84,6 +84,7 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<Exit> {
         Command::Trace(arguments) => commands::trace::run(arguments, config).await,
         Command::Status(arguments) => commands::status::run(&arguments, &config).await,
         Command::Stage(command) => commands::stage::run(command, config).await,
+        Command::Plan(command) => commands::plan::run(&command, &config),
         Command::Load(arguments) => commands::load::run(&arguments).await,
     }
 }

@@ -29,6 +29,7 @@ pub use document::{
 pub(crate) use judge::Subject;
 pub use naming::{Case, NameRule, NamingRules, same_words};
 pub use privacy::{HashKey, Normalise, PrivacyAction, PrivacyRule};
-pub use read::{PlanProblem, PlanSource};
+pub use read::{PlanProblem, PlanSource, token};
+pub use schema::planned_names;
 pub use set::{NOTICE, PlanSet};
 pub use suppression::{SuppressionList, UnknownLine};

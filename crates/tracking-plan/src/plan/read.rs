@@ -85,8 +85,8 @@ fn nearest(lines: &HashMap<String, usize>, pointer: &str) -> Option<usize> {
     }
 }
 
-/// Escaped as RFC 6901 has it.
-pub(crate) fn token(name: &str) -> String {
+/// A name as a token of a JSON pointer, escaped as RFC 6901 has it.
+pub fn token(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 

@@ -80,6 +80,12 @@ impl Schema {
     }
 }
 
+/// The names that a schema has a place for; `None` where it cannot be said from its `properties`, so
+/// that no property counts as unplanned.
+pub fn planned_names(schema: &Value) -> Option<HashSet<String>> {
+    known(schema.as_object()?)
+}
+
 fn known(schema: &Map<String, Value>) -> Option<HashSet<String>> {
     if OPEN_WORDS.iter().any(|word| schema.contains_key(*word)) {
         return None;

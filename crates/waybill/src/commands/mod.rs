@@ -6,6 +6,7 @@ pub(crate) mod check;
 mod expiry;
 pub(crate) mod load;
 pub(crate) mod migrate;
+pub(crate) mod plan;
 mod ports;
 pub(crate) mod stage;
 pub(crate) mod status;

@@ -1,0 +1,81 @@
+//! The command line of `waybill plan`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use event::Millis;
+use tracking_plan::SourceKind;
+
+/// What to do with tracking plans.
+#[derive(Debug, Subcommand)]
+pub enum PlanCommand {
+    /// Read plans and tell what is wrong in them, or likely a slip, with file and line.
+    #[command(
+        after_help = "What is wrong is an error: Waybill would not take the plan. What is likely a slip is a\nwarning: it is told, and fails only with --strict.\n\nExit codes: 0 fine, 1 an error (with --strict also a warning), 64 unreadable.\n\nExamples:\n  waybill plan check                   the folder of [plans] dir\n  waybill plan check plans/shop.yaml --strict\n  waybill plan check plans --json | jq -r '.[] | select(.severity == \"error\")'"
+    )]
+    Check(CheckPlansArgs),
+    /// Tell what validate would say of events in a file, without Kafka or any other part.
+    #[command(
+        after_help = "EVENTS has one event a line: as senders write them (Segment's members), or as\nraw-events has them (fields in snake_case).\n\nExit codes: 0 all pass, 1 an event is rejected or was denied by --deny, 64 unreadable.\n\nExamples:\n  waybill plan test plans/shop.yaml events.ndjson --kind browser\n  waybill plan test plans/shop.yaml events.ndjson --deny flags\n  waybill plan test plans/shop.yaml events.ndjson --json | jq 'select(.verdict == \"reject\")'"
+    )]
+    Test(TestPlanArgs),
+}
+
+/// Arguments of `plan check`.
+#[derive(Debug, Args)]
+pub struct CheckPlansArgs {
+    /// Files, and folders of them; the folder of [plans] dir if absent.
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Warnings fail too.
+    #[arg(long)]
+    pub strict: bool,
+    /// Print what was found as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `plan test`.
+#[derive(Debug, Args)]
+pub struct TestPlanArgs {
+    /// The plan's file.
+    pub plan: PathBuf,
+    /// The events, one a line.
+    pub events: PathBuf,
+    /// The kind of source that the events are taken for: browser, mobile or server.
+    #[arg(long, value_parser = kind, default_value = "server")]
+    pub kind: SourceKind,
+    /// Append time of the events, such as 2026-12-01T00:00:00Z; if absent now, or the time from
+    /// which the plan holds if that is later.
+    #[arg(long, value_parser = instant, value_name = "TIME")]
+    pub at: Option<Millis>,
+    /// What fails beside rejections.
+    #[arg(long, value_delimiter = ',')]
+    pub deny: Vec<Deny>,
+    /// Print each event and its verdict as a line of JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What fails beside rejections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Deny {
+    /// Events that pass with findings.
+    Flags,
+    /// Events that are dropped for want of consent.
+    Discards,
+}
+
+fn kind(word: &str) -> Result<SourceKind, String> {
+    let known = SourceKind::ALL.into_iter().find(|kind| kind.word() == word);
+    known.ok_or_else(|| {
+        format!("the kinds are {}", SourceKind::ALL.map(SourceKind::word).join(", "))
+    })
+}
+
+fn instant(text: &str) -> Result<Millis, String> {
+    let parsed = text.parse::<jiff::Timestamp>();
+    parsed
+        .map(jiff::Timestamp::as_millisecond)
+        .map_err(|_| "a time is written with its offset, such as 2026-12-01T00:00:00Z".to_owned())
+}
