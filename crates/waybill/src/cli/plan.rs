@@ -14,6 +14,11 @@ pub enum PlanCommand {
         after_help = "What is wrong is an error: Waybill would not take the plan. What is likely a slip is a\nwarning: it is told, and fails only with --strict.\n\nExit codes: 0 fine, 1 an error (with --strict also a warning), 64 unreadable.\n\nExamples:\n  waybill plan check                   the folder of [plans] dir\n  waybill plan check plans/shop.yaml --strict\n  waybill plan check plans --json | jq -r '.[] | select(.severity == \"error\")'"
     )]
     Check(CheckPlansArgs),
+    /// Tell what changed between two versions, and what of it would stop events that pass today.
+    #[command(
+        after_help = "Each change is breaking (events that pass today may be rejected or discarded), unknown (it\ndepends on what is sent, or on words of a schema that cannot be compared) or safe.\nWith --sample the events of a file are judged by both versions.\n\nExit codes: 0 nothing breaking, 1 something breaking (with --strict also unknown), or an event\nof the sample that passes today is stopped, 64 unreadable.\n\nExamples:\n  waybill plan diff plans/shop.1.yaml plans/shop.2.yaml\n  git show main:plans/shop.yaml > old.yaml; waybill plan diff old.yaml plans/shop.yaml --strict\n  waybill plan diff old.yaml new.yaml --sample events.ndjson --kind browser --json"
+    )]
+    Diff(DiffPlansArgs),
     /// Tell what validate would say of events in a file, without Kafka or any other part.
     #[command(
         after_help = "EVENTS has one event a line: as senders write them (Segment's members), or as\nraw-events has them (fields in snake_case).\n\nExit codes: 0 all pass, 1 an event is rejected or was denied by --deny, 64 unreadable.\n\nExamples:\n  waybill plan test plans/shop.yaml events.ndjson --kind browser\n  waybill plan test plans/shop.yaml events.ndjson --deny flags\n  waybill plan test plans/shop.yaml events.ndjson --json | jq 'select(.verdict == \"reject\")'"
@@ -31,6 +36,27 @@ pub struct CheckPlansArgs {
     #[arg(long)]
     pub strict: bool,
     /// Print what was found as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `plan diff`.
+#[derive(Debug, Args)]
+pub struct DiffPlansArgs {
+    /// The version that holds today.
+    pub old: PathBuf,
+    /// The version to come.
+    pub new: PathBuf,
+    /// Events, one a line, that are judged by both versions: as `plan test` takes them.
+    #[arg(long, value_name = "EVENTS")]
+    pub sample: Option<PathBuf>,
+    /// With --sample: the kind of source that the events are taken for: browser, mobile or server.
+    #[arg(long, value_parser = kind, default_value = "server")]
+    pub kind: SourceKind,
+    /// Fail also for what cannot be told.
+    #[arg(long)]
+    pub strict: bool,
+    /// Print it as JSON.
     #[arg(long)]
     pub json: bool,
 }

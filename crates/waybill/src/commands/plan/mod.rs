@@ -1,6 +1,7 @@
 //! `waybill plan`: tracking plans in the hands of those who write them.
 
 mod check;
+mod diff;
 mod files;
 mod lines;
 mod lint;
@@ -16,6 +17,7 @@ use crate::{Exit, cli::PlanCommand, config::Config, output};
 pub(crate) fn run(command: &PlanCommand, config: &Config) -> anyhow::Result<Exit> {
     let done = match command {
         PlanCommand::Check(arguments) => check::run(arguments, config),
+        PlanCommand::Diff(arguments) => diff::run(arguments, config),
         PlanCommand::Test(arguments) => test::run(arguments, config),
     };
     done.or_else(|error| {

@@ -48,6 +48,11 @@ impl Outcome {
             Self::Reject => "rejected",
         }
     }
+
+    /// Whether the event goes on.
+    pub(super) const fn goes_on(self) -> bool {
+        matches!(self, Self::Pass | Self::Flag)
+    }
 }
 
 /// An event and what came of it.
@@ -92,7 +97,7 @@ pub(super) struct Setting {
 }
 
 impl Court {
-    /// By the plan in a file, given as name and text.
+    /// By these plans, of which there is one.
     pub(super) fn new(plans: PlanSet, setting: &Setting) -> anyhow::Result<Self> {
         let name = plans.versions().next().map(|plan| plan.name().to_owned());
         let config: SourceConfig = serde_json::from_value(serde_json::json!({

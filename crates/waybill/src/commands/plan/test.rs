@@ -1,5 +1,7 @@
 //! `waybill plan test`: what validate would say of the events in a file.
 
+use event::Finding;
+
 use super::{
     files,
     replay::{self, Court, Judged, Outcome, Setting},
@@ -60,7 +62,9 @@ fn told(one: &Judged) -> Vec<String> {
     let reason = one.reason.map(|reason| format!(" {reason}")).unwrap_or_default();
     let mut lines = vec![format!("line {}: {event}: {}{reason}", one.line, one.verdict.word())];
     for finding in &one.findings {
-        lines.push(format!("  {}: {} {finding}", finding.outcome, finding.reason));
+        let Finding { outcome, reason, expected, .. } = finding;
+        let expected = expected.as_ref().map(|what| format!(" (expected {what})"));
+        lines.push(format!("  {outcome}: {reason} {finding}{}", expected.unwrap_or_default()));
     }
     if one.findings.is_empty() {
         lines.extend(one.detail.iter().map(|detail| format!("  {detail}")));
@@ -114,7 +118,7 @@ events:
             described(&judged, "shop@1", &setting),
             "line 3: Order Completed: rejected missing-context\n  \
              reject: missing-context /context/page/url is missing: the plan requires it of a server source\n  \
-             reject: invalid-property /properties/order_id is of another type\n\
+             reject: invalid-property /properties/order_id is of another type (expected string)\n\
              line 4: Other: flagged\n  \
              flag: unplanned-event /event is the name of no event in the plan\n\
              line 5: Other: discarded no-consent\n  \

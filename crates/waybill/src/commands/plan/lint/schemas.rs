@@ -76,7 +76,7 @@ pub(super) fn unknown_required(source: &PlanSource) -> Vec<PlanProblem> {
         }
         for (index, name) in required.iter().enumerate() {
             let Some(name) = name.as_str() else { continue };
-            if !schema.get("properties").is_some_and(|all| all.get(name).is_some()) {
+            if schema.get("properties").is_none_or(|all| all.get(name).is_none()) {
                 let text = format!("{name:?} is required, and `properties` does not have it");
                 found.push(source.problem(&format!("{at}/required/{index}"), text));
             }
