@@ -49,6 +49,7 @@ need tar tar
 need setpriv util-linux
 need mvn maven
 need npm npm
+need python3 python3
 node_is_new_enough || packages="$packages nodejs"
 venv_is_missing=""
 for program in "$@"; do

@@ -5,7 +5,9 @@ mod stage;
 
 use std::{net::SocketAddr, path::PathBuf};
 
-pub use plan::{CheckPlansArgs, Deny, DiffPlansArgs, PlanCommand, TestPlanArgs};
+pub use plan::{
+    CheckPlansArgs, Deny, DiffPlansArgs, Language, PlanCommand, PlanTypesArgs, TestPlanArgs,
+};
 pub use stage::{LogArgs, OrderArgs, ResumeArgs, SkipArgs, StageCommand};
 
 use clap::{Args, Parser, Subcommand};

@@ -24,6 +24,11 @@ pub enum PlanCommand {
         after_help = "EVENTS has one event a line: as senders write them (Segment's members), or as\nraw-events has them (fields in snake_case).\n\nExit codes: 0 all pass, 1 an event is rejected or was denied by --deny, 64 unreadable.\n\nExamples:\n  waybill plan test plans/shop.yaml events.ndjson --kind browser\n  waybill plan test plans/shop.yaml events.ndjson --deny flags\n  waybill plan test plans/shop.yaml events.ndjson --json | jq 'select(.verdict == \"reject\")'"
     )]
     Test(TestPlanArgs),
+    /// Write typed helpers for senders: a type for the properties of each event, and what sends it.
+    #[command(
+        after_help = "typescript: an interface and a function per event, for SDKs with track(event, properties).\npython: a TypedDict and a function per event. rust: a struct per event, and its name.\nWhat a language cannot express is unknown, Any or serde_json::Value.\n\nExit codes: 0 written, 64 unreadable.\n\nExamples:\n  waybill plan types plans/shop.yaml --lang typescript > src/events.ts\n  waybill plan types plans/shop.yaml --lang rust --out src/events.rs"
+    )]
+    Types(PlanTypesArgs),
 }
 
 /// Arguments of `plan check`.
@@ -81,6 +86,30 @@ pub struct TestPlanArgs {
     /// Print each event and its verdict as a line of JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `plan types`.
+#[derive(Debug, Args)]
+pub struct PlanTypesArgs {
+    /// The plan's file.
+    pub plan: PathBuf,
+    /// The language of the helpers.
+    #[arg(long)]
+    pub lang: Language,
+    /// Write to this file instead.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// A language that helpers are written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Language {
+    /// TypeScript.
+    Typescript,
+    /// Python 3.11 or newer.
+    Python,
+    /// Rust.
+    Rust,
 }
 
 /// What fails beside rejections.

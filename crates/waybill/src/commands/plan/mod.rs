@@ -7,6 +7,7 @@ mod lines;
 mod lint;
 mod replay;
 mod test;
+mod types;
 mod walk;
 
 use std::fmt;
@@ -19,6 +20,7 @@ pub(crate) fn run(command: &PlanCommand, config: &Config) -> anyhow::Result<Exit
         PlanCommand::Check(arguments) => check::run(arguments, config),
         PlanCommand::Diff(arguments) => diff::run(arguments, config),
         PlanCommand::Test(arguments) => test::run(arguments, config),
+        PlanCommand::Types(arguments) => types::run(arguments),
     };
     done.or_else(|error| {
         let unusable = error.downcast::<Unusable>()?;
