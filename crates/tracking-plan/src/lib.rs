@@ -9,6 +9,7 @@ mod catalog;
 mod clean;
 mod clock;
 mod device_key;
+pub mod draft;
 mod event_type;
 mod findings;
 mod first_party;
