@@ -39,7 +39,7 @@ pub use ledger_check::{Findings, LedgerCheck, Named};
 pub use metrics::Metrics;
 pub use node::NodePackage;
 pub use oracle::{Fate, ID_PREFIX, Issued, Oracle, Tally};
-pub use place::target_folder;
+pub use place::{binary, target_folder};
 pub use process_usage::{Spent, seconds, spent};
 pub use proxies::Proxies;
 pub use proxy::{Aim, Mode, Proxy, Wire, kafka_api};

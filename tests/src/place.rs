@@ -27,7 +27,7 @@ pub fn target_folder() -> anyhow::Result<PathBuf> {
 }
 
 /// The real binary.
-pub(crate) fn binary() -> anyhow::Result<PathBuf> {
+pub fn binary() -> anyhow::Result<PathBuf> {
     let binary = profile_folder()?.join("waybill");
     let release =
         if binary.parent().is_some_and(|it| it.ends_with("release")) { " --release" } else { "" };

@@ -1,4 +1,4 @@
-//! Reading topics without a group: for the auditor, `trace` and tests.
+//! Reading topics without a group: for the auditor, `trace`, `tail` and tests.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use event::Millis;
 use rdkafka::{
     Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
@@ -180,6 +181,32 @@ impl Scanner {
             Bounds { partition, start, stable_end: of(&stable_ends), end: of(&ends) }
         };
         Ok(starts.into_iter().map(bounds).collect())
+    }
+
+    /// Per partition the first offset of a record whose Kafka timestamp is not before this moment
+    /// (milliseconds UTC); the stable end where there is none.
+    pub fn first_since(&self, topic: Topic, at: Millis) -> Result<Vec<Position>, ReadError> {
+        let what = || format!("offsets of {topic} by time");
+        let bounds = self.bounds(topic)?;
+        let mut asked = TopicPartitionList::with_capacity(bounds.len());
+        for it in &bounds {
+            // The protocol's question takes the moment in the place of the offset.
+            asked
+                .add_partition_offset(topic.name(), it.partition, Offset::Offset(at.max(0)))
+                .map_err(|error| broker(what(), error))?;
+        }
+        let told = self.stable.offsets_for_times(asked, ASK_TIMEOUT);
+        let told = told.map_err(|error| broker(what(), error))?;
+        let position = |it: &Bounds| {
+            let element = told
+                .find_partition(topic.name(), it.partition)
+                .filter(|element| element.error().is_ok())
+                .ok_or_else(|| broker(what(), "a partition did not answer"))?;
+            let found = element.offset().to_raw().filter(|offset| *offset >= 0);
+            let offset = found.unwrap_or(it.stable_end).max(it.start);
+            Ok(Position { topic, partition: it.partition, offset })
+        };
+        bounds.iter().map(position).collect()
     }
 
     fn partitions(&self, topic: Topic) -> Result<Vec<i32>, ReadError> {

@@ -2,6 +2,7 @@
 
 mod plan;
 mod stage;
+mod tail;
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -9,6 +10,7 @@ pub use plan::{
     CheckPlansArgs, Deny, DiffPlansArgs, Language, PlanCommand, PlanTypesArgs, TestPlanArgs,
 };
 pub use stage::{LogArgs, OrderArgs, ResumeArgs, SkipArgs, StageCommand};
+pub use tail::{Outcome, Since, TailArgs};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -68,6 +70,11 @@ pub enum Command {
     /// The life of one event by its waybill number.
     #[command(after_help = "Example:\n  waybill trace 0-3-18446 --json")]
     Trace(TraceArgs),
+    /// Show events as they come, each with its verdict and the reasons; never a property's value.
+    #[command(
+        after_help = "The verdict is what validate says of the event, by the sources and plans that this configuration\nnames. Lines of one partition come in their order; partitions take turns.\n\nExamples:\n  waybill tail --source web/app\n  waybill tail --since 10m --verdict flag,reject\n  waybill tail --until-end --json | jq -r .reason | sort | uniq -c"
+    )]
+    Tail(TailArgs),
     /// What runs, what does not, who is to blame, and what to type next.
     #[command(
         after_help = "Asks Kafka, the registry, ClickHouse and every admin port of [status] admin; answers within\n10 s also when all of them are down.\n\nExit codes: 0 all runs, 1 something is down, halted or stopped by its breaker, 2 something is\npaused, starting or restoring.\n\nExamples:\n  waybill status\n  waybill status --json | jq -r .diagnosis.next[]"

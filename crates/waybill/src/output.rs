@@ -21,6 +21,30 @@ pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<Exit> {
     Ok(text(&serde_json::to_string_pretty(value)?))
 }
 
+/// Whether anybody still reads what is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    There,
+    /// Such as after `| head`.
+    Gone,
+}
+
+/// Prints one line of many.
+pub(crate) fn line(text: &str) -> Reader {
+    match writeln!(std::io::stdout(), "{text}") {
+        Ok(()) => Reader::There,
+        Err(_) => Reader::Gone,
+    }
+}
+
+/// Whether what is printed may have colours: on a terminal whose user has nothing against them
+/// (<https://no-color.org>).
+pub(crate) fn is_coloured() -> bool {
+    use std::io::IsTerminal as _;
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    std::io::stdout().is_terminal() && !refused
+}
+
 /// A table without lines, so that `awk` and people read it alike.
 pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();

@@ -28,5 +28,6 @@ mod sdks;
 mod shutdown;
 mod spool;
 mod status;
+mod tail;
 mod telemetry;
 mod world;

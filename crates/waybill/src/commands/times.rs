@@ -18,6 +18,14 @@ pub(crate) fn utc(at: Millis) -> String {
     }
 }
 
+/// A moment to the millisecond, such as `2026-11-24T21:53:11.042Z`.
+pub(crate) fn utc_millis(at: Millis) -> String {
+    match jiff::Timestamp::from_millisecond(at) {
+        Ok(timestamp) => timestamp.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
+        Err(_) => format!("{at} ms"),
+    }
+}
+
 /// A span of time by its two greatest units, such as `3 d 4 h`.
 pub(crate) fn span(milliseconds: Millis) -> String {
     let seconds = milliseconds.max(0) / 1_000;
@@ -53,5 +61,8 @@ mod tests {
     fn a_moment_is_told_in_utc() {
         assert_eq!(utc(1_000_000_000_000), "2001-09-09T01:46:40Z");
         assert_eq!(utc(Millis::MAX), format!("{} ms", Millis::MAX));
+        assert_eq!(utc_millis(1_000_000_000_042), "2001-09-09T01:46:40.042Z");
+        assert_eq!(utc_millis(-1), "1969-12-31T23:59:59.999Z");
+        assert_eq!(utc_millis(Millis::MIN), format!("{} ms", Millis::MIN));
     }
 }
