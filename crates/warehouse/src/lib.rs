@@ -17,6 +17,7 @@ mod migrations;
 mod read_back;
 mod row_binary;
 mod rows;
+mod sample;
 mod settle;
 
 pub use answer::{Exception, InsertAnswer};
@@ -29,3 +30,4 @@ pub use migrate::{MigrationPlan, MigrationState, MigrationStep};
 pub use read_back::{Counts, LoadedEvent, OriginRange, PositionRange};
 pub use row_binary::RowBinary;
 pub use rows::{Column, DeadLetterRow, DiscardRow, EventRow, Row, RowPosition, Undecodable};
+pub use sample::StoredEvent;

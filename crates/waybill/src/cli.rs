@@ -1,6 +1,7 @@
 //! The command line.
 
 mod plan;
+mod sample;
 mod stage;
 mod tail;
 
@@ -9,6 +10,7 @@ use std::{net::SocketAddr, path::PathBuf};
 pub use plan::{
     CheckPlansArgs, Deny, DiffPlansArgs, Language, PlanCommand, PlanTypesArgs, TestPlanArgs,
 };
+pub use sample::{GatherArgs, InferArgs, Store};
 pub use stage::{LogArgs, OrderArgs, ResumeArgs, SkipArgs, StageCommand};
 pub use tail::{Outcome, Since, TailArgs};
 
@@ -83,7 +85,7 @@ pub enum Command {
     /// Pause and resume stages, give up what has expired, and see who did so and why.
     #[command(subcommand)]
     Stage(StageCommand),
-    /// Tracking plans: check them before they judge events.
+    /// Tracking plans: draft them from what flows, and check them before they judge events.
     #[command(subcommand)]
     Plan(PlanCommand),
     /// Send events to ingest and measure the answers.

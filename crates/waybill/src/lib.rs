@@ -53,7 +53,10 @@ pub fn run(cli: Cli) -> ExitCode {
 
 /// An operator who asks what is down needs no log of a client that does not reach it.
 fn quiet(mut config: Config, command: &Command) -> Config {
-    let asks = matches!(command, Command::Status(_) | Command::Stage(_) | Command::Tail(_));
+    let asks = matches!(
+        command,
+        Command::Status(_) | Command::Stage(_) | Command::Tail(_) | Command::Plan(_)
+    );
     if asks && config.log.filter == telemetry::LogConfig::default().filter {
         "warn,librdkafka=off".clone_into(&mut config.log.filter);
     }
@@ -85,7 +88,7 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<Exit> {
         Command::Tail(arguments) => commands::tail::run(arguments, config).await,
         Command::Status(arguments) => commands::status::run(&arguments, &config).await,
         Command::Stage(command) => commands::stage::run(command, config).await,
-        Command::Plan(command) => commands::plan::run(&command, &config),
+        Command::Plan(command) => commands::plan::run(&command, config).await,
         Command::Load(arguments) => commands::load::run(&arguments).await,
     }
 }

@@ -1,9 +1,9 @@
-//! Events as operators see them.
+//! Events as operators see them: `tail`, `plan sample` and `plan infer`.
 
 use std::{
     fs,
     io::{BufRead as _, BufReader},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::mpsc,
     thread,
@@ -203,4 +203,63 @@ impl Drop for KilledAtEnd {
         let _ended = self.0.kill();
         let _status = self.0.wait();
     }
+}
+
+#[test]
+fn a_draft_of_a_plan_passes_what_flows_wherever_it_is_taken_from() {
+    on_the_flow("infer", |flow, _| {
+        let operator = Operator::of(flow)?;
+        send(flow, "infer")?;
+        until("all of it is loaded", PATIENCE, || {
+            let sql = "SELECT uniqExact(message_id) FROM events WHERE message_id LIKE 'infer-%'";
+            let loaded: usize = flow.clickhouse(sql)?.parse()?;
+            Ok((loaded >= GOOD + 3).then_some(()))
+        })?;
+        for from in ["kafka", "clickhouse"] {
+            let of = ["--source", WEB_SDKS.id, "--from", from, "--days", "2"];
+            let sample = operator.says(&[&["plan", "sample"], &of[..]].concat())?;
+            let lines: Vec<Value> =
+                sample.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+            let is_good = |line: &&Value| line["message_id"] == "infer-good-1";
+            let good = lines.iter().find(is_good).context("a good one is missing")?;
+            ensure!(good["properties"]["buyer"] == SECRET, "whole events: {good}");
+            ensure!(lines.iter().any(|line| line["message_id"] == "infer-reject"), "{from}");
+            let file = written(flow, &format!("sample-{from}.ndjson"), &sample)?;
+            let direct = operator.says(&[&["plan", "infer"], &of[..]].concat())?;
+            let by_file = ["plan", "infer", "--source", WEB_SDKS.id, "--sample", &file];
+            let by_file = operator.says(&by_file)?;
+            ensure!(direct == by_file, "{from}: {direct}\n{by_file}");
+            for expected in
+                ["Tail Ordered:", "- order_id", "- EUR", "format: date-time", "- /page/url"]
+            {
+                ensure!(direct.contains(expected), "{from}: no {expected}: {direct}");
+            }
+            ensure!(!direct.contains(SECRET), "{direct}");
+            let draft = written(flow, &format!("draft-{from}.yaml"), &direct)?;
+            operator.says(&["plan", "check", &draft])?;
+            passes(&operator, &draft, &file)?;
+        }
+        let unknown = operator.command(&["plan", "infer", "--source", "web/nobody"])?.output()?;
+        ensure!(unknown.status.code() == Some(64), "{unknown:?}");
+        Ok(())
+    });
+}
+
+fn written(flow: &Flow, name: &str, text: &str) -> anyhow::Result<String> {
+    let file = flow.folder().join(name);
+    fs::write(&file, text)?;
+    Ok(Path::to_str(&file).context("a path that is no text")?.to_owned())
+}
+
+fn passes(operator: &Operator, draft: &str, sample: &str) -> anyhow::Result<()> {
+    let judge = ["plan", "test", draft, sample, "--kind", "browser", "--json"];
+    // Other tests' events are in the sample too: what becomes of them is not the question.
+    let output = operator.command(&judge)?.output()?;
+    let text = String::from_utf8(output.stdout)?;
+    let judged: Vec<Value> = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    let ours = judged.iter().filter(|line| line["event"] == "Tail Ordered");
+    let ours: Vec<&Value> = ours.collect();
+    ensure!(ours.len() >= GOOD + 2, "{}", ours.len());
+    ensure!(ours.iter().all(|line| line["verdict"] == "pass"), "{ours:?}");
+    Ok(())
 }

@@ -7,6 +7,7 @@
 )]
 
 mod loaded;
+mod sample;
 mod views;
 
 use std::time::Duration;
@@ -58,6 +59,7 @@ async fn the_warehouse_keeps_its_promises_on_a_real_clickhouse() {
     a_changed_file_is_refused(&stack).await;
     an_insert_with_the_same_token_leaves_one_copy(&stack).await;
     what_is_read_back_is_what_is_there(&stack).await;
+    sample::a_sample_has_each_event_once_and_no_more_of_a_name_than_asked_for(&stack).await;
     every_fact_arrives_as_it_was(&stack).await;
     side_tables_and_books_take_their_rows(&stack).await;
     views::views_show_production_unless_asked(&stack).await;

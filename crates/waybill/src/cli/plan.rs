@@ -6,6 +6,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use event::Millis;
 use tracking_plan::SourceKind;
 
+use super::{GatherArgs, InferArgs};
+
 /// What to do with tracking plans.
 #[derive(Debug, Subcommand)]
 pub enum PlanCommand {
@@ -29,6 +31,16 @@ pub enum PlanCommand {
         after_help = "typescript: an interface and a function per event, for SDKs with track(event, properties).\npython: a TypedDict and a function per event. rust: a struct per event, and its name.\nWhat a language cannot express is unknown, Any or serde_json::Value.\n\nExit codes: 0 written, 64 unreadable.\n\nExamples:\n  waybill plan types plans/shop.yaml --lang typescript > src/events.ts\n  waybill plan types plans/shop.yaml --lang rust --out src/events.rs"
     )]
     Types(PlanTypesArgs),
+    /// Print whole events of a source, one a line, to try plans on.
+    #[command(
+        after_help = "The events have all their values, which may be personal: keep the file where such may be kept.\nWhat validate discards (no consent, the suppression list) is not among them. From Kafka also what\nit rejects; from ClickHouse as stored, after what plans hash or drop.\n\nExamples:\n  waybill plan sample --source web/app > sample.ndjson\n  waybill plan sample --source web/app --from clickhouse --days 30 --events 50 > sample.ndjson"
+    )]
+    Sample(GatherArgs),
+    /// Draft a plan from what a source sends.
+    #[command(
+        after_help = "The draft is a plan that all those events pass; it says how many had what. It lists no value that\nmay be personal. Read it before events are judged by it.\n\nExit codes: 0 drafted, 1 there is no event, 64 no such source.\n\nExamples:\n  waybill plan infer --source web/app --days 7 > plans/web-app.yaml\n  waybill plan infer --source web/app --from clickhouse --days 30 > plans/web-app.yaml\n  waybill plan infer --source web/app --sample sample.ndjson > plans/web-app.yaml"
+    )]
+    Infer(InferArgs),
 }
 
 /// Arguments of `plan check`.

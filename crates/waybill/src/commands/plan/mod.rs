@@ -3,9 +3,11 @@
 mod check;
 mod diff;
 mod files;
+mod infer;
 mod lines;
 mod lint;
 mod replay;
+mod sample;
 mod test;
 mod types;
 mod walk;
@@ -15,12 +17,14 @@ use std::fmt;
 use crate::{Exit, cli::PlanCommand, config::Config, output};
 
 /// Does what was asked for.
-pub(crate) fn run(command: &PlanCommand, config: &Config) -> anyhow::Result<Exit> {
+pub(crate) async fn run(command: &PlanCommand, config: Config) -> anyhow::Result<Exit> {
     let done = match command {
-        PlanCommand::Check(arguments) => check::run(arguments, config),
-        PlanCommand::Diff(arguments) => diff::run(arguments, config),
-        PlanCommand::Test(arguments) => test::run(arguments, config),
+        PlanCommand::Check(arguments) => check::run(arguments, &config),
+        PlanCommand::Diff(arguments) => diff::run(arguments, &config),
+        PlanCommand::Test(arguments) => test::run(arguments, &config),
         PlanCommand::Types(arguments) => types::run(arguments),
+        PlanCommand::Sample(arguments) => sample::run(arguments, config).await,
+        PlanCommand::Infer(arguments) => infer::run(arguments, config).await,
     };
     done.or_else(|error| {
         let unusable = error.downcast::<Unusable>()?;
