@@ -303,6 +303,14 @@ fn a_schema_that_comes_or_goes_is_judged_by_what_it_held_and_by_the_rule_for_nam
                 "safe /events/A/properties: `allOf` is not asked for any more",
             ],
         ),
+        (
+            plan("{on_violation: flag, properties: {additionalProperties: false}}", snake),
+            plan("{on_violation: flag, properties: {}}", snake),
+            &[
+                "unknown /events/A/properties: names all its properties now, and others are held to the rule for names",
+                "safe /events/A/properties/additionalProperties: was never allowed, and may be now",
+            ],
+        ),
     ] {
         assert_eq!(told(&old, &new), expected, "{old} → {new}");
     }

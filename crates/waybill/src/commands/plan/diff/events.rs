@@ -101,12 +101,12 @@ fn rule(pair: [&PlanDocument; 2], rules: [&EventRule; 2], at: &str, changes: &mu
     if was.deprecated.is_none() && is.deprecated.is_some() {
         changes.safe(&format!("{at}/deprecated"), "is deprecated: flagged, never rejected");
     }
-    let rejects = on_violation[1] == OnViolation::Reject;
+    let [was_rejected, rejects] = on_violation.map(|word| word == OnViolation::Reject);
     for (part, schemas) in
         [("properties", [&was.properties, &is.properties]), ("traits", [&was.traits, &is.traits])]
     {
         let at = format!("{at}/{part}");
-        let (of_schema, of_policy) = schema(pair, schemas, unplanned, &at);
+        let (of_schema, of_policy) = schema(pair, schemas, unplanned, was_rejected, &at);
         changes.take(of_schema, rejects);
         changes.take(of_policy, true);
     }
@@ -123,6 +123,7 @@ fn schema(
     [old, new]: [&PlanDocument; 2],
     schemas: [&Option<Value>; 2],
     unplanned: [UnplannedProperties; 2],
+    old_rejects: bool,
     at: &str,
 ) -> (Changes, Changes) {
     let (mut of_schema, mut of_policy) = (Changes::default(), Changes::default());
@@ -143,7 +144,7 @@ fn schema(
             }
         }
         [Some(was), Some(is)] => {
-            let policy = Policy { old: unplanned[0], new: unplanned[1], naming };
+            let policy = Policy { old: unplanned[0], new: unplanned[1], old_rejects, naming };
             let sides = Sides {
                 old: Side { own: was, defs: &old.defs },
                 new: Side { own: is, defs: &new.defs },

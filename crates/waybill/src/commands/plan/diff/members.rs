@@ -13,6 +13,8 @@ use super::{
 pub(super) struct Policy<'a> {
     pub(super) old: UnplannedProperties,
     pub(super) new: UnplannedProperties,
+    /// Whether the old version rejects what breaks the old schema.
+    pub(super) old_rejects: bool,
     /// The new plan's rule for the names of such members, where breaking it rejects.
     pub(super) naming: Option<&'a NameRule>,
 }
@@ -48,7 +50,8 @@ pub(super) fn planned(
     };
     let place = |name: &String| format!("{at}/properties/{}", token(name));
     let Some(old) = old else {
-        let was_closed = sides.old.own.get("additionalProperties") == Some(&Value::Bool(false));
+        let was_closed = policy.old_rejects
+            && sides.old.own.get("additionalProperties") == Some(&Value::Bool(false));
         if policy.new == UnplannedProperties::Reject && !was_closed {
             changes.breaking(at, "names all its properties now, and others are rejected");
         } else if policy.naming.is_some_and(NameRule::is_set) && !was_closed {
