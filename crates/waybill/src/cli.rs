@@ -12,7 +12,7 @@ pub use plan::{
 };
 pub use sample::{GatherArgs, InferArgs, Store};
 pub use stage::{LogArgs, OrderArgs, ResumeArgs, SkipArgs, StageCommand};
-pub use tail::{Outcome, Since, TailArgs};
+pub use tail::{Since, TailArgs};
 
 use clap::{Args, Parser, Subcommand};
 

@@ -4,6 +4,7 @@ pub mod cli;
 mod commands;
 pub mod config;
 mod exit;
+mod outcome;
 mod output;
 mod reload;
 mod services;

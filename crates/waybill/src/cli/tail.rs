@@ -2,8 +2,9 @@
 
 use std::{num::NonZeroU64, time::Duration};
 
-use clap::{Args, ValueEnum};
-use serde::Serialize;
+use clap::Args;
+
+use crate::outcome::Outcome;
 
 /// Arguments of `tail`.
 #[derive(Debug, Clone, Default, Args)]
@@ -30,20 +31,6 @@ pub struct TailArgs {
     /// Print each event as a line of JSON; without properties, traits and context, as ever.
     #[arg(long)]
     pub json: bool,
-}
-
-/// What comes of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    /// It goes on, and there is nothing to say of it.
-    Pass,
-    /// It goes on, with findings.
-    Flag,
-    /// It is dropped on purpose.
-    Discard,
-    /// It becomes a dead letter.
-    Reject,
 }
 
 /// From where a log is read.

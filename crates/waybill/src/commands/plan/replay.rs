@@ -14,46 +14,12 @@ use super::{
     Unusable,
     lines::{self, Line},
 };
-use crate::commands::times::utc;
+use crate::{commands::times::utc, outcome::Outcome};
 
 /// The source that events are taken for.
 const SOURCE: &str = "plan/test";
 /// Stands in for the key of hashes where none is configured: as long as one, and no secret.
 const STAND_IN_KEY: &str = "stand-in key of waybill plan test";
-
-/// What came of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Outcome {
-    /// It goes on, and there is nothing to say of it.
-    Pass,
-    /// It goes on with findings.
-    Flag,
-    /// It is dropped on purpose.
-    Discard,
-    /// It becomes a dead letter.
-    Reject,
-}
-
-impl Outcome {
-    /// Every outcome.
-    pub(super) const ALL: [Self; 4] = [Self::Pass, Self::Flag, Self::Discard, Self::Reject];
-
-    /// What an event is that had it.
-    pub(super) const fn word(self) -> &'static str {
-        match self {
-            Self::Pass => "passes",
-            Self::Flag => "flagged",
-            Self::Discard => "discarded",
-            Self::Reject => "rejected",
-        }
-    }
-
-    /// Whether the event goes on.
-    pub(super) const fn goes_on(self) -> bool {
-        matches!(self, Self::Pass | Self::Flag)
-    }
-}
 
 /// An event and what came of it.
 #[derive(Debug, Clone, Serialize)]

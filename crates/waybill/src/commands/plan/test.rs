@@ -4,13 +4,14 @@ use event::Finding;
 
 use super::{
     files,
-    replay::{self, Court, Judged, Outcome, Setting},
+    replay::{self, Court, Judged, Setting},
 };
 use crate::{
     Exit,
     cli::{Deny, TestPlanArgs},
     commands::times::{now, utc},
     config::Config,
+    outcome::Outcome,
     output,
 };
 

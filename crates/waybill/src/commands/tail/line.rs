@@ -6,8 +6,9 @@ use serde::Serialize;
 use tracking_plan::{SourceCatalog, clean};
 
 use crate::{
-    cli::{Outcome, TailArgs},
+    cli::TailArgs,
     commands::{raw_events::Seen, times::utc_millis},
+    outcome::Outcome,
 };
 
 /// Longest name or id that a line for a person has, in characters.
