@@ -1,6 +1,6 @@
 //! From a document to what judges events.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use event::Millis;
 use serde_json::{Map, Value};
@@ -67,7 +67,7 @@ pub(crate) struct Rule {
     pub(crate) properties: Option<Schema>,
     pub(crate) traits: Option<Schema>,
     /// By kind of source: browser, mobile, server.
-    pub(crate) context: [ContextCheck; 3],
+    pub(crate) context: Arc<[ContextCheck; 3]>,
 }
 
 /// What the context must have.
@@ -92,7 +92,7 @@ pub(crate) struct Required {
 impl Plan {
     /// Compiles a version, or tells everything in it that cannot stand.
     pub fn compile(source: &PlanSource) -> Result<Self, Vec<PlanProblem>> {
-        let mut compiler = Compiler { source, problems: Vec::new() };
+        let mut compiler = Compiler { source, problems: Vec::new(), of_plan: None };
         let plan = compiler.plan();
         if compiler.problems.is_empty() { Ok(plan) } else { Err(compiler.problems) }
     }
@@ -150,6 +150,8 @@ impl Rule {
 struct Compiler<'a> {
     source: &'a PlanSource,
     problems: Vec<PlanProblem>,
+    /// What the plan itself asks of the context.
+    of_plan: Option<Arc<[ContextCheck; 3]>>,
 }
 
 impl Compiler<'_> {
@@ -223,7 +225,7 @@ impl Compiler<'_> {
             deprecated: rule.deprecated.is_some(),
             properties: self.schema(&format!("{at}/properties"), rule.properties.as_ref()),
             traits: self.schema(&format!("{at}/traits"), rule.traits.as_ref()),
-            context: SourceKind::ALL.map(|kind| self.context(at, rule, kind, on_violation)),
+            context: self.contexts(at, rule, on_violation),
         }
     }
 
@@ -236,6 +238,26 @@ impl Compiler<'_> {
                 None
             }
         }
+    }
+
+    /// What is asked of the context, by kind of source. Rules that ask for no more than the plan share
+    /// what it asks for: a plan of thousands of events stays small.
+    fn contexts(
+        &mut self,
+        at: &str,
+        rule: &EventRule,
+        of_event: OnViolation,
+    ) -> Arc<[ContextCheck; 3]> {
+        let plain = rule.context == ContextRules::default();
+        if let Some(of_plan) = self.of_plan.as_ref().filter(|_| plain) {
+            return Arc::clone(of_plan);
+        }
+        let checks = SourceKind::ALL.map(|kind| self.context(at, rule, kind, of_event));
+        let checks = Arc::new(checks);
+        if plain {
+            self.of_plan = Some(Arc::clone(&checks));
+        }
+        checks
     }
 
     /// What the plan and the event's rule ask of the context of one kind of source.

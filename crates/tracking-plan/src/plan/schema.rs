@@ -1,7 +1,5 @@
 //! JSON Schema 2020-12, and its errors as findings that show no value.
 
-use std::collections::HashSet;
-
 use jsonschema::{
     Draft, ValidationError, Validator,
     error::{TypeKind, ValidationErrorKind as Kind},
@@ -15,8 +13,8 @@ use super::finding::{Found, json_type, shown_name};
 #[derive(Debug, Clone)]
 pub(crate) struct Schema {
     validator: Validator,
-    /// Names that the schema has a place for; `None` where it cannot be said from its names.
-    known: Option<HashSet<String>>,
+    /// Names that the schema has a place for, sorted; `None` where it cannot be said from its names.
+    known: Option<Vec<String>>,
 }
 
 /// Words that tell what a member of an object may be, beside `properties`.
@@ -58,7 +56,8 @@ impl Schema {
 
     /// Whether the schema has a place for a member of this name, as far as it can be said.
     pub(crate) fn knows(&self, name: &str) -> bool {
-        self.known.as_ref().is_none_or(|known| known.contains(name))
+        let has = |known: &Vec<String>| known.binary_search_by(|it| it.as_str().cmp(name)).is_ok();
+        self.known.as_ref().is_none_or(has)
     }
 
     /// What is wrong with the value, which stands at `pointer` in the event. The reasons are those for
@@ -82,16 +81,18 @@ impl Schema {
 
 /// The names that a schema has a place for; `None` where it cannot be said from its `properties`, so
 /// that no property counts as unplanned.
-pub fn planned_names(schema: &Value) -> Option<HashSet<String>> {
+pub fn planned_names(schema: &Value) -> Option<Vec<String>> {
     known(schema.as_object()?)
 }
 
-fn known(schema: &Map<String, Value>) -> Option<HashSet<String>> {
+fn known(schema: &Map<String, Value>) -> Option<Vec<String>> {
     if OPEN_WORDS.iter().any(|word| schema.contains_key(*word)) {
         return None;
     }
     let names = schema.get("properties").and_then(Value::as_object);
-    Some(names.map(|names| names.keys().cloned().collect()).unwrap_or_default())
+    let mut known: Vec<String> = names.into_iter().flat_map(Map::keys).cloned().collect();
+    known.sort_unstable();
+    Some(known)
 }
 
 fn finding(
