@@ -16,8 +16,6 @@ use waybill_tests::{Flow, WEB, decisions, until};
 use crate::world::on_the_flow;
 
 const PATIENCE: Duration = Duration::from_mins(1);
-/// Plans are known for a minute after they were read; the files are read every two seconds.
-const NOTICE: Duration = Duration::from_secs(62);
 
 /// A row of the decision table and where its event got to.
 struct Sent {
@@ -184,12 +182,17 @@ fn plain(message_id: &str) -> RawEvent {
     }
 }
 
+fn waits_for_a_plan(flow: &Flow) -> anyhow::Result<bool> {
+    Ok(flow.status()?.json.to_string().contains("\"plan\""))
+}
+
 #[test]
 fn where_plans_cannot_be_read_validate_waits_and_passes_nothing_unchecked() {
     on_the_flow("plans-gone", |flow, oracle| {
         let plan = plans(flow).join("strict.yaml");
         let before = fs::read_to_string(&plan)?;
         let letters = flow.fates()?.dead_letters.len();
+        ensure!(!waits_for_a_plan(flow)?, "it waits already");
         fs::write(&plan, "plan: strict\nversion: [\n")?;
         let waited = (|| {
             // What comes within the minute for which the plans are known is judged by them.
@@ -197,12 +200,14 @@ fn where_plans_cannot_be_read_validate_waits_and_passes_nothing_unchecked() {
             until("it is judged by the plan that is known", PATIENCE, || {
                 Ok(is_loaded(flow, early)?.then_some(()))
             })?;
-            std::thread::sleep(NOTICE);
-            let late = produce(flow, &plain("late"))?;
-            until("status names the plan", PATIENCE, || {
-                let status = flow.status()?.json.to_string();
-                Ok(status.contains("\"plan\"").then_some(()))
+            // Plans are known for a minute after they were read.
+            let mut sent = 0;
+            until("status names the plan", Duration::from_mins(2), || {
+                produce(flow, &plain(&format!("meanwhile-{sent}")))?;
+                sent += 1;
+                Ok(waits_for_a_plan(flow)?.then_some(()))
             })?;
+            let late = produce(flow, &plain("late"))?;
             ensure!(!is_loaded(flow, late)?, "it passed unchecked");
             Ok(late)
         })();

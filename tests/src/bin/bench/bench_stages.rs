@@ -20,7 +20,7 @@ use tracking_plan::LiveCatalog;
 use warehouse::{Warehouse, WarehouseConfig};
 
 use crate::{
-    bench_plans::{catalog, event_name},
+    bench_plans::{Planned, catalog},
     cpu_seconds,
 };
 
@@ -28,9 +28,13 @@ const PARTITIONS: u16 = 6;
 /// Events that are sent at once while the log is filled.
 const CHUNK: usize = 5_000;
 const PATIENCE: Duration = Duration::from_mins(10);
-/// Runs of validate whose source has a plan with so many events.
-const WITH_PLANS: [(&str, usize); 2] =
-    [("validate, plan of 200", 200), ("validate, plan of 2000", 2_000)];
+/// Runs of validate whose source has a plan.
+const WITH_PLANS: [(&str, Planned); 4] = [
+    ("validate, plan of 200", Planned::ByRank(200)),
+    ("validate, plan of 2000", Planned::ByRank(2_000)),
+    ("the same 200 in turn", Planned::InTurn(200)),
+    ("the same 2000 in turn", Planned::InTurn(2_000)),
+];
 
 /// What a stage cost.
 pub(crate) struct Figure {
@@ -70,7 +74,7 @@ impl Bench {
         let bench = Self { runtime, kafka, registry, warehouse, folder, _stack: stack, events };
         bench.runtime.block_on(bench.migrate())?;
         eprintln!("writing {events} events to {}", Topic::RawEvents);
-        bench.fill(0)?;
+        bench.fill(Planned::Not)?;
         Ok(bench)
     }
 
@@ -85,8 +89,8 @@ impl Bench {
         Ok(())
     }
 
-    /// Appends the events; their names are those of a plan with so many events.
-    fn fill(&self, planned: usize) -> anyhow::Result<()> {
+    /// Appends the events; their names are those of such a plan.
+    fn fill(&self, planned: Planned) -> anyhow::Result<()> {
         let encoder = self.registry.encoder(Topic::RawEvents)?;
         let producer = Producer::new(&self.kafka)?;
         for first in (0..self.events).step_by(CHUNK) {
@@ -118,7 +122,7 @@ impl Bench {
             .context("the bare loop")
         })?];
         let admin = Admin::new(&self.kafka)?;
-        let unplanned = LiveCatalog::new(catalog(0)?);
+        let unplanned = LiveCatalog::new(catalog(Planned::Not)?);
         for stage in Stage::ALL {
             admin.first_positions(stage.group(), &stage.inputs())?;
             figures.push(self.measure(stage.name(), || self.until_through(stage, &unplanned))?);
@@ -225,7 +229,7 @@ fn until_committed(stage: Stage, scanner: &mut Scanner) -> anyhow::Result<()> {
 }
 
 /// About 900 bytes, as an SDK in a browser sends.
-fn raw_event(number: usize, planned: usize) -> RawEvent {
+fn raw_event(number: usize, planned: Planned) -> RawEvent {
     let text = |text: &str| Some(text.to_owned());
     RawEvent {
         source: text("web/app"),
@@ -233,7 +237,7 @@ fn raw_event(number: usize, planned: usize) -> RawEvent {
         message_id: Some(format!("bench-{number}")),
         anonymous_id: Some(format!("device-{}", number % 20_000)),
         user_id: number.is_multiple_of(4).then(|| format!("user-{}", number % 20_000)),
-        event: Some(event_name(number, planned)),
+        event: Some(planned.name_of(number)),
         timestamp: text("2026-11-23T10:00:00.000Z"),
         sent_at: text("2026-11-23T10:00:00.500Z"),
         received_at: text("2026-11-23T10:00:00.700Z"),
