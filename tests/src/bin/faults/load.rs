@@ -17,7 +17,7 @@ const DEATHS: u64 = 3;
 const SENDERS: usize = 8;
 const PER_BATCH: usize = 100;
 /// So many requests are acknowledged before each death, and after the last.
-const BETWEEN: u64 = 60;
+const BETWEEN: u64 = 300;
 /// Longer than ingest waits for the broker, and than the broker takes to start.
 const COUNTED_WITHIN: Duration = Duration::from_secs(90);
 /// Before a batch is sent again: as an SDK, only sooner.
@@ -30,9 +30,12 @@ pub(crate) fn all() -> Vec<Fault> {
 fn kafka_killed(scene: &Scene<'_>) -> anyhow::Result<Fired> {
     let load = Load::new(scene.flow, scene.oracle);
     let begun = Instant::now();
+    let mut up = Duration::ZERO;
     let deaths = load.during(|load| {
         for _ in 0..DEATHS {
+            let since = Instant::now();
             until_grown(&load.acknowledged, BETWEEN, "acknowledged")?;
+            up += since.elapsed();
             scene.flow.kill_part(Part::Kafka)?;
             until_grown(&load.refused, 1, "answered 503")?;
             scene.flow.restart_part(Part::Kafka)?;
@@ -40,7 +43,7 @@ fn kafka_killed(scene: &Scene<'_>) -> anyhow::Result<Fired> {
         until_grown(&load.acknowledged, BETWEEN, "acknowledged")?;
         Ok(DEATHS)
     })?;
-    Ok(Fired { times: deaths, told: Some(load.told(begun.elapsed())) })
+    Ok(Fired { times: deaths, told: Some(load.told(begun.elapsed(), up)) })
 }
 
 /// Senders that repeat what is not acknowledged under the same message ids.
@@ -106,15 +109,19 @@ impl<'a> Load<'a> {
         Ok(matches!(status, Ok(200)))
     }
 
-    fn told(&self, took: Duration) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "a figure for a person")]
+    /// `up` is how long it took to have what was to be acknowledged before the deaths.
+    fn told(&self, took: Duration, up: Duration) -> String {
+        let events = (DEATHS * BETWEEN) as f64 * PER_BATCH as f64;
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         format!(
             "requests of {PER_BATCH} events by {SENDERS} senders in {} s: {} acknowledged, \
-             {} answered 503, {} without an answer",
+             {} answered 503, {} without an answer; {:.0} events/s before the deaths",
             took.as_secs(),
             count(&self.acknowledged),
             count(&self.refused),
             count(&self.unanswered),
+            events / up.as_secs_f64(),
         )
     }
 }
