@@ -154,3 +154,32 @@ proptest! {
         prop_assert!(told.len() < 20_000, "{} bytes", told.len());
     }
 }
+
+#[test]
+fn what_no_value_can_hold_is_neither_unchecked_nor_unprotected() {
+    let around = r#"{"page":{"url":"u"},"locale":"de"}"#;
+    let raw = |properties: &str, context: &str, event: &str| RawEvent {
+        source: Some("web/shop".to_owned()),
+        kind: Some("track".to_owned()),
+        event: Some(event.to_owned()),
+        message_id: Some("m-1".to_owned()),
+        user_id: Some("u-1".to_owned()),
+        properties: Some(properties.to_owned()),
+        context: Some(context.to_owned()),
+        ..RawEvent::default()
+    };
+    for odd in [r#""x":"\ud83d""#, r#""\ud83d":1"#, r#""x":1e999"#] {
+        let properties = format!(r#"{{"email":"ada@example.com",{odd}}}"#);
+        let judged = clean(raw(&properties, around, "Order Completed"), NOW, &CATALOG);
+        let Verdict::Reject(rejected) = judged else { panic!("{odd}: {judged:?}") };
+        assert_eq!(rejected.findings[0].pointer, "/properties", "{odd}");
+        // This event has no schema; the rules for names cannot be held to it either.
+        let judged = clean(raw(&properties, around, "Cart Abandoned"), NOW, &CATALOG);
+        let told = format!("{judged:?}");
+        assert!(!told.contains("ada@"), "{odd}: {told}");
+        let no = r#""consent":{"categoryPreferences":{"analytics":false}}"#;
+        let context = format!(r"{{{odd},{no}}}");
+        let judged = clean(raw("{}", &context, "Product Viewed"), NOW, &CATALOG);
+        assert!(matches!(judged, Verdict::Discard(_)), "{odd}: {judged:?}");
+    }
+}

@@ -85,7 +85,10 @@ pub(crate) fn apply(
         }
         let places: Vec<&Tokens> = of_part.iter().map(|removal| &removal.edit.tokens).collect();
         let changed = rewrite(text, &places, &mut |place, value| {
-            let removal = of_part[place];
+            let Some(removal) = place.map(|place| of_part[place]) else {
+                done.push(format!("drop-unreadable /{}", PARTS[part]));
+                return Change::Remove;
+            };
             let change = change(removal.how, value, key);
             if change != Change::Replace(value.to_owned()) {
                 note(&mut done, removal);
@@ -159,6 +162,11 @@ mod tests {
             assert_eq!(done, ["strip /properties/items/0/email"], "{text}");
             assert_eq!(all[1], r#"{"items":[{}]}"#);
         }
+        let unreadable = r#"{"items":[{"\ud83d":1,"email":"a"}]}"#;
+        let mut all = ["{}", unreadable, "{}", "{}", "{}"].map(str::to_owned);
+        let done = apply(&[Removal::strip(&edit)], None, &mut all.each_mut());
+        assert_eq!(done, ["drop-unreadable /properties"]);
+        assert_eq!(all[1], r#"{"items":[]}"#);
         let mut all = ["{}", r#"{"mail":"email"}"#, "{}", "{}", "{}"].map(str::to_owned);
         assert_eq!(
             apply(&[Removal::strip(&edit)], None, &mut all.each_mut()),

@@ -22,7 +22,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) source_kind: SourceKind,
     /// The texts, in the order of [`super::compile::PARTS`].
     pub(crate) texts: [&'a str; 5],
-    parsed: [OnceCell<Value>; 3],
+    parsed: [OnceCell<Option<Value>>; 3],
 }
 
 /// What a plan says.
@@ -34,6 +34,8 @@ pub(crate) struct Judgement {
     /// Context that was not sent and that the session may provide: pointers.
     pub(crate) inheritable: Vec<String>,
 }
+
+const UNREADABLE: &str = "has a lone surrogate or a number out of range: no rule can be held to it";
 
 const CONTEXT: usize = 0;
 const PROPERTIES: usize = 1;
@@ -55,11 +57,10 @@ impl<'a> Subject<'a> {
         self.name.filter(|_| self.kind == "track").unwrap_or(self.kind)
     }
 
-    fn value(&self, part: usize) -> &Value {
-        self.parsed[part].get_or_init(|| {
-            let empty = || Value::Object(serde_json::Map::new());
-            serde_json::from_str(self.texts[part]).unwrap_or_else(|_| empty())
-        })
+    /// The part's value; none where it is JSON that no value can hold: a lone surrogate, or a number
+    /// out of range.
+    fn value(&self, part: usize) -> Option<&Value> {
+        self.parsed[part].get_or_init(|| serde_json::from_str(self.texts[part]).ok()).as_ref()
     }
 }
 
@@ -85,8 +86,15 @@ impl Plan {
     /// What the event says of consent: an object of category and true or false.
     pub(crate) fn preferences(&self, subject: &Subject<'_>) -> Option<BTreeMap<String, bool>> {
         let place = self.consent_place.as_ref()?;
-        let text = member_at(subject.texts[place.part], &place.tokens)?;
-        let said: BTreeMap<String, Value> = serde_json::from_str(text).ok()?;
+        let text = subject.texts[place.part];
+        let said = member_at(text, &place.tokens).and_then(|said| serde_json::from_str(said).ok());
+        // What cannot be read may have been a "no".
+        if said.is_none() && text.contains('\\') && serde_json::from_str::<Value>(text).is_err() {
+            return Some(
+                self.consent.categories.keys().map(|name| (name.clone(), false)).collect(),
+            );
+        }
+        let said: BTreeMap<String, Value> = said?;
         let said = said.into_iter().filter_map(|(name, value)| Some((name, value.as_bool()?)));
         Some(said.collect())
     }
@@ -145,7 +153,11 @@ impl Judging<'_> {
             self.judgement.found.push(Found { actual, on_violation, ..missing });
         }
         for (schema, on_violation) in &check.schemas {
-            schema.check(self.subject.value(CONTEXT), "/context", AROUND, &mut |found| {
+            let Some(value) = self.subject.value(CONTEXT) else {
+                self.found(*on_violation, RejectReason::InvalidContext, AT[CONTEXT], UNREADABLE);
+                continue;
+            };
+            schema.check(value, "/context", AROUND, &mut |found| {
                 self.judgement.found.push(Found { on_violation: *on_violation, ..found });
             });
         }
@@ -155,7 +167,11 @@ impl Judging<'_> {
         if schema.is_none() && !self.plan.naming.properties.is_set() {
             return;
         }
-        let value = self.subject.value(part);
+        let Some(value) = self.subject.value(part) else {
+            let on_violation = self.rule.on_violation;
+            self.found(on_violation, RejectReason::InvalidProperty, AT[part], UNREADABLE);
+            return;
+        };
         if let Some(schema) = schema {
             let (at, on_violation) = (AT[part], self.rule.on_violation);
             schema.check(value, at, SENT, &mut |found| {

@@ -17,12 +17,13 @@ pub(crate) enum Change {
 pub(crate) type Tokens = Vec<String>;
 
 /// The text with the values at these places changed as `change` says (given the place's number and
-/// the value's text), or `None` where no place is in the text. A name that stands twice in an object
+/// the value's text; no number where names of an object on the way cannot be read), or `None` where no
+/// place is in the text. A name that stands twice in an object
 /// is changed twice.
 pub(crate) fn rewrite(
     text: &str,
     places: &[&Tokens],
-    change: &mut dyn FnMut(usize, &str) -> Change,
+    change: &mut dyn FnMut(Option<usize>, &str) -> Change,
 ) -> Option<String> {
     let routes: Vec<Route<'_>> =
         places.iter().enumerate().map(|(number, tokens)| Route { number, rest: tokens }).collect();
@@ -50,10 +51,10 @@ struct Route<'a> {
 fn value(
     text: &str,
     routes: &[Route<'_>],
-    change: &mut dyn FnMut(usize, &str) -> Change,
+    change: &mut dyn FnMut(Option<usize>, &str) -> Change,
 ) -> Option<Change> {
     if let Some(route) = routes.iter().find(|route| route.rest.is_empty()) {
-        return Some(change(route.number, text));
+        return Some(change(Some(route.number), text));
     }
     match text.trim_start().as_bytes().first() {
         Some(b'{') => object(text, routes, change),
@@ -65,9 +66,10 @@ fn value(
 fn object(
     text: &str,
     routes: &[Route<'_>],
-    change: &mut dyn FnMut(usize, &str) -> Change,
+    change: &mut dyn FnMut(Option<usize>, &str) -> Change,
 ) -> Option<Change> {
-    let members = members(text)?;
+    // A name with a lone surrogate is JSON, and no text: it cannot be told from what is looked for.
+    let Some(members) = members(text) else { return Some(change(None, text)) };
     let mut out = String::with_capacity(text.len());
     let mut changed = false;
     for (name, member) in &members {
@@ -94,7 +96,7 @@ fn object(
 fn array(
     text: &str,
     routes: &[Route<'_>],
-    change: &mut dyn FnMut(usize, &str) -> Change,
+    change: &mut dyn FnMut(Option<usize>, &str) -> Change,
 ) -> Option<Change> {
     let items: Vec<&RawValue> = serde_json::from_str(text).ok()?;
     let mut out = Vec::with_capacity(items.len());
@@ -148,7 +150,7 @@ mod tests {
         let tokens: Vec<Tokens> = pointers.iter().map(|pointer| tokens(pointer).unwrap()).collect();
         let places: Vec<&Tokens> = tokens.iter().collect();
         rewrite(text, &places, &mut |place, _| {
-            if place == 0 { Change::Remove } else { Change::Replace("\"x\"".to_owned()) }
+            if place == Some(0) { Change::Remove } else { Change::Replace("\"x\"".to_owned()) }
         })
     }
 
