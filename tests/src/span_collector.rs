@@ -1,6 +1,7 @@
 //! A small OTLP collector: keeps the spans that the services of a flow export.
 
 use std::{
+    collections::HashSet,
     fmt::Write as _,
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
@@ -60,11 +61,11 @@ impl SpanCollector {
         spans.iter().filter(|span| span.trace_id == trace_id).cloned().collect()
     }
 
-    /// A trace that began in a span of this name, if one came.
-    pub fn trace_begun_by(&self, name: &str) -> Option<String> {
+    /// The traces so far that began in a span of this name.
+    pub fn traces_begun_by(&self, name: &str) -> HashSet<String> {
         let spans = self.spans.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = spans.iter().find(|span| span.name == name && span.parent_span_id.is_empty());
-        first.map(|span| span.trace_id.clone())
+        let begun = spans.iter().filter(|span| span.name == name && span.parent_span_id.is_empty());
+        begun.map(|span| span.trace_id.clone()).collect()
     }
 }
 
