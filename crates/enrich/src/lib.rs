@@ -3,10 +3,8 @@
 //!
 //! The facts come from [`enrichment`]; this is their step and its one call to the runtime.
 
-mod config;
 mod run;
 mod step;
 
-pub use config::Config;
 pub use run::run;
 pub use step::EnrichStep;

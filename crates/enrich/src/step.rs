@@ -1,18 +1,21 @@
 //! The step of enrich.
 
 use enrichment::Enrichments;
-use event::{EnrichedEvent, ValidatedEvent};
-use pipeline::{Context, Halt, Step, Verdict};
+use event::{BotFacts, EnrichedEvent, ValidatedEvent};
+use pipeline::{Context, DiscardReason, Discarded, Halt, Step, Verdict};
+use tracking_plan::{BotAction, BotPolicy, LiveCatalog};
 
-/// Emits every event with its facts; rejects and drops nothing and never halts.
+/// Emits every event with its facts; discards those of programs where the source says so. Never
+/// halts: what cannot be looked up is absent.
 pub struct EnrichStep {
     enrichments: Enrichments,
+    catalog: LiveCatalog,
 }
 
 impl EnrichStep {
-    /// A step with these enrichments.
-    pub const fn new(enrichments: Enrichments) -> Self {
-        Self { enrichments }
+    /// A step with these enrichments for these sources.
+    pub const fn new(enrichments: Enrichments, catalog: LiveCatalog) -> Self {
+        Self { enrichments, catalog }
     }
 }
 
@@ -20,9 +23,67 @@ impl Step for EnrichStep {
     type In = ValidatedEvent;
     type Out = EnrichedEvent;
 
-    fn apply(&self, event: ValidatedEvent, _cx: &Context) -> Result<Verdict<EnrichedEvent>, Halt> {
-        let ValidatedEvent { event, validation } = event;
-        let enrichment = self.enrichments.apply(&event);
-        Ok(Verdict::Emit(EnrichedEvent { event, validation, enrichment }))
+    fn apply(&self, event: ValidatedEvent, cx: &Context) -> Result<Verdict<EnrichedEvent>, Halt> {
+        let ValidatedEvent { mut event, validation } = event;
+        let catalog = self.catalog.current();
+        let source = catalog.source(&event.source).map(|source| &source.config);
+        let enrichment = self.enrichments.apply(&mut event, cx.waybill.appended_at, source);
+        let policy = source.map(|source| source.bots).unwrap_or_default();
+        Ok(match unwanted(&enrichment.bot, policy) {
+            Some(discarded) => discarded.into(),
+            None => Verdict::Emit(EnrichedEvent { event, validation, enrichment }),
+        })
+    }
+}
+
+fn unwanted(bot: &BotFacts, policy: BotPolicy) -> Option<Discarded> {
+    let class = bot.class.as_deref()?;
+    let action = match class {
+        "monitoring" => policy.monitoring,
+        "preview" => policy.preview,
+        _ => policy.bot,
+    };
+    (action == BotAction::Discard).then(|| Discarded {
+        reason: DiscardReason::Bot,
+        detail: format!("{class}: {}", bot.indicators.join(", ")),
+        first: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_source_does_not_want_is_discarded() {
+        let discard = BotAction::Discard;
+        let policies = [
+            ("bot", BotPolicy { bot: discard, ..BotPolicy::default() }),
+            ("monitoring", BotPolicy { monitoring: discard, ..BotPolicy::default() }),
+            ("preview", BotPolicy { preview: discard, ..BotPolicy::default() }),
+        ];
+        for class in ["bot", "monitoring", "preview"] {
+            let facts = BotFacts {
+                is_bot: true,
+                indicators: vec!["headless".to_owned()],
+                class: Some(class.to_owned()),
+                rate_limit: None,
+            };
+            assert_eq!(unwanted(&facts, BotPolicy::default()), None, "{class}");
+            for (named, policy) in policies {
+                let discarded = unwanted(&facts, policy);
+                let told = discarded.map(|it| (it.reason, it.detail));
+                let expected =
+                    (named == class).then(|| (DiscardReason::Bot, format!("{class}: headless")));
+                assert_eq!(told, expected, "{class} {named}");
+            }
+        }
+        let all = BotPolicy {
+            bot: discard,
+            monitoring: discard,
+            preview: discard,
+            ..BotPolicy::default()
+        };
+        assert_eq!(unwanted(&BotFacts::default(), all), None, "a person");
     }
 }

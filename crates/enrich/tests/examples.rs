@@ -28,6 +28,7 @@ use event::{
 use pipeline::{Context, Step, Verdict};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use tracking_plan::{LiveCatalog, SourceCatalog};
 
 /// The waybill of every example: 0-3-18446, appended on 2026-11-23T10:15:31Z.
 const CONTEXT: Context = Context {
@@ -56,7 +57,7 @@ fn examples(schema: &TopicSchema) -> BTreeMap<String, String> {
 
 /// Every validated example by name, enriched.
 fn enriched() -> BTreeMap<String, EnrichedEvent> {
-    let step = EnrichStep::new(Enrichments::built_in());
+    let step = EnrichStep::new(Enrichments::built_in(), LiveCatalog::new(SourceCatalog::default()));
     let apply = |(name, text): (String, String)| {
         let event: ValidatedEvent = serde_json::from_str(&text).expect(&name);
         match step.apply(event, &CONTEXT).unwrap() {

@@ -3,7 +3,7 @@
 use event::{BotFacts, EnrichmentFacts, Event, UserAgentFacts};
 use isbot::Bots;
 
-use crate::{ContextView, Enrichment};
+use crate::{Enrichment, Subject};
 
 /// Parts of user agent texts, in lower case, of browsers that no person looks at.
 const HEADLESS: [&str; 3] = ["headless", "phantomjs", "slimerjs"];
@@ -23,7 +23,8 @@ impl Enrichment for Bot {
         "1 isbot-0.1.3"
     }
 
-    fn apply(&self, event: &Event, _context: &ContextView, facts: &mut EnrichmentFacts) {
+    fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
+        let Subject { event, .. } = *subject;
         let agent = facts.user_agent.as_ref().filter(|agent| !is_app_library(event, agent));
         facts.bot = agent.map(|agent| self.judge(agent)).unwrap_or_default();
     }
@@ -44,6 +45,7 @@ impl Bot {
         ];
         let present = signs.into_iter().filter(|(_, seen)| *seen);
         let indicators: Vec<String> = present.map(|(name, _)| name.to_owned()).collect();
-        BotFacts { is_bot: !indicators.is_empty(), indicators }
+        let is_bot = !indicators.is_empty();
+        BotFacts { is_bot, indicators, class: is_bot.then(|| "bot".to_owned()), rate_limit: None }
     }
 }

@@ -1,9 +1,9 @@
 //! The campaign that brought the visit.
 
-use event::{CampaignFacts, EnrichmentFacts, Event};
+use event::{CampaignFacts, EnrichmentFacts};
 use url::{Url, form_urlencoded};
 
-use crate::{CampaignView, ContextView, Enrichment, PageView};
+use crate::{CampaignView, Enrichment, PageView, Subject};
 
 /// What the sender says in `context.campaign`, as a whole, else the UTM parameters of the page.
 pub(crate) struct Campaign;
@@ -17,7 +17,8 @@ impl Enrichment for Campaign {
         "1"
     }
 
-    fn apply(&self, _event: &Event, context: &ContextView, facts: &mut EnrichmentFacts) {
+    fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
+        let Subject { context, .. } = *subject;
         facts.campaign = told(&context.campaign).or_else(|| of_page(&context.page));
     }
 }

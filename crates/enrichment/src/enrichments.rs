@@ -1,57 +1,129 @@
 //! The ordered list.
 
-use event::{EnrichmentFacts, EnrichmentRun, Event};
+use std::sync::Arc;
+
+use event::{EnrichmentFacts, EnrichmentRun, Event, Millis};
+use tracking_plan::SourceConfig;
 
 use crate::{
-    ContextView, bot::Bot, campaign::Campaign, locale::Locale, page::Page, referrer::Referrer,
-    timezone::TimeZone, user_agent::UserAgent,
+    ContextView, Settings, SettingsProblem, Subject, bot::Bot, campaign::Campaign, locale::Locale,
+    page::Page, referrer::Referrer, timezone::TimeZone, user_agent::UserAgent,
 };
 
-/// One thing that a server can work out. Pure: the same event always gives the same facts.
+/// One thing that a server can work out. Pure: the same subject always gives the same facts.
 pub trait Enrichment: Send + Sync {
-    /// Its name, as [`EnrichmentFacts::applied`] tells it.
+    /// Its name, as [`EnrichmentFacts::applied`] and [`Settings::disabled`] tell it.
     fn name(&self) -> &'static str;
 
-    /// Version of its code or data: changes whenever the same event may get other facts.
+    /// Version of its code and data: changes whenever the same event may get other facts.
     fn version(&self) -> &str;
 
-    /// Writes its own facts and no others.
-    fn apply(&self, event: &Event, context: &ContextView, facts: &mut EnrichmentFacts);
+    /// Writes its own facts and no others; flags and derived values it adds to what is there.
+    fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts);
 }
 
-/// Every enrichment, in the order in which they run.
-pub struct Enrichments(Vec<Box<dyn Enrichment>>);
+/// Takes out of an event what may not travel on, once every enrichment has read it.
+pub trait Removal: Send + Sync {
+    /// Its name, as that of an enrichment.
+    fn name(&self) -> &'static str;
+
+    /// Version of its code and data.
+    fn version(&self) -> &str;
+
+    /// Takes it out of the event and of the facts, and tells so in [`EnrichmentFacts::removed`].
+    fn apply(&self, event: &mut Event, appended_at: Millis, facts: &mut EnrichmentFacts);
+}
+
+/// Every enrichment that runs, in its order.
+pub struct Enrichments {
+    reading: Vec<Box<dyn Enrichment>>,
+    removals: Vec<Box<dyn Removal>>,
+    /// What all events are told to have been through.
+    runs: Arc<[EnrichmentRun]>,
+}
 
 impl Enrichments {
-    /// The built-in list. Compiles patterns, so make it once.
-    pub fn built_in() -> Self {
-        Self(vec![
-            Box::new(UserAgent::default()),
-            // Reads the facts of UserAgent.
-            Box::new(Bot::default()),
-            Box::new(Page),
-            Box::new(Campaign),
-            Box::new(Referrer::built_in()),
-            Box::new(Locale),
-            Box::new(TimeZone),
-        ])
+    /// The enrichments that these settings ask for, or everything in them that cannot stand.
+    /// Compiles patterns, so make it once.
+    pub fn new(settings: &Settings) -> Result<Self, Vec<SettingsProblem>> {
+        let mut problems = Vec::new();
+        let mut reading = all(settings, &mut problems);
+        let mut removals = all_removals(settings, &mut problems);
+        let known = reading.iter().map(|it| it.name()).chain(removals.iter().map(|it| it.name()));
+        let known: Vec<&str> = known.collect();
+        let unknown = settings.disabled.iter().filter(|name| !known.contains(&name.as_str()));
+        problems.extend(unknown.map(|name| unknown_name(name, &known)));
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let runs = |name: &str| !settings.disabled.iter().any(|off| off == name);
+        reading.retain(|it| runs(it.name()));
+        removals.retain(|it| runs(it.name()));
+        Ok(Self::of(reading, removals))
     }
 
-    /// What all of them work out about the event. Its context is parsed once.
-    pub fn apply(&self, event: &Event) -> EnrichmentFacts {
+    /// Every enrichment that needs no operator's data, as without a configuration.
+    pub fn built_in() -> Self {
+        let (settings, mut none) = (Settings::default(), Vec::new());
+        Self::of(all(&settings, &mut none), all_removals(&settings, &mut none))
+    }
+
+    fn of(reading: Vec<Box<dyn Enrichment>>, removals: Vec<Box<dyn Removal>>) -> Self {
+        let read = reading.iter().map(|it| run(it.name(), it.version()));
+        let runs = read.chain(removals.iter().map(|it| run(it.name(), it.version()))).collect();
+        Self { reading, removals, runs }
+    }
+
+    /// Works out the facts of an event, and takes out of it what may not travel on.
+    pub fn apply(
+        &self,
+        event: &mut Event,
+        appended_at: Millis,
+        source: Option<&SourceConfig>,
+    ) -> EnrichmentFacts {
+        let applied = Arc::clone(&self.runs);
+        let mut facts = EnrichmentFacts { applied, ..EnrichmentFacts::default() };
         let context = ContextView::of(event);
-        let mut facts = EnrichmentFacts { applied: self.runs(), ..EnrichmentFacts::default() };
-        for enrichment in &self.0 {
-            enrichment.apply(event, &context, &mut facts);
+        let subject = Subject { event, context: &context, appended_at, source };
+        for enrichment in &self.reading {
+            enrichment.apply(&subject, &mut facts);
+        }
+        for removal in &self.removals {
+            removal.apply(event, appended_at, &mut facts);
         }
         facts
     }
-
-    fn runs(&self) -> Vec<EnrichmentRun> {
-        self.0.iter().map(|enrichment| run(enrichment.as_ref())).collect()
-    }
 }
 
-fn run(enrichment: &dyn Enrichment) -> EnrichmentRun {
-    EnrichmentRun { name: enrichment.name().to_owned(), version: enrichment.version().to_owned() }
+/// Every enrichment in its order. What is wrong with the settings is added to `problems`.
+fn all(_settings: &Settings, _problems: &mut Vec<SettingsProblem>) -> Vec<Box<dyn Enrichment>> {
+    vec![
+        Box::new(UserAgent::default()),
+        // Reads the facts of UserAgent.
+        Box::new(Bot::default()),
+        Box::new(Page),
+        Box::new(Campaign),
+        Box::new(Referrer::built_in()),
+        Box::new(Locale),
+        Box::new(TimeZone),
+    ]
+}
+
+fn all_removals(
+    _settings: &Settings,
+    _problems: &mut Vec<SettingsProblem>,
+) -> Vec<Box<dyn Removal>> {
+    Vec::new()
+}
+
+fn run(name: &str, version: &str) -> EnrichmentRun {
+    EnrichmentRun { name: name.to_owned(), version: version.to_owned() }
+}
+
+fn unknown_name(name: &str, known: &[&str]) -> SettingsProblem {
+    SettingsProblem {
+        key: "disabled".to_owned(),
+        problem: format!("there is no enrichment {name:?}"),
+        remedy: format!("there are: {}", known.join(", ")),
+    }
 }

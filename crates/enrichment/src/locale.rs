@@ -1,8 +1,8 @@
 //! The end user's language.
 
-use event::{EnrichmentFacts, Event};
+use event::EnrichmentFacts;
 
-use crate::{ContextView, Enrichment, context_view::of_the_end_user};
+use crate::{Enrichment, Subject, context_view::of_the_end_user};
 
 /// `context.locale` as sent, else the first language of the end user's Accept-Language.
 pub(crate) struct Locale;
@@ -16,7 +16,8 @@ impl Enrichment for Locale {
         "1"
     }
 
-    fn apply(&self, event: &Event, context: &ContextView, facts: &mut EnrichmentFacts) {
+    fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
+        let Subject { event, context, .. } = *subject;
         let seen = || of_the_end_user(event)?.accept_language.as_deref().and_then(first_language);
         facts.locale = context.locale.clone().or_else(seen);
     }

@@ -1,9 +1,9 @@
 //! The page, split from its URL.
 
-use event::{EnrichmentFacts, Event, PageFacts};
+use event::{EnrichmentFacts, PageFacts};
 use url::Url;
 
-use crate::{ContextView, Enrichment, PageView};
+use crate::{Enrichment, PageView, Subject};
 
 /// Splits `context.page.url`. What is no absolute URL is kept as sent, unsplit.
 pub(crate) struct Page;
@@ -17,7 +17,8 @@ impl Enrichment for Page {
         "1"
     }
 
-    fn apply(&self, _event: &Event, context: &ContextView, facts: &mut EnrichmentFacts) {
+    fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
+        let Subject { context, .. } = *subject;
         facts.page = split(&context.page);
     }
 }

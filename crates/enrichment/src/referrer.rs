@@ -4,7 +4,7 @@ use event::{EnrichmentFacts, Event, ReferrerFacts};
 use url::Url;
 
 use crate::{
-    ContextView, Enrichment,
+    ContextView, Enrichment, Subject,
     context_view::host,
     referrer_list::{KnownReferrer, ReferrerList},
 };
@@ -50,7 +50,8 @@ impl Enrichment for Referrer {
         &self.version
     }
 
-    fn apply(&self, event: &Event, context: &ContextView, facts: &mut EnrichmentFacts) {
+    fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
+        let Subject { event, context, .. } = *subject;
         let page_host = context.page.host();
         let told = context.page.referrer.as_deref();
         let url = told.or_else(|| seen(event, context, page_host.as_deref()));

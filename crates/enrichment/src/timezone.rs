@@ -1,8 +1,8 @@
 //! The end user's time zone.
 
-use event::{EnrichmentFacts, Event};
+use event::EnrichmentFacts;
 
-use crate::{ContextView, Enrichment};
+use crate::{Enrichment, Subject};
 
 /// `context.timezone` as sent.
 pub(crate) struct TimeZone;
@@ -16,7 +16,8 @@ impl Enrichment for TimeZone {
         "1"
     }
 
-    fn apply(&self, _event: &Event, context: &ContextView, facts: &mut EnrichmentFacts) {
+    fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
+        let Subject { context, .. } = *subject;
         facts.timezone.clone_from(&context.timezone);
     }
 }

@@ -3,7 +3,7 @@
 use event::{EnrichmentFacts, Event, UserAgentFacts};
 use woothee::{parser::Parser, woothee::VALUE_UNKNOWN};
 
-use crate::{ContextView, Enrichment, context_view::of_the_end_user};
+use crate::{ContextView, Enrichment, Subject, context_view::of_the_end_user};
 
 /// Reads the user agent text with woothee.
 #[derive(Default)]
@@ -20,7 +20,8 @@ impl Enrichment for UserAgent {
         "1 woothee-0.13.0"
     }
 
-    fn apply(&self, event: &Event, context: &ContextView, facts: &mut EnrichmentFacts) {
+    fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
+        let Subject { event, context, .. } = *subject;
         facts.user_agent = end_users_text(event, context).map(|(text, from)| self.read(text, from));
     }
 }
@@ -36,6 +37,8 @@ impl UserAgent {
             os: known(read.os),
             os_version: known(&read.os_version),
             device_class: known(read.category),
+            device_brand: None,
+            device_model: None,
         }
     }
 }

@@ -12,7 +12,7 @@ mod sent;
 use enrichment::Enrichments;
 use event::RequestFacts;
 use proptest::prelude::*;
-use sent::{facts, requested};
+use sent::{facts, requested, worked_out};
 use serde_json::json;
 
 fn text() -> impl Strategy<Value = String> {
@@ -45,7 +45,7 @@ proptest! {
         };
         for context in [context.to_string(), "{}".to_owned(), agent] {
             let event = requested(kind, &context, request.clone());
-            let (first, again) = ENRICHMENTS.with(|all| (all.apply(&event), all.apply(&event)));
+            let (first, again) = ENRICHMENTS.with(|all| (worked_out(all, &event), worked_out(all, &event)));
             prop_assert_eq!(first, again);
         }
     }

@@ -10,7 +10,7 @@ mod sent;
 
 use enrichment::Enrichments;
 use event::CampaignFacts;
-use sent::{facts, page_view};
+use sent::{facts, page_view, worked_out};
 use serde_json::{Value, json};
 
 /// URL, then source, medium, name, term, content, id; `-` where there is none.
@@ -141,7 +141,7 @@ fn locale_and_time_zone_are_told_as_sent() {
     {
         let accept_language = Some("fr-FR,fr;q=0.9".to_owned());
         let request = event::RequestFacts { accept_language, ..event::RequestFacts::default() };
-        let facts = enrichments.apply(&sent::requested(kind, "{}", request));
+        let facts = worked_out(&enrichments, &sent::requested(kind, "{}", request));
         assert_eq!((facts.locale.as_deref(), facts.timezone), (expected, None), "{kind}");
     }
 }
@@ -151,7 +151,7 @@ fn one_odd_member_spoils_only_itself() {
     let enrichments = Enrichments::built_in();
     let context = r#"{"locale":"en","timezone":"\ud83d","page":[1],"campaign":{"name":{},"id":-7},
         "userAgent":false,"page":{"url":"https://a.example/","title":1e999}}"#;
-    let facts = enrichments.apply(&page_view("browser", context));
+    let facts = worked_out(&enrichments, &page_view("browser", context));
     assert_eq!((facts.locale.as_deref(), facts.timezone), (Some("en"), None));
     assert_eq!(facts.page.unwrap().host.as_deref(), Some("a.example"));
     assert_eq!(facts.campaign.unwrap().id.as_deref(), Some("-7"));
@@ -161,7 +161,7 @@ fn one_odd_member_spoils_only_itself() {
 fn a_context_that_cannot_be_read_gives_no_facts() {
     let enrichments = Enrichments::built_in();
     for context in ["", "[]", "{", r#"{"\ud83d":1}"#] {
-        let facts = enrichments.apply(&page_view("browser", context));
+        let facts = worked_out(&enrichments, &page_view("browser", context));
         assert_eq!((facts.page, facts.campaign, facts.locale), (None, None, None));
         assert_eq!(facts.applied.len(), 7);
     }

@@ -10,7 +10,7 @@ mod sent;
 
 use enrichment::Enrichments;
 use event::{EnrichmentFacts, RequestFacts};
-use sent::{facts, page_view, requested};
+use sent::{facts, page_view, requested, worked_out};
 use serde_json::json;
 
 const SHOP: &str = "https://www.shop.example/pricing";
@@ -99,7 +99,7 @@ fn a_browsers_referer_header_counts_only_where_it_is_not_the_page_itself() {
         ("server", told_none.as_str(), "https://www.bing.com/", None),
         ("mobile", told_none.as_str(), "https://www.bing.com/", None),
     ] {
-        let facts = enrichments.apply(&requested(kind, context, seen(referer)));
+        let facts = worked_out(&enrichments, &requested(kind, context, seen(referer)));
         let medium = facts.referrer.map(|referrer| referrer.medium);
         assert_eq!(medium.as_deref(), expected, "{kind} {context} {referer}");
     }
@@ -109,6 +109,6 @@ fn a_browsers_referer_header_counts_only_where_it_is_not_the_page_itself() {
 fn a_referer_header_alone_cannot_tell_a_page_from_its_referrer() {
     let request = RequestFacts { origin: None, ..seen("https://www.shop.example/") };
     let enrichments = Enrichments::built_in();
-    assert_eq!(enrichments.apply(&requested("browser", "{}", request)).referrer, None);
-    assert_eq!(enrichments.apply(&page_view("browser", "{}")).referrer, None);
+    assert_eq!(worked_out(&enrichments, &requested("browser", "{}", request)).referrer, None);
+    assert_eq!(worked_out(&enrichments, &page_view("browser", "{}")).referrer, None);
 }

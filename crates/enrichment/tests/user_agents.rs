@@ -11,7 +11,7 @@ mod sent;
 
 use enrichment::Enrichments;
 use event::{EnrichmentFacts, RequestFacts};
-use sent::{facts, page_view, requested};
+use sent::{facts, page_view, requested, worked_out};
 use serde_json::json;
 
 /// Browser, browser version, system, system version, device class; `-` where unknown.
@@ -153,25 +153,26 @@ fn the_senders_user_agent_goes_before_the_requests() {
     let enrichments = Enrichments::built_in();
     let context = json!({ "userAgent": PEOPLE[0].0 }).to_string();
     let event = requested("browser", &context, requested_with("curl/8.10.1"));
-    let agent = enrichments.apply(&event).user_agent.unwrap();
+    let agent = worked_out(&enrichments, &event).user_agent.unwrap();
     assert_eq!((agent.taken_from.as_str(), agent.text.as_str()), ("context", PEOPLE[0].0));
 
     let event = requested("browser", "{}", requested_with(PEOPLE[0].0));
-    let agent = enrichments.apply(&event).user_agent.unwrap();
+    let agent = worked_out(&enrichments, &event).user_agent.unwrap();
     assert_eq!((agent.taken_from.as_str(), agent.text.as_str()), ("request", PEOPLE[0].0));
 }
 
 #[test]
 fn a_servers_own_user_agent_is_nobodys() {
     let enrichments = Enrichments::built_in();
-    let facts = enrichments.apply(&requested("server", "{}", requested_with("curl/8.10.1")));
+    let facts = worked_out(&enrichments, &requested("server", "{}", requested_with("curl/8.10.1")));
     assert_eq!((facts.user_agent, facts.bot.is_bot), (None, false));
 }
 
 #[test]
 fn an_app_that_sends_through_an_http_library_is_no_bot_for_that() {
     let enrichments = Enrichments::built_in();
-    let facts = enrichments.apply(&requested("mobile", "{}", requested_with("okhttp/4.12.0")));
+    let facts =
+        worked_out(&enrichments, &requested("mobile", "{}", requested_with("okhttp/4.12.0")));
     assert!(!facts.bot.is_bot);
     assert_eq!(facts.user_agent.unwrap().taken_from, "request");
 }
@@ -180,7 +181,7 @@ fn an_app_that_sends_through_an_http_library_is_no_bot_for_that() {
 fn without_a_user_agent_nothing_is_known() {
     let enrichments = Enrichments::built_in();
     for context in ["{}", r#"{"userAgent":" "}"#, r#"{"userAgent":5}"#, r#"{"userAgent":null}"#] {
-        let facts = enrichments.apply(&page_view("browser", context));
+        let facts = worked_out(&enrichments, &page_view("browser", context));
         assert_eq!((facts.user_agent, facts.bot.is_bot), (None, false), "{context}");
     }
 }

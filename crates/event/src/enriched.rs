@@ -1,5 +1,7 @@
 //! `enriched-events`: with what a server can work out.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Described, Event, Hints, Keyed, ValidationFacts};
@@ -8,7 +10,7 @@ use crate::{Described, Event, Hints, Keyed, ValidationFacts};
 #[expect(missing_docs, reason = "avro/enriched-events.avsc documents every field")]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EnrichmentFacts {
-    pub applied: Vec<EnrichmentRun>,
+    pub applied: Arc<[EnrichmentRun]>,
     pub user_agent: Option<UserAgentFacts>,
     pub bot: BotFacts,
     pub page: Option<PageFacts>,
@@ -16,6 +18,14 @@ pub struct EnrichmentFacts {
     pub referrer: Option<ReferrerFacts>,
     pub locale: Option<String>,
     pub timezone: Option<String>,
+    pub click_ids: Vec<ClickId>,
+    pub geo: Option<GeoFacts>,
+    pub network: Option<NetworkFacts>,
+    pub ip: Option<IpFacts>,
+    pub money: Option<MoneyFacts>,
+    pub flags: Vec<String>,
+    pub derived: Vec<Derived>,
+    pub removed: Vec<String>,
 }
 
 /// One enrichment that ran.
@@ -27,7 +37,7 @@ pub struct EnrichmentRun {
     pub version: String,
 }
 
-/// The end user's software, from the user agent text.
+/// The end user's software and device, from the user agent text and client hints.
 #[expect(missing_docs, reason = "avro/enriched-events.avsc documents every field")]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserAgentFacts {
@@ -38,6 +48,8 @@ pub struct UserAgentFacts {
     pub os: Option<String>,
     pub os_version: Option<String>,
     pub device_class: Option<String>,
+    pub device_brand: Option<String>,
+    pub device_model: Option<String>,
 }
 
 /// Signs that no person did this.
@@ -47,6 +59,10 @@ pub struct BotFacts {
     pub is_bot: bool,
     /// Names of the indicators that were present.
     pub indicators: Vec<String>,
+    /// `bot`, `monitoring` or `preview`.
+    pub class: Option<String>,
+    /// Most events a minute that the source expects of one device.
+    pub rate_limit: Option<i32>,
 }
 
 /// The page, split from its URL.
@@ -81,6 +97,71 @@ pub struct ReferrerFacts {
     pub host: Option<String>,
     pub medium: String,
     pub source: Option<String>,
+}
+
+/// An id that an advertising network put into the URL of the page.
+#[expect(missing_docs, reason = "avro/enriched-events.avsc documents every field")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClickId {
+    pub name: String,
+    pub value: String,
+    pub network: String,
+}
+
+/// Where the end user's address is, by the operator's database.
+#[expect(missing_docs, reason = "avro/enriched-events.avsc documents every field")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GeoFacts {
+    pub country: Option<String>,
+    pub region: Option<String>,
+    pub city: Option<String>,
+    pub timezone: Option<String>,
+}
+
+/// Whose network the end user's address belongs to, by the operator's database.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkFacts {
+    /// Number of the autonomous system.
+    pub asn: Option<i64>,
+    /// Who runs it.
+    pub organisation: Option<String>,
+}
+
+/// The end user's address, as it may travel on.
+#[expect(missing_docs, reason = "avro/enriched-events.avsc documents every field")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IpFacts {
+    pub address: Option<String>,
+    pub taken_from: String,
+    pub kind: String,
+    pub policy: String,
+}
+
+/// Amounts of money among the properties.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MoneyFacts {
+    /// ISO 4217 code.
+    pub currency: Option<String>,
+    /// The amounts, by property.
+    pub amounts: Vec<Amount>,
+}
+
+/// A property that is an amount.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Amount {
+    /// Name of the property, such as `revenue`.
+    pub property: String,
+    /// The amount as a plain decimal, such as `1234.5`.
+    pub value: String,
+}
+
+/// A value that was worked out and differs from what the sender says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Derived {
+    /// Which field it is of, such as `campaign.source`.
+    pub field: String,
+    /// The value that was worked out.
+    pub value: String,
 }
 
 /// The value of `enriched-events`.

@@ -26,8 +26,9 @@ mod waybill;
 pub use described::{Described, Hints, Keyed};
 pub use encoding::{Encoding, Encodings, NoConfluent};
 pub use enriched::{
-    BotFacts, CampaignFacts, EnrichedEvent, EnrichmentFacts, EnrichmentRun, PageFacts,
-    ReferrerFacts, UserAgentFacts,
+    Amount, BotFacts, CampaignFacts, ClickId, Derived, EnrichedEvent, EnrichmentFacts,
+    EnrichmentRun, GeoFacts, IpFacts, MoneyFacts, NetworkFacts, PageFacts, ReferrerFacts,
+    UserAgentFacts,
 };
 pub use fates::{DeadLetter, DiscardedEvent, RecordHeader, Reference};
 pub use finding::Finding;

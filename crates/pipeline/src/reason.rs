@@ -80,6 +80,8 @@ reasons! {
         FirstPartyExpired = "first-party-expired",
         /// The event is larger than its source may send, or than the broker takes.
         EventTooLarge = "event-too-large",
+        /// A transformation of the operator failed on the event.
+        TransformationFailed = "transformation-failed",
         /// The step panicked on the record.
         StepPanicked = "step-panicked",
         /// The process died on the record again and again: it was put aside unread.
@@ -100,6 +102,10 @@ reasons! {
         Suppressed = "suppressed",
         /// The person denied consent to a category without which the plan keeps no such event.
         NoConsent = "no-consent",
+        /// Signs were seen that no person did this, and the source keeps no such events.
+        Bot = "bot",
+        /// A transformation of the operator says that the event is not kept.
+        Filtered = "filtered",
         /// A copy of a record that this stage has emitted already; never a fate of the event.
         AlreadyEmitted = "already-emitted",
         /// A copy of a record that the warehouse holds already; never a fate of the event.

@@ -5,6 +5,7 @@
 //! a pure function from an event as it was told to an event made clean and typed.
 
 mod allowed_origin;
+mod bot_policy;
 mod catalog;
 mod clean;
 mod clock;
@@ -24,6 +25,7 @@ mod source;
 mod times;
 
 pub use allowed_origin::AllowedOrigin;
+pub use bot_policy::{BotAction, BotPolicy};
 pub use catalog::{ConfigProblem, Rules, SourceCatalog};
 pub use clean::{VERSION, clean};
 pub use clock::ClockConfig;

@@ -5,7 +5,7 @@ use std::{fmt, num::NonZeroU32};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use sha2::{Digest, Sha256};
 
-use crate::{AllowedOrigin, ClockConfig, FirstPartyPolicy};
+use crate::{AllowedOrigin, BotPolicy, ClockConfig, FirstPartyPolicy};
 
 /// What kind of program a source is. It decides which facts of the HTTP request are the end
 /// user's: a server's user agent and address are its own.
@@ -144,6 +144,13 @@ pub struct SourceConfig {
     /// How the times of its events are judged.
     #[serde(default)]
     pub clock: ClockConfig,
+    /// What becomes of events that show signs of a program.
+    #[serde(default)]
+    pub bots: BotPolicy,
+    /// Further domains that are the source's own, such as `shop.example` for a page on
+    /// `pay.shop.example`: who comes from there was referred by nobody.
+    #[serde(default)]
+    pub internal_domains: Vec<String>,
     /// Most bytes of one event: the texts of its members together. A larger one that the broker
     /// takes is kept whole and rejected by validate. Segment's limit is 32 KB.
     #[serde(default = "max_event_bytes")]

@@ -158,7 +158,7 @@ fn holds(row: &Row, catalog: &SourceCatalog) -> Result<(), Failed> {
 }
 
 /// Reasons of other stages, of bytes that are no event, and of what the runtime finds.
-const NOT_OF_THE_GATE: [&str; 8] = [
+const NOT_OF_THE_GATE: [&str; 9] = [
     "undecodable",
     "unknown-schema",
     "no-waybill",
@@ -166,6 +166,7 @@ const NOT_OF_THE_GATE: [&str; 8] = [
     "process-killed",
     "too-large",
     "refused-row",
+    "transformation-failed",
     // Flagged only: a row finds it, and no row is rejected for it.
     "deprecated-event",
 ];

@@ -34,6 +34,7 @@ migrations! {
     11 = "011_dead_letter_environment.sql",
     12 = "012_environments.sql",
     13 = "013_findings.sql",
+    14 = "014_enrichment_facts.sql",
 }
 
 impl Migration {

@@ -44,6 +44,11 @@ impl RowBinary {
         self.bytes.extend_from_slice(&value.to_le_bytes());
     }
 
+    /// `Int128` and `Decimal128`, in units of its last digit.
+    pub fn i128(&mut self, value: i128) {
+        self.bytes.extend_from_slice(&value.to_le_bytes());
+    }
+
     /// `Bool`.
     pub fn bool(&mut self, value: bool) {
         self.bytes.push(u8::from(value));

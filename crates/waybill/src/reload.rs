@@ -12,10 +12,31 @@ use telemetry::ConfigMetrics;
 use tokio::signal::unix::{SignalKind, signal};
 use tracking_plan::{LiveCatalog, SourceCatalog, plan::NOTICE};
 
-use crate::config::{self, Config, plan_files};
+use crate::config::{self, Config, ConfigProblems, plan_files};
 
 /// How often the files are looked at: several times within [`NOTICE`].
 const LOOK: Duration = Duration::from_secs(2);
+
+/// What a process needs of the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Needed {
+    /// The sources, and the rules that their events are judged by.
+    Rules,
+    /// The sources alone: the files of rules need not be there.
+    Sources,
+    /// Neither.
+    Nothing,
+}
+
+impl Needed {
+    /// The catalog that a process begins with.
+    pub(crate) fn catalog(self, config: &Config) -> Result<SourceCatalog, ConfigProblems> {
+        match self {
+            Self::Rules => config.judged_sources(),
+            Self::Sources | Self::Nothing => Ok(config.sources.clone()),
+        }
+    }
+}
 
 /// Keeps the catalog as the files have it, until the end. Files with problems leave everything as it
 /// is; the log names every problem, and a metric says so until they are mended. All other sections
@@ -27,10 +48,14 @@ const LOOK: Duration = Duration::from_secs(2);
 /// `files` are those that the catalog was made of, or older ones.
 pub(crate) async fn follow(
     started: &Config,
+    needed: Needed,
     mut files: Files,
     catalog: &LiveCatalog,
     shutdown: &Shutdown,
 ) {
+    if needed == Needed::Nothing {
+        return;
+    }
     let metrics = ConfigMetrics::new();
     let Ok(mut asked) = signal(SignalKind::hangup()) else {
         tracing::error!("SIGHUP cannot be waited for: files are read again only as they change");
@@ -52,7 +77,7 @@ pub(crate) async fn follow(
         if files.texts == former.texts && !by_signal {
             continue;
         }
-        last = read_again(started, must_exist, catalog);
+        last = read_again(started, needed, must_exist, catalog);
         metrics.read_again(last == Read::Done);
     }
 }
@@ -68,11 +93,11 @@ enum Read {
     Failed,
 }
 
-fn read_again(started: &Config, must_exist: bool, catalog: &LiveCatalog) -> Read {
+fn read_again(started: &Config, needed: Needed, must_exist: bool, catalog: &LiveCatalog) -> Read {
     let read = config::load(&started.file, must_exist, std::env::vars()).and_then(|read| {
         // Only sources and rules may change; where the rules are stays as it was.
         let (plans, privacy) = (started.plans.clone(), started.privacy.clone());
-        Config { plans, privacy, ..read }.judged_sources()
+        needed.catalog(&Config { plans, privacy, ..read })
     });
     match read {
         Ok(read) => replace(catalog, read),

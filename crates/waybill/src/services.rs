@@ -3,7 +3,7 @@
 use std::{sync::Arc, thread, time::Duration};
 
 use anyhow::Context as _;
-use kafka_runtime::{BatchLimits, Producer, RuntimeError, Shutdown, StageSettings};
+use kafka_runtime::{BatchLimits, Producer, Shutdown, StageSettings};
 use schema_registry::Registry;
 use telemetry::Health;
 use tokio::{
@@ -20,7 +20,7 @@ use crate::{
     Exit,
     config::Config,
     output,
-    reload::{self, Files},
+    reload::{self, Files, Needed},
 };
 
 /// How long the services may take to finish what is in hand.
@@ -39,8 +39,8 @@ struct Shared {
 /// Runs services until SIGTERM or Ctrl-C, or until one of them fails.
 pub(crate) async fn serve(services: &[Service], config: Config) -> anyhow::Result<Exit> {
     let files = Files::of(&config);
-    let judging = services.iter().any(|it| matches!(it, Service::Ingest | Service::Validate));
-    let catalog = if judging { config.judged_sources()? } else { config.sources.clone() };
+    let needed = needed(services);
+    let catalog = needed.catalog(&config)?;
     let shared = Arc::new(Shared {
         registry: Registry::new(&config.registry, Handle::current())?,
         health: Health::new(),
@@ -62,15 +62,25 @@ pub(crate) async fn serve(services: &[Service], config: Config) -> anyhow::Resul
     let following = Arc::clone(&shared);
     tokio::spawn(async move {
         let Shared { config, catalog, shutdown, .. } = &*following;
-        if judging {
-            reload::follow(config, files, catalog, shutdown).await;
-        }
+        reload::follow(config, needed, files, catalog, shutdown).await;
     });
     let mut running = JoinSet::new();
     for service in services {
         running.spawn(run(*service, Arc::clone(&shared)));
     }
     finish(running, &shared.shutdown).await
+}
+
+/// What these services need of the sources' files.
+fn needed(services: &[Service]) -> Needed {
+    let any = |judges: fn(Service) -> bool| services.iter().any(|service| judges(*service));
+    if any(|it| matches!(it, Service::Ingest | Service::Validate)) {
+        Needed::Rules
+    } else if any(|it| it == Service::Enrich) {
+        Needed::Sources
+    } else {
+        Needed::Nothing
+    }
 }
 
 fn stop_on_signal(shutdown: Shutdown) -> anyhow::Result<()> {
@@ -123,19 +133,22 @@ async fn run(service: Service, shared: Arc<Shared>) -> anyhow::Result<()> {
         Service::Validate => {
             on_thread(service, shared, |shared, settings| {
                 let config = &shared.config.validate;
-                validate::run(settings, config, shared.catalog.clone(), &shared.shutdown)
+                let catalog = shared.catalog.clone();
+                Ok(validate::run(settings, config, catalog, &shared.shutdown)?)
             })
             .await
         }
         Service::Enrich => {
             on_thread(service, shared, |shared, settings| {
-                enrich::run(settings, &shared.config.enrich, &shared.shutdown)
+                let catalog = shared.catalog.clone();
+                Ok(enrich::run(settings, shared.config.enrichments()?, catalog, &shared.shutdown)?)
             })
             .await
         }
         Service::IdentityStitch => {
             on_thread(service, shared, |shared, settings| {
-                identity_stitch::run(settings, &shared.config.identity_stitch, &shared.shutdown)
+                let config = &shared.config.identity_stitch;
+                Ok(identity_stitch::run(settings, config, &shared.shutdown)?)
             })
             .await
         }
@@ -160,10 +173,10 @@ fn settings(shared: &Shared, component: &str, batch: BatchLimits) -> StageSettin
 async fn on_thread(
     service: Service,
     shared: Arc<Shared>,
-    body: impl FnOnce(&Shared, &StageSettings) -> Result<(), RuntimeError> + Send + 'static,
+    body: impl FnOnce(&Shared, &StageSettings) -> anyhow::Result<()> + Send + 'static,
 ) -> anyhow::Result<()> {
     let settings = settings(&shared, service.name(), shared.config.batch);
-    blocking(service.name(), move || Ok(body(&shared, &settings)?)).await
+    blocking(service.name(), move || body(&shared, &settings)).await
 }
 
 /// Runs blocking work on an OS thread of its own and waits for it.

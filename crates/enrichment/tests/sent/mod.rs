@@ -39,5 +39,10 @@ pub(crate) fn requested(source_kind: &str, context: &str, request: RequestFacts)
 
 /// The facts of a browser's page view with this context.
 pub(crate) fn facts(enrichments: &Enrichments, context: &serde_json::Value) -> EnrichmentFacts {
-    enrichments.apply(&page_view("browser", &context.to_string()))
+    worked_out(enrichments, &page_view("browser", &context.to_string()))
+}
+
+/// What the enrichments of a source without settings say of an event.
+pub(crate) fn worked_out(enrichments: &Enrichments, event: &Event) -> EnrichmentFacts {
+    enrichments.apply(&mut event.clone(), 0, None)
 }

@@ -1,8 +1,9 @@
 //! A row of the table `events`.
 
 use event::{
-    CampaignFacts, EnrichmentFacts, EnrichmentRun, Event, IdentityFacts, PageFacts, ReferrerFacts,
-    RequestFacts, StitchedEvent, UserAgentFacts, ValidationFacts, Waybill,
+    Amount, CampaignFacts, ClickId, Derived, EnrichmentFacts, EnrichmentRun, Event, GeoFacts,
+    IdentityFacts, IpFacts, MoneyFacts, NetworkFacts, PageFacts, ReferrerFacts, RequestFacts,
+    StitchedEvent, UserAgentFacts, ValidationFacts, Waybill,
 };
 
 use super::finding;
@@ -21,7 +22,7 @@ pub struct EventRow {
 
 impl Row for EventRow {
     const TABLE: &'static str = "events";
-    const FORMAT: u16 = 2;
+    const FORMAT: u16 = 3;
     const COLUMNS: &'static [Column<Self>] = &[
         Column::new("origin_epoch", |r, o| o.u16(r.waybill.origin.epoch)),
         Column::new("origin_partition", |r, o| o.i32(r.waybill.origin.partition)),
@@ -84,7 +85,7 @@ impl Row for EventRow {
         Column::new("inheritable", |r, o| o.texts(&r.validation().inheritable)),
         Column::new("consent_granted", |r, o| o.texts(&r.validation().consent_granted)),
         Column::new("consent_denied", |r, o| o.texts(&r.validation().consent_denied)),
-        Column::new("enrichments", |r, o| o.array(&r.enrichment().applied, enrichment_run)),
+        Column::new("enrichments", |r, o| o.array(&*r.enrichment().applied, enrichment_run)),
         Column::new("user_agent", |r, o| o.opt_text(r.agent(|x| Some(&x.text)))),
         Column::new("user_agent_taken_from", |r, o| o.opt_text(r.agent(|x| Some(&x.taken_from)))),
         Column::new("browser", |r, o| o.opt_text(r.agent(|x| x.browser.as_deref()))),
@@ -94,8 +95,11 @@ impl Row for EventRow {
         Column::new("os", |r, o| o.opt_text(r.agent(|x| x.os.as_deref()))),
         Column::new("os_version", |r, o| o.opt_text(r.agent(|x| x.os_version.as_deref()))),
         Column::new("device_class", |r, o| o.opt_text(r.agent(|x| x.device_class.as_deref()))),
+        Column::new("device_brand", |r, o| o.opt_text(r.agent(|x| x.device_brand.as_deref()))),
+        Column::new("device_model", |r, o| o.opt_text(r.agent(|x| x.device_model.as_deref()))),
         Column::new("is_bot", |r, o| o.bool(r.enrichment().bot.is_bot)),
         Column::new("bot_indicators", |r, o| o.texts(&r.enrichment().bot.indicators)),
+        Column::new("bot_class", |r, o| o.opt_text(r.enrichment().bot.class.as_deref())),
         Column::new("page_url", |r, o| o.opt_text(r.page(|x| Some(&x.url)))),
         Column::new("page_host", |r, o| o.opt_text(r.page(|x| x.host.as_deref()))),
         Column::new("page_path", |r, o| o.opt_text(r.page(|x| x.path.as_deref()))),
@@ -108,12 +112,32 @@ impl Row for EventRow {
         Column::new("campaign_term", |r, o| o.opt_text(r.campaign(|x| x.term.as_deref()))),
         Column::new("campaign_content", |r, o| o.opt_text(r.campaign(|x| x.content.as_deref()))),
         Column::new("campaign_id", |r, o| o.opt_text(r.campaign(|x| x.id.as_deref()))),
+        Column::new("click_ids", |r, o| o.array(&r.enrichment().click_ids, click_id)),
         Column::new("referrer_url", |r, o| o.opt_text(r.referrer(|x| Some(&x.url)))),
         Column::new("referrer_host", |r, o| o.opt_text(r.referrer(|x| x.host.as_deref()))),
         Column::new("referrer_medium", |r, o| o.opt_text(r.referrer(|x| Some(&x.medium)))),
         Column::new("referrer_source", |r, o| o.opt_text(r.referrer(|x| x.source.as_deref()))),
         Column::new("locale", |r, o| o.opt_text(r.enrichment().locale.as_deref())),
         Column::new("timezone", |r, o| o.opt_text(r.enrichment().timezone.as_deref())),
+        Column::new("country", |r, o| o.opt_text(r.geo(|x| x.country.as_deref()))),
+        Column::new("region", |r, o| o.opt_text(r.geo(|x| x.region.as_deref()))),
+        Column::new("city", |r, o| o.opt_text(r.geo(|x| x.city.as_deref()))),
+        Column::new("geo_timezone", |r, o| o.opt_text(r.geo(|x| x.timezone.as_deref()))),
+        Column::new("asn", |r, o| o.nullable(r.network().and_then(|x| x.asn), RowBinary::i64)),
+        Column::new("network_organisation", |r, o| {
+            o.opt_text(r.network().and_then(|x| x.organisation.as_deref()));
+        }),
+        Column::new("ip", |r, o| o.opt_text(r.ip(|x| x.address.as_deref()))),
+        Column::new("ip_taken_from", |r, o| o.opt_text(r.ip(|x| Some(&x.taken_from)))),
+        Column::new("ip_kind", |r, o| o.opt_text(r.ip(|x| Some(&x.kind)))),
+        Column::new("ip_policy", |r, o| o.opt_text(r.ip(|x| Some(&x.policy)))),
+        Column::new("currency", |r, o| o.opt_text(r.money().and_then(|x| x.currency.as_deref()))),
+        Column::new("amounts", |r, o| {
+            o.array(r.money().map_or(&[][..], |x| &x.amounts), amount);
+        }),
+        Column::new("enrichment_flags", |r, o| o.texts(&r.enrichment().flags)),
+        Column::new("enrichment_derived", |r, o| o.array(&r.enrichment().derived, derived)),
+        Column::new("enrichment_removed", |r, o| o.texts(&r.enrichment().removed)),
         Column::new("person_id", |r, o| o.text(&r.identity().person_id)),
         Column::new("person_basis", |r, o| o.text(&r.identity().basis)),
         Column::new("person_user_id", |r, o| o.opt_text(r.identity().user_id.as_deref())),
@@ -163,6 +187,22 @@ impl EventRow {
     fn referrer<'a>(&'a self, fact: Fact<'a, ReferrerFacts>) -> Option<&'a str> {
         self.enrichment().referrer.as_ref().and_then(fact)
     }
+
+    fn geo<'a>(&'a self, fact: Fact<'a, GeoFacts>) -> Option<&'a str> {
+        self.enrichment().geo.as_ref().and_then(fact)
+    }
+
+    fn ip<'a>(&'a self, fact: Fact<'a, IpFacts>) -> Option<&'a str> {
+        self.enrichment().ip.as_ref().and_then(fact)
+    }
+
+    fn network(&self) -> Option<&NetworkFacts> {
+        self.enrichment().network.as_ref()
+    }
+
+    fn money(&self) -> Option<&MoneyFacts> {
+        self.enrichment().money.as_ref()
+    }
 }
 
 /// One text out of a record of facts.
@@ -171,4 +211,58 @@ type Fact<'a, T> = fn(&'a T) -> Option<&'a str>;
 fn enrichment_run(out: &mut RowBinary, run: &EnrichmentRun) {
     out.text(&run.name);
     out.text(&run.version);
+}
+
+fn click_id(out: &mut RowBinary, id: &ClickId) {
+    out.text(&id.name);
+    out.text(&id.value);
+    out.text(&id.network);
+}
+
+fn amount(out: &mut RowBinary, amount: &Amount) {
+    out.text(&amount.property);
+    out.nullable(billionths(&amount.value), RowBinary::i128);
+}
+
+fn derived(out: &mut RowBinary, derived: &Derived) {
+    out.text(&derived.field);
+    out.text(&derived.value);
+}
+
+/// A plain decimal as `Decimal(38, 9)` has it: in units of 10^-9. `None` where it has more digits than
+/// that; enrich leaves such amounts out.
+fn billionths(decimal: &str) -> Option<i128> {
+    let (whole, fraction) = decimal.split_once('.').unwrap_or((decimal, ""));
+    if whole.is_empty()
+        || fraction.len() > 9
+        || !fraction.bytes().all(|digit| digit.is_ascii_digit())
+    {
+        return None;
+    }
+    let value: i128 = format!("{whole}{fraction:0<9}").parse().ok()?;
+    (value.unsigned_abs() < 10_u128.pow(38)).then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_amount_is_counted_in_billionths() {
+        for (decimal, expected) in [
+            ("12.5", Some(12_500_000_000)),
+            ("-0.01", Some(-10_000_000)),
+            ("0", Some(0)),
+            ("7", Some(7_000_000_000)),
+            ("0.123456789", Some(123_456_789)),
+            ("0.1234567891", None),
+            ("1e3", None),
+            ("1.+5", None),
+            ("", None),
+            ("99999999999999999999999999999.999999999", Some(10_i128.pow(38) - 1)),
+            ("100000000000000000000000000000", None),
+        ] {
+            assert_eq!(billionths(decimal), expected, "{decimal}");
+        }
+    }
 }

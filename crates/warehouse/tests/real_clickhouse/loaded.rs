@@ -1,8 +1,9 @@
 //! What the tests load.
 
 use event::{
-    BotFacts, DeadLetter, EnrichmentFacts, EnrichmentRun, Event, Finding, IdentityFacts, Origin,
-    RecordHeader, StitchedEvent, ValidationFacts, Waybill,
+    Amount, BotFacts, ClickId, DeadLetter, Derived, EnrichmentFacts, EnrichmentRun, Event, Finding,
+    GeoFacts, IdentityFacts, IpFacts, MoneyFacts, NetworkFacts, Origin, RecordHeader,
+    StitchedEvent, ValidationFacts, Waybill,
 };
 use warehouse::{EventRow, InsertRequest, OriginRange, PositionRange, RowPosition};
 
@@ -50,9 +51,7 @@ pub(crate) fn stitched(message_id: &str) -> StitchedEvent {
         consent_denied: vec!["ads".to_owned()],
         ..ValidationFacts::default()
     };
-    let run = EnrichmentRun { name: "bot".to_owned(), version: "1".to_owned() };
-    let bot = BotFacts { is_bot: true, indicators: vec!["user-agent".to_owned()] };
-    let enrichment = EnrichmentFacts { applied: vec![run], bot, ..EnrichmentFacts::default() };
+    let enrichment = enrichment();
     let identity = IdentityFacts {
         person_id: "0123456789abcdef0123456789abcdef".to_owned(),
         basis: "anonymous_id".to_owned(),
@@ -61,6 +60,45 @@ pub(crate) fn stitched(message_id: &str) -> StitchedEvent {
         flags: Vec::new(),
     };
     StitchedEvent { event, validation, enrichment, identity }
+}
+
+fn enrichment() -> EnrichmentFacts {
+    let some = |text: &str| Some(text.to_owned());
+    let run = EnrichmentRun { name: "bot".to_owned(), version: "1".to_owned() };
+    let amount = |property: &str, value: &str| Amount {
+        property: property.to_owned(),
+        value: value.to_owned(),
+    };
+    EnrichmentFacts {
+        applied: [run].into(),
+        bot: BotFacts {
+            is_bot: true,
+            indicators: vec!["user-agent".to_owned()],
+            class: some("bot"),
+            rate_limit: Some(60),
+        },
+        click_ids: vec![ClickId {
+            name: "gclid".to_owned(),
+            value: "Cj0".to_owned(),
+            network: "Google".to_owned(),
+        }],
+        geo: Some(GeoFacts { country: some("DE"), region: some("BY"), ..GeoFacts::default() }),
+        network: Some(NetworkFacts { asn: Some(4_294_967_295), organisation: None }),
+        ip: Some(IpFacts {
+            address: some("198.51.100.0"),
+            taken_from: "request".to_owned(),
+            kind: "documentation".to_owned(),
+            policy: "truncate".to_owned(),
+        }),
+        money: Some(MoneyFacts {
+            currency: some("EUR"),
+            amounts: vec![amount("revenue", "-12.5"), amount("tax", "0.000000001")],
+        }),
+        flags: vec!["invalid-locale".to_owned()],
+        derived: vec![Derived { field: "campaign.source".to_owned(), value: "x".to_owned() }],
+        removed: vec!["/context/page/url?token".to_owned()],
+        ..EnrichmentFacts::default()
+    }
 }
 
 /// A finding of a rule of shop@3 with this outcome.

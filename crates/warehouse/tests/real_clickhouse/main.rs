@@ -158,7 +158,13 @@ async fn every_fact_arrives_as_it_was(stack: &Stack) {
         AND findings.outcome = ['flag'] AND removed = ['hash /properties/email']
         AND inheritable = ['/context/page/url', '/context/locale']
         AND consent_granted = ['analytics'] AND consent_denied = ['ads']
-        AND enrichments = [('bot', '1')] AND is_bot
+        AND enrichments = [('bot', '1')] AND is_bot AND bot_class = 'bot'
+        AND click_ids = [('gclid', 'Cj0', 'Google')] AND country = 'DE' AND region = 'BY' AND city IS NULL
+        AND asn = 4294967295 AND ip = '198.51.100.0' AND ip_kind = 'documentation'
+        AND ip_policy = 'truncate' AND currency = 'EUR' AND amounts['revenue'] = toDecimal64('-12.5', 9)
+        AND amounts['tax'] = toDecimal64('0.000000001', 9) AND amounts['x'] IS NULL
+        AND enrichment_flags = ['invalid-locale'] AND enrichment_derived['campaign.source'] = 'x'
+        AND enrichment_removed = ['/context/page/url?token']
         AND bot_indicators = ['user-agent'] AND user_agent IS NULL AND page_url IS NULL
         AND user_id IS NULL AND anonymous_id = 'device-1' AND device_key = 'device-1'
         AND toUnixTimestamp64Milli(timestamp) = 1795000000123

@@ -21,6 +21,7 @@ pub(crate) async fn run(arguments: &CheckArgs, config: &Config) -> anyhow::Resul
         return disk(arguments, events_per_day, config);
     }
     let catalog = config.judged_sources()?;
+    config.enrichments()?;
     let (sources, plans) = (catalog.len(), catalog.plans().len());
     let mut findings = vec![Finding {
         what: "configuration",

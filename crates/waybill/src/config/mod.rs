@@ -74,7 +74,7 @@ pub struct Config {
     /// The quality gate.
     pub validate: validate::Config,
     /// The enrichments.
-    pub enrich: enrich::Config,
+    pub enrich: enrichment::Settings,
     /// The stage with memory.
     pub identity_stitch: identity_stitch::Config,
     /// The way out.

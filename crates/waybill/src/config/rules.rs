@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use enrichment::Enrichments;
 use serde::Deserialize;
 use tracking_plan::{
     Rules, SourceCatalog,
@@ -46,6 +47,15 @@ impl Config {
                 origin: self.file.display().to_string(),
                 problems,
             })
+    }
+
+    /// The enrichments that the configuration asks for.
+    pub fn enrichments(&self) -> Result<Enrichments, ConfigProblems> {
+        Enrichments::new(&self.enrich).map_err(|found| {
+            let told = |problem: enrichment::SettingsProblem| problem_of("", problem.to_string());
+            let problems = found.into_iter().map(told).collect();
+            ConfigProblems { origin: self.file.display().to_string(), problems }
+        })
     }
 
     fn rules(&self) -> Result<Rules, Vec<Problem>> {

@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use enrichment::Enrichments;
 use event::RawEvent;
 use kafka_runtime::{
     Admin, BatchLimits, KafkaConfig, Outgoing, Producer, RuntimeError, Scanner, Shutdown,
@@ -189,7 +190,9 @@ impl Bench {
                 let config = validate::Config::default();
                 validate::run(&settings, &config, catalog.clone(), shutdown)
             }
-            Stage::Enrich => enrich::run(&settings, &enrich::Config::default(), shutdown),
+            Stage::Enrich => {
+                enrich::run(&settings, Enrichments::built_in(), catalog.clone(), shutdown)
+            }
             Stage::IdentityStitch => {
                 let config = identity_stitch::Config {
                     state_dir: self.folder.path().join("identity-stitch"),

@@ -16,7 +16,7 @@ use crate::{
     cli::{Since, TailArgs},
     config::Config,
     output::{self, Reader},
-    reload::{self, Files},
+    reload::{self, Files, Needed},
 };
 
 /// Shows what `raw-events` has, until Ctrl-C, the limit or the end that was asked for. Plans and
@@ -45,7 +45,7 @@ pub(crate) async fn run(arguments: TailArgs, config: Config) -> anyhow::Result<E
             () = shutdown.requested() => {}
         }
     };
-    let following = reload::follow(&config, files, &catalog, &shutdown);
+    let following = reload::follow(&config, Needed::Rules, files, &catalog, &shutdown);
     let (shown, (), ()) = tokio::join!(reading, stopping, following);
     output::progress(&shown??.to_string());
     Ok(Exit::Done)

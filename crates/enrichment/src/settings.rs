@@ -1,0 +1,23 @@
+//! The `[enrich]` table of the configuration file.
+
+use serde::Deserialize;
+
+/// What the operator says of the enrichments.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Names of enrichments that do not run.
+    pub disabled: Vec<String>,
+}
+
+/// Something in the settings that cannot stand.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("enrich.{key}: {problem}; {remedy}")]
+pub struct SettingsProblem {
+    /// Path of the key below `enrich`.
+    pub key: String,
+    /// What is wrong.
+    pub problem: String,
+    /// How to mend it.
+    pub remedy: String,
+}
