@@ -1,8 +1,12 @@
 //! What the enrichments read of an event's `context`, parsed once.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, fmt};
 
 use event::{Event, RequestFacts};
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
 use serde_json::value::RawValue;
 use url::Url;
 
@@ -104,38 +108,72 @@ pub(crate) fn host(url: &Url) -> Option<String> {
 
 /// Members of a JSON object, none parsed further than needed, so that one odd value spoils only
 /// itself. Of members with the same name the last counts, as in JavaScript.
+///
+/// A list: contexts have few members, and nearly all of them have names that need no copy.
 #[derive(Default)]
-struct Members<'a>(BTreeMap<String, &'a RawValue>);
+struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a> Members<'a> {
     fn read(json: &'a str) -> Self {
-        serde_json::from_str(json).map(Self).unwrap_or_default()
+        serde_json::from_str(json).unwrap_or_default()
+    }
+
+    fn get(&self, name: &str) -> Option<&'a RawValue> {
+        self.0.iter().rev().find(|(told, _)| told == name).map(|(_, value)| *value)
     }
 
     fn object(&self, name: &str) -> Self {
-        self.0.get(name).map_or_else(Self::default, |value| Self::read(value.get()))
+        self.get(name).map_or_else(Self::default, |value| Self::read(value.get()))
     }
 
     fn has(&self, name: &str) -> bool {
-        self.0.get(name).is_some_and(|value| value.get() != "null")
+        self.get(name).is_some_and(|value| value.get() != "null")
     }
 
     /// A text that says something.
     fn text(&self, name: &str) -> Option<String> {
-        let text: String = serde_json::from_str(self.0.get(name)?.get()).ok()?;
+        let text: String = serde_json::from_str(self.get(name)?.get()).ok()?;
         (!text.trim().is_empty()).then_some(text)
     }
 
     /// Campaigns are often named by bare numbers.
     fn text_or_number(&self, name: &str) -> Option<String> {
-        let number = |value: &&RawValue| {
+        let number = |value: &'a RawValue| {
             let text = value.get();
             text.starts_with(|first: char| first == '-' || first.is_ascii_digit())
                 .then(|| text.to_owned())
         };
-        self.text(name).or_else(|| self.0.get(name).and_then(number))
+        self.text(name).or_else(|| self.get(name).and_then(number))
     }
 }
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+        let mut members = Vec::with_capacity(12);
+        while let Some((Name(name), value)) = map.next_entry()? {
+            members.push((name, value));
+        }
+        Ok(Members(members))
+    }
+}
+
+/// A member's name, borrowed where it has no escapes.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// What ingest saw of the request, where the request is the end user's own: a server's user agent,
 /// language and referrer say nothing of whom its event is about.
