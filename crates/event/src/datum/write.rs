@@ -1,34 +1,8 @@
-//! Writes a value as an Avro datum, as its struct says: without looking up anything in the schema.
-//!
-//! A struct of this crate has the fields of its schema's record in the schema's order, and every
-//! `Option` is a union `["null", T]`. Then the datum is the values one after another (Avro 1.12,
-//! Binary encoding). apache-avro, which looks up every field by name, takes five times as long; it
-//! still writes what is not [`plain`], and is the oracle in tests and in debug builds.
+//! From a value to a datum.
 
 use std::fmt;
 
-use apache_avro::Schema;
 use serde::ser::{self, Impossible, Serialize, SerializeSeq, SerializeStruct, Serializer};
-
-/// Whether values of the schema can be written without knowing it.
-pub(crate) fn plain(schema: &Schema) -> bool {
-    match schema {
-        Schema::Boolean
-        | Schema::Int
-        | Schema::Long
-        | Schema::TimestampMillis
-        | Schema::Bytes
-        | Schema::String
-        | Schema::Ref { .. } => true,
-        Schema::Array(array) => plain(&array.items),
-        Schema::Record(record) => record.fields.iter().all(|field| plain(&field.schema)),
-        Schema::Union(union) => match union.variants() {
-            [Schema::Null, other] => plain(other),
-            _ => false,
-        },
-        _ => false,
-    }
-}
 
 /// Appends the datum of `value`.
 pub(crate) fn write<T: Serialize>(bytes: &mut Vec<u8>, value: &T) -> Result<(), NotPlain> {
