@@ -1,7 +1,7 @@
 //! The one seam between bytes and structs.
 //!
-//! apache-avro's direct serde path, but for writing what is plain ([`datum`]). A codec that borrows
-//! can replace the reading here too, and nobody else will notice.
+//! Our own schemas are plain ([`datum`]); what others wrote by other schemas, and what is not plain, goes
+//! through apache-avro.
 
 use std::fmt;
 
@@ -93,6 +93,8 @@ impl Encoder {
 pub struct Decoder {
     name: &'static str,
     reader: GenericDatumReader<'static>,
+    /// Whether the writer's schema is our own and plain.
+    plain: bool,
     /// The writer's schema, where it is not our own.
     writer: Option<Writer>,
 }
@@ -117,13 +119,22 @@ impl Decoder {
             .map_err(|error| schema_error(schema, &error))?;
         let names =
             ResolvedSchema::try_from(writer).map_err(|error| schema_error(schema, &error))?;
+        let plain = !resolves && datum::plain(ours);
         let writer = resolves.then_some(Writer { schema: writer, names });
-        Ok(Self { name: schema.name, reader, writer })
+        Ok(Self { name: schema.name, reader, plain, writer })
     }
 
     /// The value of a whole datum; bytes left over are an error.
     pub fn decode<T: DeserializeOwned>(&self, datum: &[u8]) -> Result<T, CodecError> {
         let mut rest = datum;
+        if self.plain {
+            let value = datum::read(&mut rest).map_err(|why| self.unreadable(why.to_string()))?;
+            return if rest.is_empty() {
+                Ok(value)
+            } else {
+                Err(CodecError::TrailingBytes(rest.len()))
+            };
+        }
         let value = if let Some(writer) = &self.writer {
             let length = extent(writer.schema, writer.names.get_names(), datum);
             rest = &datum[length.map_err(|why| self.unreadable(why.to_string()))?..];
