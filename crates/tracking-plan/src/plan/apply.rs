@@ -133,6 +133,11 @@ fn change(how: How, value: &str, key: Option<&HashKey>) -> Change {
     }
 }
 
+/// Whether a text stands where a privacy rule has taken the value away: a hash or a mask.
+pub fn was_replaced(text: &str) -> bool {
+    is_hash(text) || text == MASK.trim_matches('"')
+}
+
 /// Whether a text is what a rule made of a value before.
 fn is_hash(text: &str) -> bool {
     text.strip_prefix(HASHED).is_some_and(|hex| {

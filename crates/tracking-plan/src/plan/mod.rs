@@ -19,6 +19,7 @@ mod schema;
 mod set;
 mod suppression;
 
+pub use apply::was_replaced;
 pub(crate) use apply::{Removal, apply};
 pub use compile::Plan;
 pub use consent::{Category, ConsentRules, Denied, Unknown};
@@ -30,6 +31,7 @@ pub(crate) use judge::Subject;
 pub use naming::{Case, NameRule, NamingRules, same_words};
 pub use privacy::{HashKey, Normalise, PrivacyAction, PrivacyRule};
 pub use read::{PlanProblem, PlanSource, token};
+pub use rewrite::{Change, Tokens, rewrite};
 pub use schema::planned_names;
 pub use set::{NOTICE, PlanSet};
 pub use suppression::{SuppressionList, UnknownLine};

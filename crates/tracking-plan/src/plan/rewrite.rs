@@ -6,7 +6,7 @@ use std::fmt;
 
 /// What becomes of the value at one place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Change {
+pub enum Change {
     /// The member is taken out.
     Remove,
     /// This JSON text stands in its place.
@@ -14,13 +14,13 @@ pub(crate) enum Change {
 }
 
 /// One place: the names from the text's top. `*` is every element of an array.
-pub(crate) type Tokens = Vec<String>;
+pub type Tokens = Vec<String>;
 
 /// The text with the values at these places changed as `change` says (given the place's number and
 /// the value's text; no number where names of an object on the way cannot be read), or `None` where no
 /// place is in the text. A name that stands twice in an object
 /// is changed twice.
-pub(crate) fn rewrite(
+pub fn rewrite(
     text: &str,
     places: &[&Tokens],
     change: &mut dyn FnMut(Option<usize>, &str) -> Change,
