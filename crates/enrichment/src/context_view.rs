@@ -20,10 +20,23 @@ pub struct ContextView {
     pub locale: Option<String>,
     /// `context.timezone`.
     pub timezone: Option<String>,
+    /// `context.ip`; an empty one too, since it says something.
+    pub ip: Option<String>,
+    /// `context.location`.
+    pub location: LocationView,
     /// `context.page`.
     pub page: PageView,
     /// `context.campaign`.
     pub campaign: CampaignView,
+}
+
+/// `context.location` of an event.
+#[expect(missing_docs, reason = "members as Segment's spec names them")]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LocationView {
+    pub country: Option<String>,
+    pub region: Option<String>,
+    pub city: Option<String>,
 }
 
 /// `context.page` of an event.
@@ -70,9 +83,19 @@ impl ContextView {
             user_agent: members.text("userAgent"),
             locale: members.text("locale"),
             timezone: members.text("timezone"),
+            ip: members.any_text("ip"),
+            location: location(&members.object("location")),
             page: page(&members.object("page")),
             campaign: campaign(&members.object("campaign")),
         }
+    }
+}
+
+fn location(members: &Members<'_>) -> LocationView {
+    LocationView {
+        country: members.text("country"),
+        region: members.text("region"),
+        city: members.text("city"),
     }
 }
 
@@ -130,10 +153,13 @@ impl<'a> Members<'a> {
         self.get(name).is_some_and(|value| value.get() != "null")
     }
 
+    fn any_text(&self, name: &str) -> Option<String> {
+        serde_json::from_str(self.get(name)?.get()).ok()
+    }
+
     /// A text that says something.
     fn text(&self, name: &str) -> Option<String> {
-        let text: String = serde_json::from_str(self.get(name)?.get()).ok()?;
-        (!text.trim().is_empty()).then_some(text)
+        self.any_text(name).filter(|text| !text.trim().is_empty())
     }
 
     /// Campaigns are often named by bare numbers.

@@ -6,8 +6,17 @@ use event::{EnrichmentFacts, EnrichmentRun, Event, Millis};
 use tracking_plan::SourceConfig;
 
 use crate::{
-    ContextView, Settings, SettingsProblem, Subject, bot::Bot, campaign::Campaign, locale::Locale,
-    page::Page, referrer::Referrer, timezone::TimeZone, user_agent::UserAgent,
+    ContextView, Places, Settings, SettingsProblem, Subject,
+    bot::Bot,
+    campaign::Campaign,
+    geo::{Geo, Network},
+    ip::Ip,
+    ip_removal::AddressRemoval,
+    locale::Locale,
+    page::Page,
+    referrer::Referrer,
+    timezone::TimeZone,
+    user_agent::UserAgent,
 };
 
 /// One thing that a server can work out. Pure: the same subject always gives the same facts.
@@ -46,8 +55,13 @@ impl Enrichments {
     /// The enrichments that these settings ask for, or everything in them that cannot stand.
     /// Compiles patterns, so make it once.
     pub fn new(settings: &Settings) -> Result<Self, Vec<SettingsProblem>> {
+        Self::with_places(settings, &Places::default())
+    }
+
+    /// The same, with the operator's databases.
+    pub fn with_places(settings: &Settings, places: &Places) -> Result<Self, Vec<SettingsProblem>> {
         let mut problems = Vec::new();
-        let mut reading = all(settings, &mut problems);
+        let mut reading = all(settings, places, &mut problems);
         let mut removals = all_removals(settings, &mut problems);
         let known = reading.iter().map(|it| it.name()).chain(removals.iter().map(|it| it.name()));
         let known: Vec<&str> = known.collect();
@@ -65,7 +79,7 @@ impl Enrichments {
     /// Every enrichment that needs no operator's data, as without a configuration.
     pub fn built_in() -> Self {
         let (settings, mut none) = (Settings::default(), Vec::new());
-        Self::of(all(&settings, &mut none), all_removals(&settings, &mut none))
+        Self::of(all(&settings, &Places::default(), &mut none), all_removals(&settings, &mut none))
     }
 
     fn of(reading: Vec<Box<dyn Enrichment>>, removals: Vec<Box<dyn Removal>>) -> Self {
@@ -96,8 +110,16 @@ impl Enrichments {
 }
 
 /// Every enrichment in its order. What is wrong with the settings is added to `problems`.
-fn all(_settings: &Settings, _problems: &mut Vec<SettingsProblem>) -> Vec<Box<dyn Enrichment>> {
+fn all(
+    _settings: &Settings,
+    places: &Places,
+    _problems: &mut Vec<SettingsProblem>,
+) -> Vec<Box<dyn Enrichment>> {
     vec![
+        Box::new(Ip),
+        // These two read the facts of Ip.
+        Box::new(Geo::new(places)),
+        Box::new(Network::new(places)),
         Box::new(UserAgent::default()),
         // Reads the facts of UserAgent.
         Box::new(Bot::default()),
@@ -109,11 +131,8 @@ fn all(_settings: &Settings, _problems: &mut Vec<SettingsProblem>) -> Vec<Box<dy
     ]
 }
 
-fn all_removals(
-    _settings: &Settings,
-    _problems: &mut Vec<SettingsProblem>,
-) -> Vec<Box<dyn Removal>> {
-    Vec::new()
+fn all_removals(settings: &Settings, problems: &mut Vec<SettingsProblem>) -> Vec<Box<dyn Removal>> {
+    vec![Box::new(AddressRemoval::new(settings, problems))]
 }
 
 fn run(name: &str, version: &str) -> EnrichmentRun {

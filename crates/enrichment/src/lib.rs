@@ -4,10 +4,21 @@
 //! may read the facts of an earlier one. None fails: what cannot be worked out is absent. Then each
 //! [`Removal`] takes out of the event what may not travel on.
 
+mod address;
+mod address_kind;
 mod bot;
 mod campaign;
 mod context_view;
+mod database;
+mod database_row;
 mod enrichments;
+mod geo;
+mod ip;
+mod ip_hash;
+mod ip_policy;
+mod ip_removal;
+mod leftovers;
+mod live;
 mod locale;
 mod page;
 mod referrer;
@@ -17,7 +28,11 @@ mod subject;
 mod timezone;
 mod user_agent;
 
-pub use context_view::{CampaignView, ContextView, PageView};
+pub use context_view::{CampaignView, ContextView, LocationView, PageView};
+pub use database::{Database, DatabaseKind, DatabaseProblem};
 pub use enrichments::{Enrichment, Enrichments, Removal};
+pub use geo::{GeoSettings, Places};
+pub use ip_policy::{IpPolicy, IpSettings};
+pub use live::LiveEnrichments;
 pub use settings::{Settings, SettingsProblem};
 pub use subject::Subject;

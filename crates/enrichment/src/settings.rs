@@ -2,12 +2,18 @@
 
 use serde::Deserialize;
 
+use crate::{GeoSettings, IpSettings};
+
 /// What the operator says of the enrichments.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Names of enrichments that do not run.
     pub disabled: Vec<String>,
+    /// The operator's databases of places and networks.
+    pub geo: GeoSettings,
+    /// What may travel on of IP addresses.
+    pub ip: IpSettings,
 }
 
 /// Something in the settings that cannot stand.

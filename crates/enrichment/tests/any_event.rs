@@ -18,6 +18,7 @@ use serde_json::json;
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),
+        "\\[?[0-9a-f:.]{0,12}[:.%]{1,2}[0-9a-f]{1,4}\\]?(:[0-9]{1,5})?",
         "https?://[a-zé.:@/?&=%#\\[\\]0-9]{0,30}",
         "\\?utm_(source|id)=[%a-f0-9+&]{0,12}",
         "Mozilla/5.0 \\([A-Za-z ;0-9_.]{0,30}\\) [A-Za-z]{0,12}/[0-9.]{0,9}",
@@ -36,11 +37,12 @@ proptest! {
         thread_local! { static ENRICHMENTS: Enrichments = Enrichments::built_in(); }
         let [agent, url, search, referrer, campaign, seen, referer, language] = texts;
         let context = json!({
+            "ip": seen, "location": { "country": search, "city": campaign },
             "userAgent": agent, "locale": language, "campaign": { "name": campaign },
             "page": { "url": url, "search": search, "referrer": referrer },
         });
         let request = RequestFacts {
-            user_agent: Some(seen), referer: Some(referer), accept_language: Some(language),
+            ip: Some(search), user_agent: Some(seen), referer: Some(referer), accept_language: Some(language),
             ..RequestFacts::default()
         };
         for context in [context.to_string(), "{}".to_owned(), agent] {
@@ -56,7 +58,22 @@ fn the_versions_name_the_libraries_that_are_built_in() {
     let lock = include_str!("../../../Cargo.lock");
     let applied = facts(&Enrichments::built_in(), &json!({})).applied;
     let names: Vec<&str> = applied.iter().map(|run| run.name.as_str()).collect();
-    assert_eq!(names, ["user-agent", "bot", "page", "campaign", "referrer", "locale", "timezone"]);
+    assert_eq!(
+        names,
+        [
+            "ip",
+            "geo",
+            "network",
+            "user-agent",
+            "bot",
+            "page",
+            "campaign",
+            "referrer",
+            "locale",
+            "timezone",
+            "ip-policy",
+        ]
+    );
     for library in ["woothee", "isbot"] {
         let entry = format!("name = \"{library}\"\nversion = \"");
         let version = lock.split_once(&entry).unwrap().1.split('"').next().unwrap();

@@ -163,7 +163,7 @@ fn a_context_that_cannot_be_read_gives_no_facts() {
     for context in ["", "[]", "{", r#"{"\ud83d":1}"#] {
         let facts = worked_out(&enrichments, &page_view("browser", context));
         assert_eq!((facts.page, facts.campaign, facts.locale), (None, None, None));
-        assert_eq!(facts.applied.len(), 7);
+        assert!(!facts.applied.is_empty());
     }
     let empty: Value = json!({});
     assert_eq!(facts(&enrichments, &empty).page, None);
