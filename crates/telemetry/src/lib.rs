@@ -17,9 +17,9 @@ pub use config::{LogConfig, LogFormat};
 pub use health::{ComponentReport, ComponentState, Health, HealthReport, Readiness};
 pub use init::{Guard, TelemetryError, init};
 pub use metrics::{
-    AbortCause, AuditMetrics, ConfigMetrics, FindingMetrics, FindingOutcome, HourState,
-    IngestMetrics, IngestRefusal, KafkaLogMetrics, LoaderMetrics, RecoveryFound, SpoolMetrics,
-    SpoolRefusal, StageMetrics, StoppedBy,
+    AbortCause, AuditMetrics, ConfigMetrics, DatabaseMetrics, FindingMetrics, FindingOutcome,
+    HourState, IngestMetrics, IngestRefusal, KafkaLogMetrics, LoaderMetrics, RecoveryFound,
+    SpoolMetrics, SpoolRefusal, StageMetrics, StoppedBy,
 };
 pub use pipeline::{DiscardReason, RejectReason};
 pub use rate_limited::{Admission, RateLimited};

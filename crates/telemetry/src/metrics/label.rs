@@ -175,6 +175,11 @@ pub(super) struct ReasonOutcome {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Database {
+    pub(super) database: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Sink {
     pub(super) sink: String,
 }

@@ -6,6 +6,7 @@
 mod audit;
 mod buckets;
 mod config;
+mod enrich;
 mod ingest;
 mod kafka;
 mod label;
@@ -24,6 +25,7 @@ use prometheus_client::registry::{Metric, Registry, Unit};
 
 pub use audit::AuditMetrics;
 pub use config::ConfigMetrics;
+pub use enrich::DatabaseMetrics;
 pub use ingest::IngestMetrics;
 pub use kafka::KafkaLogMetrics;
 pub use label::{
@@ -50,6 +52,7 @@ struct Metrics {
     kafka: kafka::Families,
     config: config::Families,
     validate: validate::Families,
+    enrich: enrich::Families,
 }
 
 impl Metrics {
@@ -65,6 +68,7 @@ impl Metrics {
             kafka: kafka::Families::register(r),
             config: config::Families::register(r),
             validate: validate::Families::register(r),
+            enrich: enrich::Families::register(r),
             registry,
         }
     }

@@ -32,6 +32,7 @@ fn touch_everything() {
     KafkaLogMetrics::new().suppressed();
     ConfigMetrics::new().read_again(true);
     FindingMetrics::new();
+    DatabaseMetrics::of("city").built_at(1_795_132_800);
 }
 
 /// The `# TYPE`, `# UNIT` and `# HELP` lines, one metric per line.
@@ -271,6 +272,22 @@ fn a_finding_counts_for_its_reason_and_outcome_and_an_unlisted_word_counts_as_ot
     assert_eq!(series("other", "reject"), Some(1.0));
     assert_eq!(series("invalid-field", "other"), Some(1.0));
     assert_eq!(series("of another release", "reject"), None);
+}
+
+#[test]
+fn a_database_tells_its_age_whether_it_is_refused_and_the_look_ups_that_fail() {
+    let of = |name: &str| value(&format!(r#"waybill_enrich_{name}{{database="asn"}}"#));
+    let asn = DatabaseMetrics::of("asn");
+    assert_eq!(of("database_build_timestamp_seconds"), None, "nothing was read yet");
+    assert_eq!(of("database_refused"), Some(0.0));
+    asn.built_at(1_795_132_800);
+    asn.refused(true);
+    asn.clone().lookup_failed();
+    assert_eq!(of("database_build_timestamp_seconds"), Some(1_795_132_800.0));
+    assert_eq!(of("database_refused"), Some(1.0));
+    assert_eq!(of("lookup_failures_total"), Some(1.0));
+    asn.refused(false);
+    assert_eq!(of("database_refused"), Some(0.0));
 }
 
 #[test]
