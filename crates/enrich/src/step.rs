@@ -1,6 +1,6 @@
 //! The step of enrich.
 
-use enrichment::Enrichments;
+use enrichment::LiveEnrichments;
 use event::{BotFacts, EnrichedEvent, ValidatedEvent};
 use pipeline::{Context, DiscardReason, Discarded, Halt, Step, Verdict};
 use tracking_plan::{BotAction, BotPolicy, LiveCatalog};
@@ -8,14 +8,14 @@ use tracking_plan::{BotAction, BotPolicy, LiveCatalog};
 /// Emits every event with its facts; discards those of programs where the source says so. Never
 /// halts: what cannot be looked up is absent.
 pub struct EnrichStep {
-    enrichments: Enrichments,
+    enrichments: LiveEnrichments,
     catalog: LiveCatalog,
 }
 
 impl EnrichStep {
     /// A step with these enrichments for these sources.
-    pub const fn new(enrichments: Enrichments, catalog: LiveCatalog) -> Self {
-        Self { enrichments, catalog }
+    pub fn new(enrichments: impl Into<LiveEnrichments>, catalog: LiveCatalog) -> Self {
+        Self { enrichments: enrichments.into(), catalog }
     }
 }
 
@@ -27,7 +27,8 @@ impl Step for EnrichStep {
         let ValidatedEvent { mut event, validation } = event;
         let catalog = self.catalog.current();
         let source = catalog.source(&event.source).map(|source| &source.config);
-        let enrichment = self.enrichments.apply(&mut event, cx.waybill.appended_at, source);
+        let enrichment =
+            self.enrichments.current().apply(&mut event, cx.waybill.appended_at, source);
         let policy = source.map(|source| source.bots).unwrap_or_default();
         Ok(match unwanted(&enrichment.bot, policy) {
             Some(discarded) => discarded.into(),

@@ -14,6 +14,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use enrich::EnrichStep;
@@ -78,11 +79,16 @@ fn every_validated_example_gets_the_facts_that_were_agreed() {
 }
 
 #[test]
-fn the_event_and_its_validation_facts_pass_unchanged() {
+fn all_but_the_address_of_the_request_passes_unchanged() {
     let enriched = enriched();
     for (name, text) in examples(&schema::VALIDATED_EVENTS) {
-        let before: ValidatedEvent = serde_json::from_str(&text).unwrap();
-        let EnrichedEvent { event, validation, .. } = enriched[&name].clone();
+        let mut before: ValidatedEvent = serde_json::from_str(&text).unwrap();
+        let EnrichedEvent { event, validation, enrichment } = enriched[&name].clone();
+        if enrichment.removed.contains(&"/request/ip truncate".to_owned()) {
+            let (request, left) = (before.event.request.as_mut().unwrap(), event.request.as_ref());
+            assert_ne!(request.ip, left.unwrap().ip, "{name}");
+            Arc::make_mut(request).ip.clone_from(&left.unwrap().ip);
+        }
         assert_eq!(ValidatedEvent { event, validation }, before, "{name}");
     }
 }

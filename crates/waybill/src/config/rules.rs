@@ -5,7 +5,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use enrichment::Enrichments;
 use serde::Deserialize;
 use tracking_plan::{
     Rules, SourceCatalog,
@@ -49,9 +48,9 @@ impl Config {
             })
     }
 
-    /// The enrichments that the configuration asks for.
-    pub fn enrichments(&self) -> Result<Enrichments, ConfigProblems> {
-        Enrichments::new(&self.enrich).map_err(|found| {
+    /// The enrichments that the configuration asks for, with their databases read from the files.
+    pub fn enrichments(&self) -> Result<enrich::Opened, ConfigProblems> {
+        enrich::open(&self.enrich).map_err(|found| {
             let told = |problem: enrichment::SettingsProblem| problem_of("", problem.to_string());
             let problems = found.into_iter().map(told).collect();
             ConfigProblems { origin: self.file.display().to_string(), problems }
