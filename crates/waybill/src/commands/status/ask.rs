@@ -20,6 +20,7 @@ use topology::{Service, Stage, Topic};
 use warehouse::{Warehouse, WarehouseError};
 
 use super::{
+    databases,
     snapshot::{Ahead, Group, Heard, Part, PartAnswer, Snapshot, Standing, Unit},
     spools,
 };
@@ -39,10 +40,10 @@ const RECORD_PATIENCE: Duration = Duration::from_secs(2);
 pub(super) async fn snapshot(config: &Config) -> Snapshot {
     let ports = async {
         let ports = ports::ask(config).await;
-        let spools = spools::ask(&ports).await;
-        (ports, spools)
+        let (spools, databases) = tokio::join!(spools::ask(&ports), databases::ask(&ports));
+        (ports, spools, databases)
     };
-    let (kafka, registry, clickhouse, (ports, spools)) =
+    let (kafka, registry, clickhouse, (ports, spools, databases)) =
         tokio::join!(kafka(config), registry(config), clickhouse(config), ports);
     let (units, controls) = match (&kafka.answer, &registry.answer) {
         (Ok(()), Ok(())) => tokio::join!(units(config), controls(config)),
@@ -53,7 +54,8 @@ pub(super) async fn snapshot(config: &Config) -> Snapshot {
             (all_units(away), Err("Kafka is down".to_owned()))
         }
     };
-    Snapshot { at: now(), parts: vec![kafka, registry, clickhouse], ports, spools, units, controls }
+    let three = vec![kafka, registry, clickhouse];
+    Snapshot { at: now(), parts: three, ports, spools, databases, units, controls }
 }
 
 async fn kafka(config: &Config) -> PartAnswer {

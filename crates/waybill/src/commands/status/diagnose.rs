@@ -6,7 +6,7 @@ use serde::Serialize;
 use topology::Service;
 
 use super::{
-    findings,
+    databases, findings,
     rows::{Row, State},
     snapshot::{Part, Snapshot},
 };
@@ -45,6 +45,8 @@ pub(super) enum Kind {
     Starting,
     /// It runs, but does not keep up.
     Behind,
+    /// It runs, with data that should have been replaced.
+    OldData,
 }
 
 /// How bad it is.
@@ -62,7 +64,7 @@ pub(super) enum Verdict {
 impl Kind {
     const fn verdict(self) -> Verdict {
         match self {
-            Self::Behind => Verdict::Running,
+            Self::Behind | Self::OldData => Verdict::Running,
             Self::Spooled | Self::Paused | Self::Restoring | Self::Starting => Verdict::Waiting,
             _ => Verdict::Broken,
         }
@@ -97,6 +99,7 @@ pub(super) fn diagnose(snapshot: &Snapshot, rows: &[Row]) -> Diagnosis {
     found.extend(findings::of_processes(snapshot, rows));
     found.extend(findings::of_orders(snapshot, rows));
     found.extend(findings::of_spools(snapshot));
+    found.extend(databases::findings(&snapshot.databases));
     let explained = Explained::new(snapshot, &found);
     for row in rows {
         found.extend(findings::of_state(snapshot, row).filter(|_| !explained.covers(row)));

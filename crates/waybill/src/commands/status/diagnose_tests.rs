@@ -250,6 +250,13 @@ const CASES: &[Case] = &[
         "enrich-0 is 20 min 0 s behind on validated-events partition 0: at most 100 records",
         "see whether",
     ),
+    (
+        "a database of addresses is refused",
+        |it| it.database_refused("city"),
+        ("enrich", Kind::OldData, Verdict::Running),
+        "enrich at h2:9100 refuses the newest file of enrich.geo.city: the one before stays in use",
+        "waybill check",
+    ),
 ];
 
 #[test]

@@ -8,6 +8,7 @@ use telemetry::{ComponentReport, ComponentState, HealthReport};
 use topology::{Service, Stage, Topic};
 
 use super::{
+    databases::Refused,
     diagnose::{Diagnosis, diagnose},
     rows::rows,
     show,
@@ -86,7 +87,8 @@ pub(super) fn all_well() -> Snapshot {
     let answers = |part| PartAnswer { part, at: format!("{part:?}:1"), answer: Ok(()) };
     let three = [Part::Kafka, Part::Registry, Part::ClickHouse].map(answers).to_vec();
     let spools = vec![SpoolAnswer { at: "h0:9100".to_owned(), held: Ok(Vec::new()) }];
-    Snapshot { at: NOW, parts: three, ports, spools, units, controls: Ok(BTreeMap::new()) }
+    let (databases, controls) = (Vec::new(), Ok(BTreeMap::new()));
+    Snapshot { at: NOW, parts: three, ports, spools, databases, units, controls }
 }
 
 impl Snapshot {
@@ -153,6 +155,10 @@ impl Snapshot {
         let standing = self.standing(stage);
         standing.end = 110;
         standing.ahead = Ahead::Record { offset: 10, origin, timestamp };
+    }
+
+    pub(super) fn database_refused(&mut self, database: &str) {
+        self.databases.push(Refused { at: "h2:9100".to_owned(), database: database.to_owned() });
     }
 
     pub(super) fn spooled(&mut self, source: &str, events: u64, oldest_ms: i64) {

@@ -4,6 +4,7 @@
 //! prints it.
 
 mod ask;
+mod databases;
 mod diagnose;
 #[cfg(test)]
 mod diagnose_tests;

@@ -8,7 +8,7 @@ use pipeline::StageControl;
 use serde::Serialize;
 use topology::{Cleanup, Service, Stage, Topic};
 
-use super::spools::SpoolAnswer;
+use super::{databases::Refused, spools::SpoolAnswer};
 use crate::commands::ports::PortAnswer;
 
 /// Everything that was heard.
@@ -22,6 +22,8 @@ pub(super) struct Snapshot {
     pub(super) ports: Vec<PortAnswer>,
     /// The disk spool of each ingest that answers.
     pub(super) spools: Vec<SpoolAnswer>,
+    /// The databases of addresses whose newest file is refused.
+    pub(super) databases: Vec<Refused>,
     /// Everything that runs by itself, in the order of the flow.
     pub(super) units: Vec<Unit>,
     /// What is ordered, by stage; why it is not known otherwise.
