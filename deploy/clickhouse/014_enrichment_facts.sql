@@ -21,6 +21,12 @@ ALTER TABLE events
     ADD COLUMN IF NOT EXISTS enrichment_removed Array(String) COMMENT 'What enrich took out of the event after reading it: JSON pointer of the place and what of it, such as /context/page/url?token' CODEC(ZSTD) AFTER enrichment_derived;
 
 -- Columns whose meaning has grown.
+ALTER TABLE events COMMENT COLUMN IF EXISTS user_agent_taken_from 'Where the user agent text is from: context (sent by the sender), request (seen by ingest), or device: there is none, and the sender told system or device in other words';
+ALTER TABLE events COMMENT COLUMN IF EXISTS browser 'Browser family, such as Chrome, or the app that shows the page, such as Instagram';
+ALTER TABLE events COMMENT COLUMN IF EXISTS os 'Operating system without its version, such as Windows, macOS, iOS or Android';
+ALTER TABLE events COMMENT COLUMN IF EXISTS os_version 'Operating system version as written, such as 18.1; of Windows its name, such as 11';
+ALTER TABLE events COMMENT COLUMN IF EXISTS device_class 'desktop, phone, tablet, tv, console, wearable or crawler; NULL where it cannot be told';
+ALTER TABLE events COMMENT COLUMN IF EXISTS bot_indicators 'Names of those signs: user-agent-list, crawler, headless, automation, http-library, datacenter, monitoring, preview';
 ALTER TABLE events COMMENT COLUMN IF EXISTS page_url 'URL of the page without the parameters of enrichment_removed; NULL where none was sent';
 ALTER TABLE events COMMENT COLUMN IF EXISTS referrer_url 'Referrer without the parameters of enrichment_removed; NULL where there is none';
 ALTER TABLE events COMMENT COLUMN IF EXISTS referrer_medium 'search, social, email, paid, ai, internal or unknown';

@@ -10,12 +10,22 @@ use serde::{
 use serde_json::value::RawValue;
 use url::Url;
 
+use crate::{DeviceView, SystemView};
+
 /// The members of `context` that enrichments know. A member of another type than expected is
 /// absent, and so is everything where the text cannot be read: facts are never a reason to fail.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ContextView {
     /// `context.userAgent`.
     pub user_agent: Option<String>,
+    /// `context.userAgentData` as sent: JSON text of an object.
+    pub user_agent_data: Option<String>,
+    /// `context.device`.
+    pub device: DeviceView,
+    /// `context.os`.
+    pub os: SystemView,
+    /// `context.webdriver`: the browser says that a program drives it.
+    pub webdriver: bool,
     /// `context.locale`.
     pub locale: Option<String>,
     /// `context.timezone`.
@@ -81,6 +91,10 @@ impl ContextView {
         let members = Members::read(&event.context);
         Self {
             user_agent: members.text("userAgent"),
+            user_agent_data: members.object_text("userAgentData").map(str::to_owned),
+            device: device(&members.object("device")),
+            os: system(&members.object("os")),
+            webdriver: members.parsed("webdriver").unwrap_or_default(),
             locale: members.text("locale"),
             timezone: members.text("timezone"),
             ip: members.any_text("ip"),
@@ -97,6 +111,18 @@ fn location(members: &Members<'_>) -> LocationView {
         region: members.text("region"),
         city: members.text("city"),
     }
+}
+
+fn device(members: &Members<'_>) -> DeviceView {
+    DeviceView {
+        manufacturer: members.text("manufacturer"),
+        model: members.text("model"),
+        kind: members.text("type"),
+    }
+}
+
+fn system(members: &Members<'_>) -> SystemView {
+    SystemView { name: members.text("name"), version: members.text_or_number("version") }
 }
 
 fn page(members: &Members<'_>) -> PageView {
@@ -134,10 +160,10 @@ pub(crate) fn host(url: &Url) -> Option<String> {
 ///
 /// A list: contexts have few members, and nearly all of them have names that need no copy.
 #[derive(Default)]
-struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+pub(crate) struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a> Members<'a> {
-    fn read(json: &'a str) -> Self {
+    pub(crate) fn read(json: &'a str) -> Self {
         serde_json::from_str(json).unwrap_or_default()
     }
 
@@ -149,6 +175,16 @@ impl<'a> Members<'a> {
         self.get(name).map_or_else(Self::default, |value| Self::read(value.get()))
     }
 
+    /// The member's own text, where it is an object.
+    fn object_text(&self, name: &str) -> Option<&'a str> {
+        self.get(name).map(RawValue::get).filter(|text| text.starts_with('{'))
+    }
+
+    /// A member that reads as the type asked for.
+    pub(crate) fn parsed<T: Deserialize<'a>>(&self, name: &str) -> Option<T> {
+        serde_json::from_str(self.get(name)?.get()).ok()
+    }
+
     fn has(&self, name: &str) -> bool {
         self.get(name).is_some_and(|value| value.get() != "null")
     }
@@ -158,7 +194,7 @@ impl<'a> Members<'a> {
     }
 
     /// A text that says something.
-    fn text(&self, name: &str) -> Option<String> {
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
         self.any_text(name).filter(|text| !text.trim().is_empty())
     }
 

@@ -111,23 +111,23 @@ impl Enrichments {
 
 /// Every enrichment in its order. What is wrong with the settings is added to `problems`.
 fn all(
-    _settings: &Settings,
+    settings: &Settings,
     places: &Places,
-    _problems: &mut Vec<SettingsProblem>,
+    problems: &mut Vec<SettingsProblem>,
 ) -> Vec<Box<dyn Enrichment>> {
     vec![
         Box::new(Ip),
         // These two read the facts of Ip.
         Box::new(Geo::new(places)),
         Box::new(Network::new(places)),
-        Box::new(UserAgent::default()),
-        // Reads the facts of UserAgent.
-        Box::new(Bot::default()),
+        Box::new(UserAgent::new(settings.user_agent)),
         Box::new(Page),
         Box::new(Campaign),
         Box::new(Referrer::built_in()),
         Box::new(Locale),
         Box::new(TimeZone),
+        // Reads what the others found of user agent and network.
+        Box::new(Bot::new(&settings.bot, problems)),
     ]
 }
 

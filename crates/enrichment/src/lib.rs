@@ -7,6 +7,7 @@
 mod address;
 mod address_kind;
 mod bot;
+mod by_text;
 mod campaign;
 mod context_view;
 mod database;
@@ -28,6 +29,7 @@ mod subject;
 mod timezone;
 mod user_agent;
 
+pub use bot::BotSettings;
 pub use context_view::{CampaignView, ContextView, LocationView, PageView};
 pub use database::{Database, DatabaseKind, DatabaseProblem};
 pub use enrichments::{Enrichment, Enrichments, Removal};
@@ -36,3 +38,4 @@ pub use ip_policy::{IpPolicy, IpSettings};
 pub use live::LiveEnrichments;
 pub use settings::{Settings, SettingsProblem};
 pub use subject::Subject;
+pub use user_agent::{DeviceView, SystemView, UserAgentSettings};

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::{GeoSettings, IpSettings};
+use crate::{BotSettings, GeoSettings, IpSettings, UserAgentSettings};
 
 /// What the operator says of the enrichments.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -14,6 +14,10 @@ pub struct Settings {
     pub geo: GeoSettings,
     /// What may travel on of IP addresses.
     pub ip: IpSettings,
+    /// Browser, system and device.
+    pub user_agent: UserAgentSettings,
+    /// Signs of programs.
+    pub bot: BotSettings,
 }
 
 /// Something in the settings that cannot stand.

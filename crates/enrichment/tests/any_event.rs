@@ -22,6 +22,7 @@ fn text() -> impl Strategy<Value = String> {
         "https?://[a-zé.:@/?&=%#\\[\\]0-9]{0,30}",
         "\\?utm_(source|id)=[%a-f0-9+&]{0,12}",
         "Mozilla/5.0 \\([A-Za-z ;0-9_.]{0,30}\\) [A-Za-z]{0,12}/[0-9.]{0,9}",
+        "(\"[A-Za-z; ]{0,9}\"(;v=\"?[0-9.]{0,5}\"?)?[,; ]{0,2}){0,3}",
         "(DoCoMo|KDDI|SoftBank|Opera|MSIE|Android|PSP|BB10|Windows Phone)[ /;()A-Za-z0-9.-]{0,24}",
     ]
 }
@@ -38,11 +39,15 @@ proptest! {
         let [agent, url, search, referrer, campaign, seen, referer, language] = texts;
         let context = json!({
             "ip": seen, "location": { "country": search, "city": campaign },
-            "userAgent": agent, "locale": language, "campaign": { "name": campaign },
+            "userAgent": agent, "device": { "model": campaign }, "os": { "name": search },
+            "userAgentData": { "platform": url, "platformVersion": language, "brands": [{ "brand": seen }] },
+            "locale": language, "campaign": { "name": campaign },
             "page": { "url": url, "search": search, "referrer": referrer },
         });
         let request = RequestFacts {
-            ip: Some(search), user_agent: Some(seen), referer: Some(referer), accept_language: Some(language),
+            ip: Some(search),
+            client_hints: Some(json!({ "sec-ch-ua": seen, "sec-ch-ua-model": url }).to_string()),
+            user_agent: Some(seen), referer: Some(referer), accept_language: Some(language),
             ..RequestFacts::default()
         };
         for context in [context.to_string(), "{}".to_owned(), agent] {
@@ -65,12 +70,12 @@ fn the_versions_name_the_libraries_that_are_built_in() {
             "geo",
             "network",
             "user-agent",
-            "bot",
             "page",
             "campaign",
             "referrer",
             "locale",
             "timezone",
+            "bot",
             "ip-policy",
         ]
     );

@@ -86,7 +86,9 @@ impl Row for EventRow {
         Column::new("consent_granted", |r, o| o.texts(&r.validation().consent_granted)),
         Column::new("consent_denied", |r, o| o.texts(&r.validation().consent_denied)),
         Column::new("enrichments", |r, o| o.array(&*r.enrichment().applied, enrichment_run)),
-        Column::new("user_agent", |r, o| o.opt_text(r.agent(|x| Some(&x.text)))),
+        Column::new("user_agent", |r, o| {
+            o.opt_text(r.agent(|x| Some(&*x.text).filter(|text| !text.is_empty())));
+        }),
         Column::new("user_agent_taken_from", |r, o| o.opt_text(r.agent(|x| Some(&x.taken_from)))),
         Column::new("browser", |r, o| o.opt_text(r.agent(|x| x.browser.as_deref()))),
         Column::new("browser_version", |r, o| {
