@@ -17,6 +17,7 @@ export function context(page: Page): Json {
     timezone: timezone(),
     userAgent: navigator.userAgent,
     userAgentData: userAgentData(navigator),
+    webdriver: navigator.webdriver || undefined,
     library: { name: "@waybill/javascript", version: __VERSION__ },
   };
 }

@@ -32,6 +32,8 @@ export interface Page {
 export interface PageNavigator {
   readonly language?: string;
   readonly userAgent: string;
+  /** Whether a program drives the browser (WebDriver, section 4). */
+  readonly webdriver?: boolean;
   /** Chromium only. */
   readonly userAgentData?: { readonly brands: unknown; readonly mobile: boolean; readonly platform: string };
   /** Only in secure contexts. */

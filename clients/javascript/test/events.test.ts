@@ -45,6 +45,19 @@ test("an event tells what the browser knows", async () => {
   });
 });
 
+test("a browser that a program drives says so, and others say nothing of it", async () => {
+  for (const webdriver of [true, false, undefined]) {
+    const browser = new FakeBrowser();
+    const page = browser.page();
+    Object.assign(page.navigator, { webdriver });
+    page.load().track("a");
+    await browser.advance(2000);
+    const [event] = browser.ingest.delivered;
+    assert.equal((event!.context as { webdriver?: boolean }).webdriver, webdriver || undefined);
+    assert.equal("webdriver" in event!.context, !!webdriver);
+  }
+});
+
 test("the page is that of the time of the call, and so are the properties", async () => {
   const browser = new FakeBrowser();
   const page = browser.page();
