@@ -13,6 +13,7 @@ use crate::{
     ip::Ip,
     ip_removal::AddressRemoval,
     locale::Locale,
+    money::Money,
     page::Page,
     referrer::Referrer,
     timezone::TimeZone,
@@ -126,6 +127,7 @@ fn all(
         Box::new(Referrer::built_in()),
         Box::new(Locale),
         Box::new(TimeZone),
+        Box::new(Money::built_in()),
         // Reads what the others found of user agent and network.
         Box::new(Bot::new(&settings.bot, problems)),
     ]

@@ -1,10 +1,13 @@
 //! The end user's language.
 
-use event::EnrichmentFacts;
+use event::{Derived, EnrichmentFacts};
 
-use crate::{Enrichment, Subject, context_view::of_the_end_user};
+use crate::{
+    Enrichment, Subject, context_view::of_the_end_user, language_tag::Tag,
+    languages::first_language,
+};
 
-/// `context.locale` as sent, else the first language of the end user's Accept-Language.
+/// `context.locale`, else the language that the end user's Accept-Language prefers, as a BCP 47 tag.
 pub(crate) struct Locale;
 
 impl Enrichment for Locale {
@@ -13,36 +16,32 @@ impl Enrichment for Locale {
     }
 
     fn version(&self) -> &'static str {
-        "1"
+        "1 icu_locale_core-2.4.0"
     }
 
     fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
-        let Subject { event, context, .. } = *subject;
-        let seen = || of_the_end_user(event)?.accept_language.as_deref().and_then(first_language);
-        facts.locale = context.locale.clone().or_else(seen);
-    }
-}
-
-/// `de-DE` of `de-DE,de;q=0.9,*;q=0.5`.
-fn first_language(header: &str) -> Option<String> {
-    let first = header.split([',', ';']).next()?.trim();
-    (!first.is_empty() && first != "*").then(|| first.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_language_stands_for_the_header() {
-        for (header, expected) in [
-            ("de-DE,de;q=0.9,en;q=0.5", Some("de-DE")),
-            ("fr;q=0.8", Some("fr")),
-            (" en ", Some("en")),
-            ("*", None),
-            ("", None),
-        ] {
-            assert_eq!(first_language(header).as_deref(), expected, "{header}");
+        let header =
+            of_the_end_user(subject.event).and_then(|seen| seen.accept_language.as_deref());
+        let Some(sent) = subject.context.locale.as_deref() else {
+            facts.locale = header.and_then(first_language).as_ref().map(Tag::canonical);
+            return;
+        };
+        let told = Tag::of(sent);
+        facts.locale = told.as_ref().map(Tag::canonical);
+        if told.is_none() {
+            facts.flags.push("invalid-locale".to_owned());
+        }
+        let differs = |seen: &Tag| told.as_ref().is_none_or(|told| told.contradicts(seen));
+        let seen = header.filter(|header| !begins_with(header, sent)).and_then(first_language);
+        if let Some(seen) = seen.filter(differs) {
+            facts.derived.push(Derived { field: "locale".to_owned(), value: seen.canonical() });
         }
     }
+}
+
+/// Whether the header's first range is this very text, without a weight: so it is in what browsers
+/// send, and nothing needs to be read.
+fn begins_with(header: &str, sent: &str) -> bool {
+    let rest = header.strip_prefix(sent);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(','))
 }

