@@ -17,6 +17,10 @@ impl Enrichment for Campaign {
         "1"
     }
 
+    fn reads(&self) -> &'static [&'static str] {
+        &["/context/campaign", "/context/page/url", "/context/page/search"]
+    }
+
     fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
         let Subject { context, .. } = *subject;
         facts.campaign = told(&context.campaign).or_else(|| of_page(&context.page));

@@ -235,7 +235,7 @@ impl<'de> Visitor<'de> for MembersVisitor {
 
 /// A member's name, borrowed where it has no escapes.
 #[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+pub(crate) struct Name<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 /// What ingest saw of the request, where the request is the end user's own: a server's user agent,
 /// language and referrer say nothing of whom its event is about.

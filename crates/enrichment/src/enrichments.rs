@@ -28,6 +28,13 @@ pub trait Enrichment: Send + Sync {
     /// Version of its code and data: changes whenever the same event may get other facts.
     fn version(&self) -> &str;
 
+    /// JSON pointers of what it reads of the event, itself or in the facts of others, those that it
+    /// prefers first: `/context/page/url`, `/request/user_agent`. A place stands for all below it, and
+    /// `""` for the whole event.
+    fn reads(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Writes its own facts and no others; flags and derived values it adds to what is there.
     fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts);
 }
@@ -40,14 +47,19 @@ pub trait Removal: Send + Sync {
     /// Version of its code and data.
     fn version(&self) -> &str;
 
+    /// JSON pointers of what it may take out, as those of [`Enrichment::reads`].
+    fn reads(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Takes it out of the event and of the facts, and tells so in [`EnrichmentFacts::removed`].
     fn apply(&self, event: &mut Event, appended_at: Millis, facts: &mut EnrichmentFacts);
 }
 
 /// Every enrichment that runs, in its order.
 pub struct Enrichments {
-    reading: Vec<Box<dyn Enrichment>>,
-    removals: Vec<Box<dyn Removal>>,
+    pub(crate) reading: Vec<Box<dyn Enrichment>>,
+    pub(crate) removals: Vec<Box<dyn Removal>>,
     /// What all events are told to have been through.
     runs: Arc<[EnrichmentRun]>,
 }

@@ -63,6 +63,10 @@ impl Enrichment for Geo {
         &self.version
     }
 
+    fn reads(&self) -> &'static [&'static str] {
+        &["/context/location", "/context/ip", "/request/ip"]
+    }
+
     fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
         let row = self.database.as_ref().and_then(|it| it.place(public_address(facts)?));
         let geo = place(&subject.context.location, row.unwrap_or_default(), facts);
@@ -120,6 +124,10 @@ impl Enrichment for Network {
 
     fn version(&self) -> &str {
         &self.version
+    }
+
+    fn reads(&self) -> &'static [&'static str] {
+        &["/context/ip", "/request/ip"]
     }
 
     fn apply(&self, _subject: &Subject<'_>, facts: &mut EnrichmentFacts) {

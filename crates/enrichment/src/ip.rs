@@ -25,6 +25,10 @@ impl Enrichment for Ip {
         "1"
     }
 
+    fn reads(&self) -> &'static [&'static str] {
+        &["/context/ip", "/request/ip"]
+    }
+
     fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
         let Some((text, taken_from)) = end_users(subject.event, subject.context) else { return };
         let (address, kind, policy) = match address::read(text) {

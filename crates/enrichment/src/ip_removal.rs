@@ -78,6 +78,10 @@ impl Removal for AddressRemoval {
         "1"
     }
 
+    fn reads(&self) -> &'static [&'static str] {
+        &["/context/ip", "/request/ip"]
+    }
+
     fn apply(&self, event: &mut Event, appended_at: Millis, facts: &mut EnrichmentFacts) {
         let mut cut = Cut { rule: self, policy: self.policy, appended_at, seen: Vec::new() };
         let is_sent = cut.facts(facts);

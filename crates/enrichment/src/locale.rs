@@ -19,6 +19,10 @@ impl Enrichment for Locale {
         "1 icu_locale_core-2.4.0"
     }
 
+    fn reads(&self) -> &'static [&'static str] {
+        &["/context/locale", "/request/accept_language"]
+    }
+
     fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
         let header =
             of_the_end_user(subject.event).and_then(|seen| seen.accept_language.as_deref());

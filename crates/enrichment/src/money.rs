@@ -10,7 +10,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use crate::{Enrichment, Subject, decimal};
+use crate::{Enrichment, Subject, context_view::Name, decimal};
 
 /// Properties that are amounts: those of an order and of a product in Segment's e-commerce spec, and
 /// `value`, which its spec of track has for "an abstract value". Sorted.
@@ -71,6 +71,20 @@ impl Enrichment for Money {
 
     fn version(&self) -> &str {
         &self.version
+    }
+
+    fn reads(&self) -> &'static [&'static str] {
+        &[
+            "/properties/currency",
+            "/properties/discount",
+            "/properties/price",
+            "/properties/revenue",
+            "/properties/shipping",
+            "/properties/subtotal",
+            "/properties/tax",
+            "/properties/total",
+            "/properties/value",
+        ]
     }
 
     fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
@@ -169,10 +183,6 @@ impl<'de> Visitor<'de> for Told<'de> {
         Ok(self)
     }
 }
-
-/// A name that is copied only where it has escapes.
-#[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {

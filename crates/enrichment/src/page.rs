@@ -17,6 +17,10 @@ impl Enrichment for Page {
         "1"
     }
 
+    fn reads(&self) -> &'static [&'static str] {
+        &["/context/page/url", "/context/page/title"]
+    }
+
     fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
         let Subject { context, .. } = *subject;
         facts.page = split(&context.page);

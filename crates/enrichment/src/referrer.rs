@@ -50,6 +50,10 @@ impl Enrichment for Referrer {
         &self.version
     }
 
+    fn reads(&self) -> &'static [&'static str] {
+        &["/context/page/referrer", "/request/referer", "/context/page/url", "/request/origin"]
+    }
+
     fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
         let Subject { event, context, .. } = *subject;
         let page_host = context.page.host();

@@ -24,6 +24,10 @@ impl Enrichment for TimeZone {
         &VERSION
     }
 
+    fn reads(&self) -> &'static [&'static str] {
+        &["/context/timezone"]
+    }
+
     fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
         let Some(sent) = subject.context.timezone.as_deref() else { return };
         match name(sent) {

@@ -44,6 +44,20 @@ impl Enrichment for Bot {
         &self.version
     }
 
+    fn reads(&self) -> &'static [&'static str] {
+        &[
+            "/context/userAgent",
+            "/request/user_agent",
+            "/context/userAgentData",
+            "/request/client_hints",
+            "/context/device",
+            "/context/os",
+            "/context/webdriver",
+            "/context/ip",
+            "/request/ip",
+        ]
+    }
+
     fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
         let Subject { event, context, .. } = *subject;
         let mut signs = self.in_text(event, context);

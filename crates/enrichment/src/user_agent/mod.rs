@@ -62,6 +62,17 @@ impl Enrichment for UserAgent {
         }
     }
 
+    fn reads(&self) -> &'static [&'static str] {
+        &[
+            "/context/userAgent",
+            "/request/user_agent",
+            "/context/userAgentData",
+            "/request/client_hints",
+            "/context/device",
+            "/context/os",
+        ]
+    }
+
     fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
         let Subject { event, context, .. } = *subject;
         let text = end_users_text(event, context);
