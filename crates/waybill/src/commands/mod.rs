@@ -4,6 +4,7 @@ pub(crate) mod audit;
 mod capacity;
 pub(crate) mod check;
 mod expiry;
+mod lines;
 pub(crate) mod load;
 pub(crate) mod migrate;
 pub(crate) mod plan;

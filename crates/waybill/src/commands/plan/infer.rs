@@ -9,13 +9,16 @@ use tracking_plan::{
 };
 
 use super::{
-    Unusable, files, lines,
+    Unusable, files,
     sample::{gather, known},
 };
 use crate::{
     Exit,
     cli::InferArgs,
-    commands::times::{now, utc_millis},
+    commands::{
+        lines,
+        times::{now, utc_millis},
+    },
     config::Config,
     output,
 };

@@ -4,7 +4,6 @@ mod check;
 mod diff;
 mod files;
 mod infer;
-mod lines;
 mod lint;
 mod replay;
 mod sample;

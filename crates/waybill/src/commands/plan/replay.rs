@@ -10,11 +10,14 @@ use tracking_plan::{
     plan::{HashKey, PlanSet},
 };
 
-use super::{
-    Unusable,
-    lines::{self, Line},
+use super::Unusable;
+use crate::{
+    commands::{
+        lines::{self, Line},
+        times::utc,
+    },
+    outcome::Outcome,
 };
-use crate::{commands::times::utc, outcome::Outcome};
 
 /// The source that events are taken for.
 const SOURCE: &str = "plan/test";

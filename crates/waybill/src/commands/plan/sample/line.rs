@@ -78,7 +78,8 @@ impl<'a> Member<'a> {
 mod tests {
     use event::Origin;
 
-    use super::{super::super::lines, *};
+    use super::*;
+    use crate::commands::lines;
 
     fn sampled(event: RawEvent) -> Sampled {
         let origin = Origin { epoch: 0, partition: 3, offset: 18_446 };
