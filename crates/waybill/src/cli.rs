@@ -1,5 +1,6 @@
 //! The command line.
 
+mod enrich;
 mod plan;
 mod sample;
 mod stage;
@@ -7,6 +8,7 @@ mod tail;
 
 use std::{net::SocketAddr, path::PathBuf};
 
+pub use enrich::{EnrichArgs, EnrichCommand, ExplainArgs};
 pub use plan::{
     CheckPlansArgs, Deny, DiffPlansArgs, Language, PlanCommand, PlanTypesArgs, TestPlanArgs,
 };
@@ -40,8 +42,8 @@ pub enum Command {
     Ingest,
     /// Judge raw events: the quality gate.
     Validate,
-    /// Add what a server can work out.
-    Enrich,
+    /// Add what a server can work out; or, with `explain`, tell what it adds to an event and why.
+    Enrich(EnrichArgs),
     /// Drop repeats and link identities.
     IdentityStitch,
     /// Load ClickHouse.

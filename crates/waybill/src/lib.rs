@@ -12,7 +12,7 @@ mod services;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use cli::{Cli, Command};
+use cli::{Cli, Command, EnrichArgs, EnrichCommand};
 use config::Config;
 use tokio::runtime::Runtime;
 use topology::Service;
@@ -56,7 +56,11 @@ pub fn run(cli: Cli) -> ExitCode {
 fn quiet(mut config: Config, command: &Command) -> Config {
     let asks = matches!(
         command,
-        Command::Status(_) | Command::Stage(_) | Command::Tail(_) | Command::Plan(_)
+        Command::Status(_)
+            | Command::Stage(_)
+            | Command::Tail(_)
+            | Command::Plan(_)
+            | Command::Enrich(EnrichArgs { command: Some(_) })
     );
     if asks && config.log.filter == telemetry::LogConfig::default().filter {
         "warn,librdkafka=off".clone_into(&mut config.log.filter);
@@ -74,7 +78,12 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<Exit> {
     match command {
         Command::Ingest => services::serve(&[Service::Ingest], config).await,
         Command::Validate => services::serve(&[Service::Validate], config).await,
-        Command::Enrich => services::serve(&[Service::Enrich], config).await,
+        Command::Enrich(EnrichArgs { command: None }) => {
+            services::serve(&[Service::Enrich], config).await
+        }
+        Command::Enrich(EnrichArgs { command: Some(EnrichCommand::Explain(arguments)) }) => {
+            commands::enrich::explain(&arguments, &config)
+        }
         Command::IdentityStitch => services::serve(&[Service::IdentityStitch], config).await,
         Command::Forward => services::serve(&[Service::Forward], config).await,
         Command::Audit(arguments) if arguments.serve => {

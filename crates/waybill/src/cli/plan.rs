@@ -133,14 +133,14 @@ pub enum Deny {
     Discards,
 }
 
-fn kind(word: &str) -> Result<SourceKind, String> {
+pub(super) fn kind(word: &str) -> Result<SourceKind, String> {
     let known = SourceKind::ALL.into_iter().find(|kind| kind.word() == word);
     known.ok_or_else(|| {
         format!("the kinds are {}", SourceKind::ALL.map(SourceKind::word).join(", "))
     })
 }
 
-fn instant(text: &str) -> Result<Millis, String> {
+pub(super) fn instant(text: &str) -> Result<Millis, String> {
     let parsed = text.parse::<jiff::Timestamp>();
     parsed
         .map(jiff::Timestamp::as_millisecond)

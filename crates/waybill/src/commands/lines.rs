@@ -53,7 +53,13 @@ pub(super) fn read(text: &str, source: &str, received_at: &str) -> Vec<Line> {
         .collect()
 }
 
-fn event(line: &str, source: &str, received_at: &str, number: usize) -> Result<RawEvent, String> {
+/// The event of one JSON text. Of a message without an id, `number` makes one.
+pub(super) fn event(
+    line: &str,
+    source: &str,
+    received_at: &str,
+    number: usize,
+) -> Result<RawEvent, String> {
     let value: &RawValue = serde_json::from_str(line).map_err(|error| {
         format!("the line is not JSON: {:?} at column {}", error.classify(), error.column())
     })?;

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 mod capacity;
 pub(crate) mod check;
+pub(crate) mod enrich;
 mod expiry;
 mod lines;
 pub(crate) mod load;
