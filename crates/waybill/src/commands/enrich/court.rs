@@ -29,7 +29,7 @@ pub(super) struct Court<'a> {
     /// The configured sources and, by the id above, the one that stands in.
     configured: SourceCatalog,
     stand_in: SourceCatalog,
-    enrichments: Enrichments,
+    enrichments: Arc<Enrichments>,
     step: EnrichStep,
     disabled: Vec<String>,
     at: Millis,
@@ -91,12 +91,13 @@ impl<'a> Court<'a> {
             let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
             Unusable(told.join("\n"))
         })?;
+        let enrichments = config.enrichments()?.live();
         Ok(Self {
             arguments,
-            step: EnrichStep::new(config.enrichments()?, LiveCatalog::new(configured.clone())),
+            step: EnrichStep::new(enrichments.clone(), LiveCatalog::new(configured.clone())),
             configured,
             stand_in,
-            enrichments: config.enrichments()?,
+            enrichments: enrichments.current(),
             disabled: config.enrich.disabled.clone(),
             at: arguments.at.unwrap_or_else(now),
         })
