@@ -6,6 +6,7 @@ use identity::FirstPartyConfig;
 
 use crate::{
     SecretKeyHash, Source, SourceConfig, SourceKind,
+    internal_domains::check_internal_domains,
     plan::{HashKey, Plan, PlanSet, SuppressionList},
 };
 
@@ -55,6 +56,7 @@ impl SourceCatalog {
             check_environment(&source, &mut problems);
             check_keys(&source, &mut problems);
             check_limits(&source, &mut problems);
+            check_internal_domains(&source, &mut problems);
             catalog.add(source, &mut problems);
         }
         if problems.is_empty() { Ok(catalog) } else { Err(problems) }
@@ -303,15 +305,23 @@ mod tests {
                 "web/env",
                 SourceConfig { environment: String::new(), ..config(SourceKind::Server, &[]) },
             ),
+            (
+                "web/own",
+                SourceConfig {
+                    internal_domains: vec!["*.shop.example".to_owned()],
+                    ..config(SourceKind::Server, &[])
+                },
+            ),
         ])
         .unwrap_err();
         let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        assert_eq!(texts.len(), 6, "{texts:#?}");
+        assert_eq!(texts.len(), 7, "{texts:#?}");
         for (text, expected) in texts.iter().zip([
             "sources.\"Web/App\": the id",
             "sources.\"web/app\".write_keys: a write key of this source also belongs to \"Web/App\"",
             "sources.\"web/env\".environment",
             "sources.\"web/keyless\".write_keys: a mobile source",
+            "sources.\"web/own\".internal_domains[0]: it has a wildcard",
             "sources.\"web/spaced\".write_keys: a write key is empty",
             "sources.\"web/twice\".write_keys: a write key stands twice",
         ]) {

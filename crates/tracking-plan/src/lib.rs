@@ -15,6 +15,7 @@ mod event_type;
 mod findings;
 mod first_party;
 mod ids;
+mod internal_domains;
 mod json_text;
 mod live;
 mod malformed;
