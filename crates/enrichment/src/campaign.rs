@@ -1,11 +1,16 @@
 //! The campaign that brought the visit.
 
-use event::{CampaignFacts, EnrichmentFacts};
-use url::{Url, form_urlencoded};
+use std::borrow::Cow;
+
+use event::{CampaignFacts, Derived, EnrichmentFacts};
+use url::form_urlencoded;
 
 use crate::{CampaignView, Enrichment, PageView, Subject};
 
 /// What the sender says in `context.campaign`, as a whole, else the UTM parameters of the page.
+///
+/// As a whole: fields of two campaigns together would tell one that never was. What the page tells
+/// otherwise stands beside it.
 pub(crate) struct Campaign;
 
 impl Enrichment for Campaign {
@@ -14,7 +19,7 @@ impl Enrichment for Campaign {
     }
 
     fn version(&self) -> &'static str {
-        "1"
+        "2"
     }
 
     fn reads(&self) -> &'static [&'static str] {
@@ -23,48 +28,76 @@ impl Enrichment for Campaign {
 
     fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
         let Subject { context, .. } = *subject;
-        facts.campaign = told(&context.campaign).or_else(|| of_page(&context.page));
+        let (told, seen) = (told(&context.campaign), of_page(&context.page));
+        if let (Some(told), Some(seen)) = (&told, &seen) {
+            tell_differences(told, seen, &mut facts.derived);
+        }
+        facts.campaign = told.or(seen);
     }
 }
 
 fn told(campaign: &CampaignView) -> Option<CampaignFacts> {
-    let told = campaign.clone();
-    (told != CampaignView::default()).then(|| CampaignFacts {
-        taken_from: "context".to_owned(),
-        source: told.source,
-        medium: told.medium,
-        name: told.name,
-        term: told.term,
-        content: told.content,
-        id: told.id,
-    })
+    let CampaignView { source, medium, name, term, content, id, .. } = campaign.clone();
+    let taken_from = "context".to_owned();
+    let told = CampaignFacts { taken_from, source, medium, name, term, content, id };
+    fields(&told).iter().any(|(_, field)| field.is_some()).then_some(told)
 }
 
+fn fields(campaign: &CampaignFacts) -> [(&'static str, Option<&str>); 6] {
+    [
+        ("campaign.source", campaign.source.as_deref()),
+        ("campaign.medium", campaign.medium.as_deref()),
+        ("campaign.name", campaign.name.as_deref()),
+        ("campaign.term", campaign.term.as_deref()),
+        ("campaign.content", campaign.content.as_deref()),
+        ("campaign.id", campaign.id.as_deref()),
+    ]
+}
+
+fn tell_differences(told: &CampaignFacts, seen: &CampaignFacts, derived: &mut Vec<Derived>) {
+    for ((field, told), (_, seen)) in fields(told).into_iter().zip(fields(seen)) {
+        if let Some(seen) = seen.filter(|_| told != seen) {
+            derived.push(Derived { field: field.to_owned(), value: seen.to_owned() });
+        }
+    }
+}
+
+/// The first of the page's texts that has UTM parameters.
 fn of_page(page: &PageView) -> Option<CampaignFacts> {
-    let of_url = page.parsed.as_ref().and_then(Url::query).and_then(of_query);
-    let of_search =
-        || page.search.as_deref().and_then(|search| of_query(search.trim_start_matches('?')));
-    of_url.or_else(of_search)
+    page.parameter_texts().find_map(of_parameters)
 }
 
 /// The UTM parameters of a query. Of a parameter that stands there twice the first with a value
 /// counts.
-fn of_query(query: &str) -> Option<CampaignFacts> {
-    let nothing = CampaignFacts { taken_from: "url".to_owned(), ..CampaignFacts::default() };
-    let mut found = nothing.clone();
+fn of_parameters(query: &str) -> Option<CampaignFacts> {
+    let mut found: Option<CampaignFacts> = None;
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        let field = match name.to_ascii_lowercase().as_str() {
-            "utm_source" => &mut found.source,
-            "utm_medium" => &mut found.medium,
-            "utm_campaign" => &mut found.name,
-            "utm_term" => &mut found.term,
-            "utm_content" => &mut found.content,
-            "utm_id" => &mut found.id,
-            _ => continue,
-        };
-        if field.is_none() && !value.trim().is_empty() {
-            *field = Some(value.into_owned());
+        if !is_utm(&name) || value.trim().is_empty() {
+            continue;
         }
+        let nothing = || CampaignFacts { taken_from: "url".to_owned(), ..CampaignFacts::default() };
+        put(found.get_or_insert_with(nothing), &name[UTM.len()..], value);
     }
-    (found != nothing).then_some(found)
+    found.filter(|found| fields(found).iter().any(|(_, field)| field.is_some()))
+}
+
+const UTM: &str = "utm_";
+
+fn is_utm(name: &str) -> bool {
+    name.as_bytes().get(..UTM.len()).is_some_and(|start| start.eq_ignore_ascii_case(UTM.as_bytes()))
+}
+
+fn put(campaign: &mut CampaignFacts, name: &str, value: Cow<'_, str>) {
+    let field = match name.to_ascii_lowercase().as_str() {
+        "source" => &mut campaign.source,
+        "medium" => &mut campaign.medium,
+        "campaign" => &mut campaign.name,
+        "term" => &mut campaign.term,
+        "content" => &mut campaign.content,
+        "id" => &mut campaign.id,
+        _ => return,
+    };
+    if field.is_none() {
+        *field = Some(value.into_owned());
+    }
 }

@@ -38,6 +38,8 @@ pub struct ContextView {
     pub page: PageView,
     /// `context.campaign`.
     pub campaign: CampaignView,
+    /// `context.referrer`.
+    pub referrer: ReferrerView,
 }
 
 /// `context.location` of an event.
@@ -49,13 +51,16 @@ pub struct LocationView {
     pub city: Option<String>,
 }
 
-/// `context.page` of an event.
+/// `context.page` of an event. A `page` event tells what `context.page` lacks in the properties of
+/// the same names, as Segment's page call does.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PageView {
     /// `url` as sent.
     pub url: Option<String>,
     /// `url`, where it is an absolute URL.
     pub parsed: Option<Url>,
+    /// `path`.
+    pub path: Option<String>,
     /// `title`.
     pub title: Option<String>,
     /// `search`: the query, with or without its question mark.
@@ -71,6 +76,17 @@ impl PageView {
     pub fn host(&self) -> Option<String> {
         self.parsed.as_ref().and_then(host)
     }
+
+    /// Where parameters may stand, the most telling first: the query of the URL, `search`, and the
+    /// fragment of the URL (`#utm_id=1`, `#/route?utm_id=1`).
+    pub(crate) fn parameter_texts(&self) -> impl Iterator<Item = &str> {
+        let query = self.parsed.as_ref().and_then(Url::query);
+        let search = self.search.as_deref().map(|search| search.trim_start_matches('?'));
+        let fragment = self.parsed.as_ref().and_then(Url::fragment);
+        let fragment = fragment.map(|text| text.rsplit_once('?').map_or(text, |(_, rest)| rest));
+        let fragment = fragment.filter(|text| text.contains('='));
+        query.into_iter().chain(search.filter(|search| query != Some(*search))).chain(fragment)
+    }
 }
 
 /// `context.campaign` of an event.
@@ -82,6 +98,21 @@ pub struct CampaignView {
     pub name: Option<String>,
     pub term: Option<String>,
     pub content: Option<String>,
+    pub id: Option<String>,
+    /// Further members that are texts or numbers.
+    pub further: Vec<(String, String)>,
+}
+
+/// `context.referrer` of an event: how the user was referred, as Segment's spec has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReferrerView {
+    /// `url`, else `link`.
+    pub url: Option<String>,
+    /// `type`: a medium, or whose click id `id` is.
+    pub kind: Option<String>,
+    /// `name`.
+    pub name: Option<String>,
+    /// `id`.
     pub id: Option<String>,
 }
 
@@ -99,8 +130,9 @@ impl ContextView {
             timezone: members.text("timezone"),
             ip: members.any_text("ip"),
             location: location(&members.object("location")),
-            page: page(&members.object("page")),
+            page: page(&members.object("page"), event),
             campaign: campaign(&members.object("campaign")),
+            referrer: referrer(&members.object("referrer")),
         }
     }
 }
@@ -125,25 +157,42 @@ fn system(members: &Members<'_>) -> SystemView {
     SystemView { name: members.text("name"), version: members.text_or_number("version") }
 }
 
-fn page(members: &Members<'_>) -> PageView {
-    let url = members.text("url");
+fn page(members: &Members<'_>, event: &Event) -> PageView {
+    let lacks = |name: &&str| !members.has(name);
+    let asks = event.kind == "page" && PAGE_MEMBERS.iter().any(lacks);
+    let called = if asks { Members::read(&event.properties) } else { Members::default() };
+    // What is told in the context is not looked for in the properties, even where it says nothing.
+    let of = |name: &&str| if lacks(name) { &called } else { members };
+    let [url, path, title, search, referrer] = PAGE_MEMBERS.map(|name| of(&name).text(name));
     PageView {
         parsed: url.as_deref().and_then(|url| Url::parse(url.trim()).ok()),
         url,
-        title: members.text("title"),
-        search: members.text("search"),
-        referrer: members.text("referrer"),
-        tells_referrer: members.has("referrer"),
+        path,
+        title,
+        search,
+        referrer,
+        tells_referrer: of(&"referrer").has("referrer"),
     }
 }
 
+/// What `context.page` and the properties of a page call tell of a page.
+const PAGE_MEMBERS: [&str; 5] = ["url", "path", "title", "search", "referrer"];
+
 fn campaign(members: &Members<'_>) -> CampaignView {
-    CampaignView {
-        source: members.text_or_number("source"),
-        medium: members.text_or_number("medium"),
-        name: members.text_or_number("name"),
-        term: members.text_or_number("term"),
-        content: members.text_or_number("content"),
+    const KNOWN: [&str; 6] = ["source", "medium", "name", "term", "content", "id"];
+    let [source, medium, name, term, content, id] = KNOWN.map(|name| members.text_or_number(name));
+    let names =
+        members.0.iter().map(|(name, _)| name).filter(|name| !KNOWN.contains(&name.as_ref()));
+    let told = |name: &Cow<'_, str>| Some((name.to_string(), members.text_or_number(name)?));
+    let further = names.filter_map(told).collect();
+    CampaignView { source, medium, name, term, content, id, further }
+}
+
+fn referrer(members: &Members<'_>) -> ReferrerView {
+    ReferrerView {
+        url: members.text("url").or_else(|| members.text("link")),
+        kind: members.text("type"),
+        name: members.text("name"),
         id: members.text_or_number("id"),
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     ContextView, Places, Settings, SettingsProblem, Subject,
     bot::Bot,
     campaign::Campaign,
+    click_ids::{ClickIdList, ClickIds},
     geo::{Geo, Network},
     ip::Ip,
     ip_removal::AddressRemoval,
@@ -128,6 +129,7 @@ fn all(
     places: &Places,
     problems: &mut Vec<SettingsProblem>,
 ) -> Vec<Box<dyn Enrichment>> {
+    let click_ids = Arc::new(ClickIdList::of(&settings.click_ids, problems));
     vec![
         Box::new(Ip),
         // These two read the facts of Ip.
@@ -136,7 +138,9 @@ fn all(
         Box::new(UserAgent::new(settings.user_agent)),
         Box::new(Page),
         Box::new(Campaign),
-        Box::new(Referrer::built_in()),
+        Box::new(ClickIds::new(Arc::clone(&click_ids))),
+        // Reads the facts of Campaign and ClickIds.
+        Box::new(Referrer::new(click_ids)),
         Box::new(Locale),
         Box::new(TimeZone),
         Box::new(Money::built_in()),

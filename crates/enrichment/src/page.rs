@@ -1,11 +1,12 @@
 //! The page, split from its URL.
 
-use event::{EnrichmentFacts, PageFacts};
+use event::{Derived, EnrichmentFacts, PageFacts};
 use url::Url;
 
 use crate::{Enrichment, PageView, Subject};
 
-/// Splits `context.page.url`. What is no absolute URL is kept as sent, unsplit.
+/// Splits the page's URL. `path`, `search` and `title` that the sender tells go before the URL's
+/// parts. What is no absolute URL is kept as sent, unsplit and flagged.
 pub(crate) struct Page;
 
 impl Enrichment for Page {
@@ -14,7 +15,7 @@ impl Enrichment for Page {
     }
 
     fn version(&self) -> &'static str {
-        "1"
+        "2"
     }
 
     fn reads(&self) -> &'static [&'static str] {
@@ -22,18 +23,41 @@ impl Enrichment for Page {
     }
 
     fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
-        let Subject { context, .. } = *subject;
-        facts.page = split(&context.page);
+        let page = &subject.context.page;
+        let Some(url) = &page.url else { return };
+        if page.parsed.is_none() {
+            facts.flags.push("invalid-page-url".to_owned());
+        }
+        facts.page = Some(split(url, page, &mut facts.derived));
     }
 }
 
-fn split(page: &PageView) -> Option<PageFacts> {
+fn split(url: &str, page: &PageView, derived: &mut Vec<Derived>) -> PageFacts {
     let parsed = page.parsed.as_ref();
-    Some(PageFacts {
-        url: page.url.clone()?,
+    let path = parsed.map(Url::path);
+    let query = parsed.and_then(Url::query).filter(|query| !query.is_empty());
+    let search = page.search.as_deref().map(|search| search.trim_start_matches('?'));
+    let search = search.filter(|search| !search.is_empty());
+    PageFacts {
+        url: url.to_owned(),
         host: page.host(),
-        path: parsed.map(|url| url.path().to_owned()),
-        query: parsed.and_then(Url::query).filter(|query| !query.is_empty()).map(str::to_owned),
+        path: first(page.path.as_deref(), path, "page.path", derived),
+        query: first(search, query, "page.query", derived),
         title: page.title.clone(),
-    })
+    }
+}
+
+/// What is told, else what was seen, which stands beside it where it is another.
+fn first(
+    told: Option<&str>,
+    seen: Option<&str>,
+    field: &str,
+    derived: &mut Vec<Derived>,
+) -> Option<String> {
+    if let (Some(told), Some(seen)) = (told, seen)
+        && told != seen
+    {
+        derived.push(Derived { field: field.to_owned(), value: seen.to_owned() });
+    }
+    told.or(seen).map(str::to_owned)
 }

@@ -1,43 +1,73 @@
 //! Where the visit came from.
 
-use event::{EnrichmentFacts, Event, ReferrerFacts};
+use std::sync::Arc;
+
+use event::{Derived, EnrichmentFacts, Event, ReferrerFacts};
 use url::Url;
 
 use crate::{
-    ContextView, Enrichment, Subject,
-    context_view::host,
-    referrer_list::{KnownReferrer, ReferrerList},
+    ContextView, Enrichment, ReferrerView, Subject, click_ids::ClickIdList, context_view::host,
+    referrer_list::ReferrerList,
 };
 
-/// Classifies `context.page.referrer` by host.
+/// Media that a sender may tell in `context.referrer.type`.
+const MEDIA: [&str; 6] = ["search", "social", "email", "paid", "ai", "internal"];
+
+/// Words of `utm_medium` for paid traffic, beside all that begin with `paid`.
+const PAID: [&str; 11] = [
+    "cpc",
+    "ppc",
+    "cpm",
+    "cpv",
+    "cpa",
+    "cpp",
+    "sem",
+    "display",
+    "banner",
+    "retargeting",
+    "remarketing",
+];
+
+/// Classifies the referrer by what the sender says of it, by the source's own domains, by the page's
+/// campaign and click ids, and by its host.
 pub(crate) struct Referrer {
     list: ReferrerList,
+    click_ids: Arc<ClickIdList>,
     version: String,
+}
+
+/// What a referrer stands for.
+#[derive(PartialEq, Eq)]
+struct Class<'a> {
+    medium: &'a str,
+    source: Option<&'a str>,
 }
 
 impl Referrer {
     /// With the list that is compiled in.
-    pub(crate) fn built_in() -> Self {
+    pub(crate) fn new(click_ids: Arc<ClickIdList>) -> Self {
         let list = ReferrerList::built_in();
-        Self { version: format!("1 list-{}", list.version), list }
+        Self { version: format!("2 list-{}", list.version), list, click_ids }
     }
 
-    fn classify(&self, url: &str, page_host: Option<&str>) -> ReferrerFacts {
-        let host = Url::parse(url.trim()).ok().and_then(|url| host(&url));
-        let internal = host.as_deref().zip(page_host).is_some_and(|(a, b)| same_site(a, b));
-        let known =
-            if internal { None } else { host.as_deref().and_then(|host| self.list.find(host)) };
-        let medium = match known {
-            Some(KnownReferrer { medium, .. }) => medium,
-            None if internal => "internal",
-            None => "unknown",
-        };
-        ReferrerFacts {
-            url: url.to_owned(),
-            medium: medium.to_owned(),
-            source: known.map(|known| known.source.clone()),
-            host,
+    fn classify(
+        &self,
+        host: Option<&str>,
+        subject: &Subject<'_>,
+        facts: &EnrichmentFacts,
+    ) -> Class<'_> {
+        if host.is_some_and(|host| is_own(host, subject)) {
+            return Class { medium: "internal", source: None };
         }
+        let known = host.and_then(|host| self.list.find(host));
+        let medium = known.map_or("unknown", |known| &known.medium);
+        let medium = if self.is_paid(facts) { "paid" } else { medium };
+        Class { medium, source: known.map(|known| known.source.as_str()) }
+    }
+
+    fn is_paid(&self, facts: &EnrichmentFacts) -> bool {
+        let medium = facts.campaign.as_ref().and_then(|campaign| campaign.medium.as_deref());
+        medium.is_some_and(is_paid_medium) || self.click_ids.any_paid(&facts.click_ids)
     }
 }
 
@@ -56,29 +86,86 @@ impl Enrichment for Referrer {
 
     fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
         let Subject { event, context, .. } = *subject;
-        let page_host = context.page.host();
-        let told = context.page.referrer.as_deref();
-        let url = told.or_else(|| seen(event, context, page_host.as_deref()));
-        facts.referrer = url.map(|url| self.classify(url, page_host.as_deref()));
+        let Some(url) = referrer_of(event, context) else { return };
+        let host = Url::parse(url.trim()).ok().and_then(|url| host(&url));
+        let class = self.classify(host.as_deref(), subject, facts);
+        let told = told_of(url, &context.referrer);
+        let medium = told.and_then(|told| medium_of(told.kind.as_deref()?));
+        let source = told.and_then(|told| told.name.as_deref());
+        let derived = &mut facts.derived;
+        if medium.is_some_and(|medium| medium != class.medium) {
+            tell("referrer.medium", class.medium, derived);
+        }
+        if let Some(seen) = class.source.filter(|seen| source.is_some_and(|told| told != *seen)) {
+            tell("referrer.source", seen, derived);
+        }
+        facts.referrer = Some(ReferrerFacts {
+            url: url.to_owned(),
+            medium: medium.unwrap_or(class.medium).to_owned(),
+            source: source.or(class.source).map(str::to_owned),
+            host,
+        });
     }
+}
+
+fn tell(field: &str, value: &str, derived: &mut Vec<Derived>) {
+    derived.push(Derived { field: field.to_owned(), value: value.to_owned() });
+}
+
+/// The page's referrer, else the one that the sender tells apart from the page, else what ingest saw.
+fn referrer_of<'a>(event: &'a Event, context: &'a ContextView) -> Option<&'a str> {
+    let told = context.page.referrer.as_deref().or(context.referrer.url.as_deref());
+    told.or_else(|| seen(event, context))
+}
+
+/// What the sender says of this referrer: `context.referrer`, unless that tells another one's URL.
+fn told_of<'a>(url: &str, told: &'a ReferrerView) -> Option<&'a ReferrerView> {
+    told.url.as_deref().is_none_or(|told| told == url).then_some(told)
+}
+
+fn medium_of(kind: &str) -> Option<&'static str> {
+    MEDIA.into_iter().find(|medium| medium.eq_ignore_ascii_case(kind.trim()))
+}
+
+fn is_paid_medium(medium: &str) -> bool {
+    let medium = medium.trim();
+    let start = medium.as_bytes().get(..4);
+    start.is_some_and(|start| start.eq_ignore_ascii_case(b"paid"))
+        || PAID.iter().any(|word| word.eq_ignore_ascii_case(medium))
+}
+
+/// Whether a host is the page's or one of the source's own domains, or below one of these.
+fn is_own(host: &str, subject: &Subject<'_>) -> bool {
+    let page = subject.context.page.parsed.as_ref().and_then(Url::host_str);
+    let below = |domain: &String| {
+        host.strip_suffix(domain.as_str()).is_some_and(|rest| rest.ends_with('.'))
+    };
+    page.is_some_and(|page| same_site(host, page))
+        || subject.internal_domains().iter().any(|domain| host == domain || below(domain))
 }
 
 /// The header Referer of a browser that told no referrer itself, not even an empty one.
 ///
 /// A browser puts the page that *sends* the event into it, which is no referrer of that page: only
 /// a host that is neither the page's nor the request's origin tells something.
-fn seen<'a>(event: &'a Event, context: &ContextView, page_host: Option<&str>) -> Option<&'a str> {
+fn seen<'a>(event: &'a Event, context: &ContextView) -> Option<&'a str> {
     let request = event.request.as_ref().filter(|_| event.source_kind == "browser")?;
     let referer = request.referer.as_deref().filter(|_| !context.page.tells_referrer)?;
     let from = Url::parse(referer.trim()).ok().and_then(|url| host(&url))?;
+    let page = context.page.host();
     let origin = request.origin.as_deref().and_then(|o| Url::parse(o).ok()).and_then(|o| host(&o));
-    let here = page_host.or(origin.as_deref())?;
+    let here = page.as_deref().or(origin.as_deref())?;
     let itself = same_site(&from, here) || origin.is_some_and(|origin| same_site(&from, &origin));
     (!itself).then_some(referer)
 }
 
-/// Whether two hosts are the same, `www.` aside.
+/// Whether two hosts are the same, `www.`, case and the dot that may end one aside.
 fn same_site(a: &str, b: &str) -> bool {
-    let bare = |host| str::strip_prefix(host, "www.").unwrap_or(host);
-    bare(a) == bare(b)
+    bare(a).eq_ignore_ascii_case(bare(b))
+}
+
+fn bare(host: &str) -> &str {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let www = host.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("www."));
+    if www { &host[4..] } else { host }
 }

@@ -1,21 +1,37 @@
 //! Which hosts are search engines, networks, mail boxes and assistants.
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 
+/// Labels that a host of a known referrer has at most; what is longer is looked up without its front.
+const MAX_LABELS: usize = 8;
+
 /// The list of `data/referrers.json`: our own, small and easy to add to.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Default)]
 pub(crate) struct ReferrerList {
     /// Date of the last change.
     pub(crate) version: String,
     referrers: Vec<KnownReferrer>,
+    /// From a host to who has it and all hosts below.
+    hosts: HashMap<String, usize>,
+    /// From what stands before `.*` to who has it under every country.
+    under_any_country: HashMap<String, usize>,
+}
+
+/// The file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReferrerFile {
+    version: String,
+    referrers: Vec<KnownReferrer>,
 }
 
 /// Hosts of one kind and name.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct KnownReferrer {
-    /// `search`, `social`, `email` or `ai`.
+    /// `search`, `social`, `email`, `ai` or `paid`.
     pub(crate) medium: String,
     /// Name, such as `Google`.
     pub(crate) source: String,
@@ -27,36 +43,52 @@ pub(crate) struct KnownReferrer {
 impl ReferrerList {
     /// The list that is compiled in. A test reads it, so the default stands for a broken build.
     pub(crate) fn built_in() -> Self {
-        serde_json::from_str(include_str!("../data/referrers.json")).unwrap_or_default()
+        Self::of(serde_json::from_str(include_str!("../data/referrers.json")).unwrap_or_default())
+    }
+
+    fn of(file: ReferrerFile) -> Self {
+        let ReferrerFile { version, referrers } = file;
+        let (mut hosts, mut under_any_country) = (HashMap::new(), HashMap::new());
+        for (number, known) in referrers.iter().enumerate() {
+            for host in &known.hosts {
+                match host.strip_suffix(".*") {
+                    Some(name) => under_any_country.insert(name.to_owned(), number),
+                    None => hosts.insert(host.clone(), number),
+                };
+            }
+        }
+        Self { version, referrers, hosts, under_any_country }
     }
 
     /// What is known of a host (lower case): by the longest entry that matches.
     pub(crate) fn find(&self, host: &str) -> Option<&KnownReferrer> {
-        let entries =
-            self.referrers.iter().flat_map(|known| known.hosts.iter().map(move |h| (h, known)));
-        entries
-            .filter(|(entry, _)| matches(entry, host))
-            .max_by_key(|(entry, _)| entry.len())
-            .map(|(_, known)| known)
+        let number = self.by_host(host).or_else(|| self.by_country(host))?;
+        self.referrers.get(number)
+    }
+
+    fn by_host(&self, host: &str) -> Option<usize> {
+        let below = host.match_indices('.').map(|(dot, _)| &host[dot + 1..]);
+        let skipped = (below.clone().count() + 1).saturating_sub(MAX_LABELS);
+        let names = std::iter::once(host).chain(below).skip(skipped);
+        names.filter(|name| name.contains('.')).find_map(|name| self.hosts.get(name)).copied()
+    }
+
+    /// `google.de`, `www.google.co.uk`: no label of the ending is longer than 3 characters, so that
+    /// `google.example.com` is not taken for it.
+    fn by_country(&self, host: &str) -> Option<usize> {
+        let bare = host.strip_prefix("www.").unwrap_or(host);
+        let (name, last) = bare.rsplit_once('.')?;
+        if !is_ending(last) {
+            return None;
+        }
+        let shorter = || name.rsplit_once('.').filter(|(_, second)| is_ending(second));
+        let listed = |name: &str| self.under_any_country.get(name).copied();
+        listed(name).or_else(|| listed(shorter()?.0))
     }
 }
 
-fn matches(entry: &str, host: &str) -> bool {
-    match entry.strip_suffix(".*") {
-        Some(name) => is_under_any_country(name, host),
-        None => host.strip_suffix(entry).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')),
-    }
-}
-
-/// `google.de`, `www.google.co.uk`: no label of the ending is longer than 3 characters, so that
-/// `google.example.com` is not taken for it.
-fn is_under_any_country(name: &str, host: &str) -> bool {
-    let bare = host.strip_prefix("www.").unwrap_or(host);
-    let ending = bare.strip_prefix(name).and_then(|rest| rest.strip_prefix('.'));
-    ending.is_some_and(|ending| {
-        ending.split('.').count() <= 2
-            && ending.split('.').all(|part| (2..=3).contains(&part.len()))
-    })
+fn is_ending(label: &str) -> bool {
+    (2..=3).contains(&label.len())
 }
 
 #[cfg(test)]
@@ -64,32 +96,54 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_built_in_list_reads_and_has_only_known_media() {
+    fn the_built_in_list_reads_has_only_known_media_and_no_host_twice() {
         let list = ReferrerList::built_in();
-        assert!(list.referrers.len() >= 40, "{} entries", list.referrers.len());
+        assert!(list.referrers.len() >= 150, "{} entries", list.referrers.len());
         for known in &list.referrers {
-            assert!(["search", "social", "email", "ai"].contains(&known.medium.as_str()));
+            assert!(["search", "social", "email", "ai", "paid"].contains(&known.medium.as_str()));
             for host in &known.hosts {
                 assert!(host.contains('.') && *host == host.to_ascii_lowercase(), "{host}");
+                assert!(host.split('.').count() <= MAX_LABELS, "{host}");
             }
         }
+        let told: usize = list.referrers.iter().map(|known| known.hosts.len()).sum();
+        assert_eq!(list.hosts.len() + list.under_any_country.len(), told, "a host stands twice");
     }
 
     #[test]
-    fn an_entry_matches_whole_labels_only() {
-        for (entry, host, expected) in [
-            ("bing.com", "bing.com", true),
-            ("bing.com", "cn.bing.com", true),
-            ("bing.com", "notbing.com", false),
-            ("bing.com", "bing.com.example", false),
-            ("google.*", "google.de", true),
-            ("google.*", "www.google.co.uk", true),
-            ("google.*", "docs.google.com", false),
-            ("google.*", "google.example.com", false),
-            ("google.*", "google.", false),
-            ("google.*", "google", false),
+    fn an_entry_matches_whole_labels_only_and_the_longest_wins() {
+        let known = |source: &str, host: &str| KnownReferrer {
+            medium: "search".to_owned(),
+            source: source.to_owned(),
+            hosts: vec![host.to_owned()],
+        };
+        let entries = ["bing.com", "mail.bing.com", "google.*", "mail.yandex.*", "yandex.*"];
+        let list = ReferrerList::of(ReferrerFile {
+            version: String::new(),
+            referrers: entries.iter().map(|host| known(host, host)).collect(),
+        });
+        let deep = format!("{}bing.com", "a.".repeat(5000));
+        for (host, expected) in [
+            ("bing.com", Some("bing.com")),
+            ("cn.bing.com", Some("bing.com")),
+            ("x.mail.bing.com", Some("mail.bing.com")),
+            (&deep, Some("bing.com")),
+            ("notbing.com", None),
+            ("bing.com.example", None),
+            ("google.de", Some("google.*")),
+            ("www.google.co.uk", Some("google.*")),
+            ("mail.yandex.com.tr", Some("mail.yandex.*")),
+            ("yandex.com.tr", Some("yandex.*")),
+            ("docs.google.com", None),
+            ("google.example.com", None),
+            ("google.a.b.de", None),
+            ("google.", None),
+            ("google", None),
+            ("", None),
+            ("...", None),
         ] {
-            assert_eq!(matches(entry, host), expected, "{entry} {host}");
+            let found = list.find(host).map(|known| known.source.as_str());
+            assert_eq!(found, expected, "{host:.40}");
         }
     }
 }

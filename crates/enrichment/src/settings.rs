@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::{BotSettings, GeoSettings, IpSettings, UserAgentSettings};
+use crate::{BotSettings, ClickIdSettings, GeoSettings, IpSettings, UserAgentSettings};
 
 /// What the operator says of the enrichments.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -18,6 +18,8 @@ pub struct Settings {
     pub user_agent: UserAgentSettings,
     /// Signs of programs.
     pub bot: BotSettings,
+    /// Which click ids are looked for.
+    pub click_ids: ClickIdSettings,
 }
 
 /// Something in the settings that cannot stand.

@@ -72,6 +72,7 @@ fn the_versions_name_the_libraries_that_are_built_in() {
             "user-agent",
             "page",
             "campaign",
+            "click-ids",
             "referrer",
             "locale",
             "timezone",

@@ -1,4 +1,4 @@
-//! Pages, and the campaigns that their URLs tell.
+//! Campaigns and click ids, and what comes first of what the sender and the URL tell.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,71 +7,136 @@
 )]
 
 mod sent;
+mod table;
 
-use enrichment::Enrichments;
-use event::CampaignFacts;
+use enrichment::{Enrichments, Settings};
+use event::{CampaignFacts, ClickId, EnrichmentFacts};
 use sent::{facts, page_view, worked_out};
 use serde_json::{Value, json};
-
-/// URL, then source, medium, name, term, content, id; `-` where there is none.
-const URLS: &[(&str, [&str; 6])] = &[
-    ("https://shop.example/?utm_source=google", ["google", "-", "-", "-", "-", "-"]),
-    (
-        "https://shop.example/p?utm_source=news&utm_medium=email&utm_campaign=fall",
-        ["news", "email", "fall", "-", "-", "-"],
-    ),
-    (
-        "https://shop.example/?utm_term=shoes&utm_content=a&utm_id=77",
-        ["-", "-", "-", "shoes", "a", "77"],
-    ),
-    ("https://shop.example/?utm_campaign=fall%20sale", ["-", "-", "fall sale", "-", "-", "-"]),
-    ("https://shop.example/?utm_campaign=fall+sale", ["-", "-", "fall sale", "-", "-", "-"]),
-    ("https://shop.example/?utm_campaign=a%26b%3Dc", ["-", "-", "a&b=c", "-", "-", "-"]),
-    ("https://shop.example/?utm_source=caf%C3%A9", ["café", "-", "-", "-", "-", "-"]),
-    ("https://shop.example/?UTM_Source=X", ["X", "-", "-", "-", "-", "-"]),
-    ("https://shop.example/?utm_source=a&utm_source=b", ["a", "-", "-", "-", "-", "-"]),
-    ("https://shop.example/?utm_source=&utm_source=b", ["b", "-", "-", "-", "-", "-"]),
-    ("https://shop.example/?ref=1&utm_medium=cpc#utm_source=no", ["-", "cpc", "-", "-", "-", "-"]),
-    ("https://shop.example/?utm_source=%FF", ["\u{fffd}", "-", "-", "-", "-", "-"]),
-    ("https://shop.example/?utm_source=a%", ["a%", "-", "-", "-", "-", "-"]),
-    ("app://screen/home?utm_source=push", ["push", "-", "-", "-", "-", "-"]),
-    ("https://shop.example:8443/a/b?x=1&utm_id=9&y=2", ["-", "-", "-", "-", "-", "9"]),
-];
-
-/// URLs that tell no campaign.
-const PLAIN: &[&str] = &[
-    "https://shop.example/",
-    "https://shop.example/?q=utm_source",
-    "https://shop.example/?utm_source=",
-    "https://shop.example/?utm_source=%20",
-    "https://shop.example/?my_utm_source=a",
-    "https://shop.example/#utm_source=a",
-    "/pricing?utm_source=relative",
-    "",
-];
+use table::{check, rows, same};
 
 fn members(campaign: &CampaignFacts) -> [&str; 6] {
     let CampaignFacts { source, medium, name, term, content, id, .. } = campaign;
     [source, medium, name, term, content, id].map(|field| field.as_deref().unwrap_or("-"))
 }
 
+/// `source=google, medium=cpc`
+fn campaign(facts: &EnrichmentFacts) -> String {
+    let Some(campaign) = &facts.campaign else { return "-".to_owned() };
+    let names = ["source", "medium", "name", "term", "content", "id"];
+    let told = names.iter().zip(members(campaign)).filter(|(_, value)| *value != "-");
+    told.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(", ")
+}
+
+/// `gclid=1 Google, fbclid=2 Meta`
+fn click_ids(facts: &EnrichmentFacts) -> String {
+    let told = facts.click_ids.iter();
+    let told = told.map(|ClickId { name, value, network }| format!("{name}={value} {network}"));
+    let told = told.collect::<Vec<_>>().join(", ");
+    if told.is_empty() { "-".to_owned() } else { told }
+}
+
+/// `campaign.source=google`
+fn derived(facts: &EnrichmentFacts) -> String {
+    let told = facts.derived.iter().map(|it| format!("{}={}", it.field, it.value));
+    let told = told.collect::<Vec<_>>().join(", ");
+    if told.is_empty() { "-".to_owned() } else { told }
+}
+
 #[test]
-fn utm_parameters_of_the_page_are_the_campaign() {
+fn the_url_of_the_page_tells_campaign_and_click_ids() {
     let enrichments = Enrichments::built_in();
-    for (url, expected) in URLS {
-        let campaign = facts(&enrichments, &json!({ "page": { "url": url } })).campaign.expect(url);
-        assert_eq!(members(&campaign), *expected, "{url}");
-        assert_eq!(campaign.taken_from, "url");
+    check(rows(include_str!("tables/campaigns.txt")), |[url, expected, ids]| {
+        let facts = facts(&enrichments, &json!({ "page": { "url": url } }));
+        let taken_from = facts.campaign.as_ref().map(|campaign| campaign.taken_from.as_str());
+        assert!(taken_from.is_none_or(|from| from == "url"), "{url}");
+        let told = format!("{} | {}", campaign(&facts), click_ids(&facts));
+        same(url, &told, &format!("{expected} | {ids}"))
+    });
+}
+
+#[test]
+fn what_the_sender_tells_goes_first_and_what_the_url_tells_otherwise_stands_beside_it() {
+    let enrichments = Enrichments::built_in();
+    let url = |query: &str| json!({ "url": format!("https://shop.example/?{query}") });
+    let rows = [
+        // context, campaign, click ids, derived
+        (
+            json!({ "campaign": { "source": "news" }, "page": url("utm_source=news") }),
+            ["source=news", "-", "-"],
+        ),
+        (
+            json!({ "campaign": { "source": "told", "name": "n" },
+                "page": url("utm_source=url&utm_medium=cpc&utm_campaign=n") }),
+            ["source=told, name=n", "-", "campaign.source=url, campaign.medium=cpc"],
+        ),
+        (
+            json!({ "campaign": { "id": 7 }, "page": { "search": "?utm_id=8&gclid=1" } }),
+            ["id=7", "gclid=1 Google", "campaign.id=8"],
+        ),
+        (
+            json!({ "campaign": { "source": "s", "gclid": "told" }, "page": url("gclid=url") }),
+            ["source=s", "gclid=told Google", "click_ids.gclid=url"],
+        ),
+        (json!({ "campaign": { "GCLID": "told" } }), ["-", "gclid=told Google", "-"]),
+        (
+            json!({ "campaign": { "other": "x" }, "page": url("utm_source=url&fbclid=f") }),
+            ["source=url", "fbclid=f Meta", "-"],
+        ),
+        (
+            json!({ "referrer": { "type": "dataxu", "id": "d" }, "page": url("gclid=g") }),
+            ["-", "gclid=g Google, btid=d DataXu", "-"],
+        ),
+        (
+            json!({ "referrer": { "type": "millennial-media", "id": "m" } }),
+            ["-", "urid=m Millennial Media", "-"],
+        ),
+        (json!({ "referrer": { "type": "fbclid", "id": 5 } }), ["-", "fbclid=5 Meta", "-"]),
+        (json!({ "referrer": { "type": "social", "id": "x" } }), ["-", "-", "-"]),
+        (
+            json!({ "page": { "url": "https://shop.example/?gclid=a", "search": "?fbclid=b&gclid=c" } }),
+            ["-", "gclid=a Google, fbclid=b Meta", "page.query=gclid=a"],
+        ),
+    ];
+    check(rows, |(context, expected)| {
+        let facts = facts(&enrichments, &context);
+        let told = [campaign(&facts), click_ids(&facts), derived(&facts)].join(" | ");
+        same(&context.to_string(), &told, &expected.join(" | "))
+    });
+}
+
+#[test]
+fn a_click_id_that_is_too_long_is_flagged_and_not_taken() {
+    let enrichments = Enrichments::built_in();
+    for (length, taken) in [(1024, true), (1025, false)] {
+        let value = "x".repeat(length);
+        let url = format!("https://shop.example/?gclid={value}&fbclid=f&msclkid={value}");
+        let facts = facts(&enrichments, &json!({ "page": { "url": url } }));
+        let names: Vec<&str> = facts.click_ids.iter().map(|id| id.name.as_str()).collect();
+        let (ids, flags): (&[&str], &[&str]) = if taken {
+            (&["gclid", "msclkid", "fbclid"], &[])
+        } else {
+            (&["fbclid"], &["click-id-too-long"])
+        };
+        assert_eq!(names, ids);
+        assert_eq!(facts.flags, flags);
     }
 }
 
 #[test]
-fn a_page_without_utm_parameters_has_no_campaign() {
-    let enrichments = Enrichments::built_in();
-    for url in PLAIN {
-        let facts = facts(&enrichments, &json!({ "page": { "url": url } }));
-        assert_eq!(facts.campaign, None, "{url}");
-    }
+fn the_operator_says_which_click_ids_there_are() {
+    let settings = json!({ "click_ids": {
+        "add": [{ "name": "px", "network": "Px", "paid": true }], "ignore": ["fbclid"],
+    } });
+    let settings: Settings = serde_json::from_value(settings).unwrap();
+    let enrichments = Enrichments::new(&settings).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let page = json!({ "url": "https://shop.example/?fbclid=f&gclid=g&PX=1",
+        "referrer": "https://www.google.com/" });
+    let with = facts(&enrichments, &json!({ "page": page }));
+    assert_eq!(click_ids(&with), "px=1 Px, gclid=g Google");
+    let page = json!({ "url": "https://shop.example/?px=1", "referrer": "https://bing.com/" });
+    let paid = facts(&enrichments, &json!({ "page": page }));
+    assert_eq!(paid.referrer.unwrap().medium, "paid");
 }
 
 #[test]
@@ -104,29 +169,6 @@ fn what_the_sender_says_goes_before_the_url_and_the_url_before_the_search() {
         assert_eq!(campaign.taken_from, taken_from, "{context}");
         assert_eq!(members(&campaign), expected, "{context}");
     }
-}
-
-#[test]
-fn a_page_is_split_and_its_text_kept() {
-    let enrichments = Enrichments::built_in();
-    for (url, expected) in [
-        (
-            "https://Shop.Example:8443/a%20b/?q=1&r=#top",
-            json!(["shop.example", "/a%20b/", "q=1&r="]),
-        ),
-        ("https://shop.example", json!(["shop.example", "/", null])),
-        ("https://bücher.example/?", json!(["xn--bcher-kva.example", "/", null])),
-        ("app://Home/x", json!(["home", "/x", null])),
-        ("/pricing?x=1", json!([null, null, null])),
-        ("http://", json!([null, null, null])),
-    ] {
-        let context = json!({ "page": { "url": url, "title": "T" } });
-        let page = facts(&enrichments, &context).page.unwrap();
-        assert_eq!(json!([page.host, page.path, page.query]), expected, "{url}");
-        assert_eq!((page.url.as_str(), page.title.as_deref()), (url, Some("T")));
-    }
-    let titled = facts(&enrichments, &json!({ "page": { "title": "T" } }));
-    assert_eq!(titled.page, None);
 }
 
 #[test]

@@ -7,63 +7,101 @@
 )]
 
 mod sent;
+mod table;
 
 use enrichment::Enrichments;
 use event::{EnrichmentFacts, RequestFacts};
 use sent::{facts, page_view, requested, worked_out};
 use serde_json::json;
+use table::{cell, check, rows, same};
+use tracking_plan::SourceConfig;
 
 const SHOP: &str = "https://www.shop.example/pricing";
 
-/// Referrer, its host, medium and source; `-` where there is none.
-const REFERRERS: &[(&str, [&str; 3])] = &[
-    ("https://www.google.com/", ["www.google.com", "search", "Google"]),
-    ("https://www.google.co.uk/search?q=analytics", ["www.google.co.uk", "search", "Google"]),
-    ("https://google.de", ["google.de", "search", "Google"]),
-    (
-        "android-app://com.google.android.googlequicksearchbox/",
-        ["com.google.android.googlequicksearchbox", "search", "Google"],
-    ),
-    ("https://docs.google.com/document/d/1", ["docs.google.com", "unknown", "-"]),
-    ("https://mail.google.com/mail/u/0/", ["mail.google.com", "email", "Gmail"]),
-    ("https://gemini.google.com/app", ["gemini.google.com", "ai", "Gemini"]),
-    ("https://cn.bing.com/search?q=x", ["cn.bing.com", "search", "Bing"]),
-    ("https://DuckDuckGo.com/", ["duckduckgo.com", "search", "DuckDuckGo"]),
-    ("https://yandex.com.tr/", ["yandex.com.tr", "search", "Yandex"]),
-    ("https://search.yahoo.com/", ["search.yahoo.com", "search", "Yahoo"]),
-    ("https://mail.yahoo.com/", ["mail.yahoo.com", "email", "Yahoo Mail"]),
-    ("https://l.facebook.com/l.php?u=x", ["l.facebook.com", "social", "Facebook"]),
-    ("https://t.co/abc", ["t.co", "social", "X"]),
-    ("https://lnkd.in/abc", ["lnkd.in", "social", "LinkedIn"]),
-    ("https://old.reddit.com/r/rust", ["old.reddit.com", "social", "Reddit"]),
-    ("https://news.ycombinator.com/item?id=1", ["news.ycombinator.com", "social", "Hacker News"]),
-    ("https://outlook.live.com/mail/", ["outlook.live.com", "email", "Outlook"]),
-    ("https://chatgpt.com/", ["chatgpt.com", "ai", "ChatGPT"]),
-    ("https://claude.ai/chat/1", ["claude.ai", "ai", "Claude"]),
-    ("https://www.perplexity.ai./", ["www.perplexity.ai", "ai", "Perplexity"]),
-    ("https://www.shop.example/", ["www.shop.example", "internal", "-"]),
-    ("https://shop.example/blog", ["shop.example", "internal", "-"]),
-    ("https://docs.shop.example/", ["docs.shop.example", "unknown", "-"]),
-    ("https://notfacebook.com/", ["notfacebook.com", "unknown", "-"]),
-    ("https://facebook.com.evil.example/", ["facebook.com.evil.example", "unknown", "-"]),
-    ("http://192.0.2.7:8080/x", ["192.0.2.7", "unknown", "-"]),
-    ("/relative", ["-", "unknown", "-"]),
-    ("about:blank", ["-", "unknown", "-"]),
-];
+/// The shop, whose payments and help are on domains of their own.
+fn shop() -> SourceConfig {
+    let domains = ["pay.example", "shop-help.example"];
+    serde_json::from_value(json!({ "kind": "browser", "internal_domains": domains })).unwrap()
+}
 
-fn told(facts: &EnrichmentFacts) -> [&str; 3] {
-    let referrer = facts.referrer.as_ref().unwrap();
-    let host = referrer.host.as_deref().unwrap_or("-");
-    [host, &referrer.medium, referrer.source.as_deref().unwrap_or("-")]
+fn told(facts: &EnrichmentFacts) -> String {
+    let Some(referrer) = &facts.referrer else { return "-".to_owned() };
+    let [host, source] = [&referrer.host, &referrer.source].map(|text| cell(text.as_deref()));
+    [host, &referrer.medium, source].join(" | ")
 }
 
 #[test]
-fn a_referrer_is_classified_by_its_host() {
+fn a_referrer_is_classified_by_its_host_the_pages_parameters_and_the_sources_domains() {
     let enrichments = Enrichments::built_in();
-    for (referrer, expected) in REFERRERS {
-        let facts = facts(&enrichments, &json!({ "page": { "url": SHOP, "referrer": referrer } }));
-        assert_eq!(told(&facts), *expected, "{referrer}");
-        assert_eq!(facts.referrer.unwrap().url, *referrer);
+    check(rows(include_str!("tables/referrers.txt")), |[referrer, query, host, medium, source]| {
+        let url = if query == "-" { SHOP.to_owned() } else { format!("{SHOP}?{query}") };
+        let context = json!({ "page": { "url": url, "referrer": referrer } }).to_string();
+        let mut event = page_view("browser", &context);
+        let facts = enrichments.apply(&mut event, 0, Some(&shop()));
+        assert_eq!(facts.referrer.as_ref().unwrap().url, referrer);
+        same(referrer, &told(&facts), &[host, medium, source].join(" | "))
+    });
+}
+
+#[test]
+fn what_the_sender_says_of_the_referrer_goes_first() {
+    let enrichments = Enrichments::built_in();
+    let google = "https://www.google.com/";
+    let rows = [
+        // page.referrer, context.referrer, referrer, derived
+        (None, json!({ "url": google }), "www.google.com | search | Google", ""),
+        (None, json!({ "link": google }), "www.google.com | search | Google", ""),
+        (None, json!({ "type": "search", "name": "Google" }), "-", ""),
+        (
+            Some(google),
+            json!({ "type": "Paid", "name": "Ads" }),
+            "www.google.com | paid | Ads",
+            "referrer.medium=search, referrer.source=Google",
+        ),
+        (
+            Some(google),
+            json!({ "url": google, "type": "search", "name": "Google" }),
+            "www.google.com | search | Google",
+            "",
+        ),
+        // Says it of another referrer than the page's.
+        (
+            Some(google),
+            json!({ "url": "https://t.co/1", "type": "social" }),
+            "www.google.com | search | Google",
+            "",
+        ),
+        // No medium of ours: whose click id it is.
+        (
+            Some("https://ads.example/"),
+            json!({ "type": "dataxu", "id": "1" }),
+            "ads.example | paid | -",
+            "",
+        ),
+        (
+            Some("https://blog.example/"),
+            json!({ "name": "The Blog" }),
+            "blog.example | unknown | The Blog",
+            "",
+        ),
+    ];
+    check(rows, |(of_page, of_context, expected, derived)| {
+        let page = json!({ "url": SHOP, "referrer": of_page });
+        let context = json!({ "page": page, "referrer": of_context });
+        let facts = facts(&enrichments, &context);
+        let beside: Vec<String> =
+            facts.derived.iter().map(|it| format!("{}={}", it.field, it.value)).collect();
+        let told = format!("{} ({})", told(&facts), beside.join(", "));
+        same(&context.to_string(), &told, &format!("{expected} ({derived})"))
+    });
+}
+
+#[test]
+fn a_campaign_without_a_referrer_makes_none() {
+    let enrichments = Enrichments::built_in();
+    for query in ["utm_source=chatgpt.com", "gclid=1", "utm_medium=cpc"] {
+        let facts = facts(&enrichments, &json!({ "page": { "url": format!("{SHOP}?{query}") } }));
+        assert_eq!(facts.referrer, None, "{query}");
     }
 }
 

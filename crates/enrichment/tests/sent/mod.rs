@@ -1,4 +1,5 @@
 //! Events as these tests need them.
+#![allow(dead_code, reason = "each file of tests uses some of it")]
 
 use enrichment::Enrichments;
 use event::{EnrichmentFacts, Event, RequestFacts};
