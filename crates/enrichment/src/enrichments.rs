@@ -18,6 +18,7 @@ use crate::{
     page::Page,
     referrer::Referrer,
     timezone::TimeZone,
+    url_parameters::UrlParameters,
     user_agent::UserAgent,
 };
 
@@ -150,7 +151,10 @@ fn all(
 }
 
 fn all_removals(settings: &Settings, problems: &mut Vec<SettingsProblem>) -> Vec<Box<dyn Removal>> {
-    vec![Box::new(AddressRemoval::new(settings, problems))]
+    vec![
+        Box::new(UrlParameters::new(&settings.url_parameters, problems)),
+        Box::new(AddressRemoval::new(settings, problems)),
+    ]
 }
 
 fn run(name: &str, version: &str) -> EnrichmentRun {

@@ -34,6 +34,7 @@ mod referrer_list;
 mod settings;
 mod subject;
 mod timezone;
+mod url_parameters;
 mod user_agent;
 
 pub use bot::BotSettings;
@@ -47,4 +48,5 @@ pub use ip_policy::{IpPolicy, IpSettings};
 pub use live::LiveEnrichments;
 pub use settings::{Settings, SettingsProblem};
 pub use subject::Subject;
+pub use url_parameters::UrlParameterSettings;
 pub use user_agent::{DeviceView, SystemView, UserAgentSettings};

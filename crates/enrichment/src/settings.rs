@@ -2,7 +2,9 @@
 
 use serde::Deserialize;
 
-use crate::{BotSettings, ClickIdSettings, GeoSettings, IpSettings, UserAgentSettings};
+use crate::{
+    BotSettings, ClickIdSettings, GeoSettings, IpSettings, UrlParameterSettings, UserAgentSettings,
+};
 
 /// What the operator says of the enrichments.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -20,6 +22,8 @@ pub struct Settings {
     pub bot: BotSettings,
     /// Which click ids are looked for.
     pub click_ids: ClickIdSettings,
+    /// Which parameters are taken out of URLs.
+    pub url_parameters: UrlParameterSettings,
 }
 
 /// Something in the settings that cannot stand.

@@ -78,6 +78,7 @@ fn the_versions_name_the_libraries_that_are_built_in() {
             "timezone",
             "money",
             "bot",
+            "url-parameters",
             "ip-policy",
         ]
     );
