@@ -3,43 +3,55 @@
 use std::collections::HashMap;
 
 /// Names and what is known of each. Most questions are about names that are not in the list: those
-/// are answered by a table of first letters and lengths, without a hash.
+/// are answered by a table of first and last letters and lengths, without a hash.
 #[derive(Debug)]
 pub(crate) struct Names<T> {
     known: HashMap<String, T>,
-    /// By first byte: a bit for each length of a name that begins so.
-    lengths: [u64; 256],
+    /// By first and last byte: a bit for each length of a name that begins and ends so.
+    lengths: [u64; 1024],
 }
 
 impl<T> Names<T> {
     pub(crate) fn new(names: impl IntoIterator<Item = (String, T)>) -> Self {
         let known: HashMap<String, T> = names.into_iter().collect();
-        let mut lengths = [0; 256];
+        let mut lengths = [0; 1024];
         for name in known.keys() {
-            if let Some(first) = name.bytes().next() {
-                lengths[usize::from(first)] |= bit(name.len());
+            if let [first, ..] = name.as_bytes()
+                && let [.., last] = name.as_bytes()
+            {
+                lengths[slot(*first, *last)] |= bit(name.len());
             }
         }
         Self { known, lengths }
     }
 
-    /// Whether a name of this first byte and length may be in the list.
-    pub(crate) fn may_have(&self, first: u8, len: usize) -> bool {
-        self.lengths[usize::from(first)] & bit(len) != 0
+    /// Whether a name that begins and ends with these bytes, in any case, and has this length may be
+    /// in the list.
+    pub(crate) fn may_have(&self, first: u8, last: u8, len: usize) -> bool {
+        self.lengths[slot(first, last)] & bit(len) != 0
+    }
+
+    fn may_have_name(&self, name: &str) -> bool {
+        let bytes = name.as_bytes();
+        let ends = bytes.first().zip(bytes.last());
+        ends.is_some_and(|(first, last)| self.may_have(*first, *last, bytes.len()))
     }
 
     /// What is known of a name, written exactly as in the list.
     pub(crate) fn get(&self, name: &str) -> Option<&T> {
-        let first = name.bytes().next()?;
-        if self.may_have(first, name.len()) { self.known.get(name) } else { None }
+        if self.may_have_name(name) { self.known.get(name) } else { None }
     }
 
     /// The same of a name whose ASCII letters may be upper case; the list's are lower case.
     pub(crate) fn get_in_any_case(&self, name: &str) -> Option<&T> {
-        let first = name.bytes().next()?.to_ascii_lowercase();
         let known = |name: &str| self.known.get(&name.to_ascii_lowercase());
-        if self.may_have(first, name.len()) { known(name) } else { None }
+        if self.may_have_name(name) { known(name) } else { None }
     }
+}
+
+/// The low five bits of an ASCII letter are the same in upper and lower case.
+fn slot(first: u8, last: u8) -> usize {
+    usize::from(first & 31) << 5 | usize::from(last & 31)
 }
 
 /// Lengths from 63 on share a bit.

@@ -86,9 +86,16 @@ impl ParameterList {
         let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         let start = before.iter().rposition(|byte| !is_part(byte)).map_or(0, |at| at + 1);
         let clear = start == 0 || b"?#&;\"/!=".contains(&before[start - 1]);
-        let mut letters = before[start..].iter().filter(|byte| byte.is_ascii_alphanumeric());
-        let Some(first) = letters.next() else { return !clear };
-        !clear || self.names.may_have(first.to_ascii_lowercase(), letters.count() + 1)
+        !clear || self.has_rule(&before[start..])
+    }
+
+    /// Whether there is a rule for a name of ASCII letters, digits, `-` and `_`.
+    fn has_rule(&self, name: &[u8]) -> bool {
+        let mut letters = name.iter().filter(|byte| byte.is_ascii_alphanumeric());
+        let Some(first) = letters.next() else { return false };
+        let (len, last) = letters.fold((1, first), |(len, _), byte| (len + 1, byte));
+        let may = self.names.may_have(*first, *last, len);
+        may && str::from_utf8(name).is_ok_and(|name| self.names.get(&plain(name)).is_some())
     }
 }
 
