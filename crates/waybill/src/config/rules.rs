@@ -169,6 +169,14 @@ mod tests {
     }
 
     #[test]
+    fn a_database_of_addresses_that_is_not_there_is_told_with_its_key() {
+        let (_dir, config) = config(&[], "[enrich.geo]\ncity = \"/nonexistent/city.mmdb\"\n");
+        let problems = config.enrichments().err().unwrap().to_string();
+        let told = "enrich.geo.city: /nonexistent/city.mmdb is not there; ";
+        assert!(problems.contains(told), "{problems}");
+    }
+
+    #[test]
     fn a_folder_that_is_not_there_is_a_problem() {
         let plans = PlansConfig { dir: Some("/nonexistent/plans".into()) };
         let config = Config { plans, ..Config::default() };
