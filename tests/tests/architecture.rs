@@ -16,8 +16,16 @@ use std::{
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 use topology::TOPICS;
 
-const PURE: [&str; 7] =
-    ["event", "topology", "pipeline", "tracking-plan", "enrichment", "identity", "reconciliation"];
+const PURE: [&str; 8] = [
+    "event",
+    "topology",
+    "pipeline",
+    "tracking-plan",
+    "transformation",
+    "enrichment",
+    "identity",
+    "reconciliation",
+];
 const OUTSIDE: [&str; 6] =
     ["crashpoint", "telemetry", "schema-registry", "kafka-runtime", "warehouse", "local-stack"];
 const SERVICES: [&str; 6] = ["ingest", "validate", "enrich", "identity-stitch", "forward", "audit"];
