@@ -13,8 +13,9 @@ CARGO ?= cargo
 ONE ?=
 FUZZ_SECONDS ?= 60
 export ONE FUZZ_SECONDS
-# In debug builds the crash points are in, so that tests and faults share one build; in no release.
-CRASHPOINTS = --features waybill/crashpoints
+# In debug builds the crash points are in, so that tests and faults share one build; in no release. So are
+# transformations, as in the image; the default build has none, for VRL takes minutes.
+FEATURES = --features waybill/crashpoints,waybill/transformations
 say = @printf '==> %s\n'
 
 .DEFAULT_GOAL := help
@@ -29,7 +30,7 @@ prerequisites:
 
 build: prerequisites
 	$(say) "building waybill and the demo (the first time takes minutes)"
-	@$(CARGO) build --locked -p waybill -p waybill-tests --bins $(CRASHPOINTS)
+	@$(CARGO) build --locked -p waybill -p waybill-tests --bins $(FEATURES)
 
 demo: build
 	$(say) "the demo"
@@ -39,7 +40,8 @@ test: unit client e2e quick-faults
 
 unit: prerequisites
 	$(say) "tests of every crate, on real parts where they need them"
-	@$(CARGO) test --locked --workspace --exclude waybill-tests $(CRASHPOINTS)
+	@$(CARGO) test --locked --workspace --exclude waybill-tests $(FEATURES)
+	@$(CARGO) test --locked -p transformation
 	$(say) "tests of the architecture"
 	@$(CARGO) test --locked -p waybill-tests --features crashpoints --lib --bins $(ARCHITECTURE)
 
@@ -60,7 +62,7 @@ fuzz: prerequisites
 
 e2e: build senders
 	$(say) "end-to-end tests: six processes on a real Kafka, registry and ClickHouse"
-	@$(CARGO) test --locked -p waybill -p waybill-tests --test e2e $(CRASHPOINTS) -- --test-threads=1 --nocapture $(ONE)
+	@$(CARGO) test --locked -p waybill -p waybill-tests --test e2e $(FEATURES) -- --test-threads=1 --nocapture $(ONE)
 
 faults: build
 	$(say) "faults: each under traffic, with the oracle, the ledger and the auditor"
@@ -84,4 +86,5 @@ load: prerequisites
 
 lint: prerequisites
 	@$(CARGO) fmt --check
-	@$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	@$(CARGO) clippy --locked --workspace --all-targets --features waybill/transformations -- -D warnings
+	@$(CARGO) clippy --locked -p transformation --all-targets -- -D warnings

@@ -3,6 +3,7 @@
 use kafka_runtime::{RuntimeError, Shutdown, StageSettings, StepProcessor, run_stage};
 use topology::Stage;
 use tracking_plan::LiveCatalog;
+use transformation::Transformations;
 
 use crate::{EnrichStep, Opened};
 
@@ -10,11 +11,12 @@ use crate::{EnrichStep, Opened};
 pub fn run(
     settings: &StageSettings,
     enrichments: impl Into<Opened>,
+    transformations: Transformations,
     catalog: LiveCatalog,
     shutdown: &Shutdown,
 ) -> Result<(), RuntimeError> {
     let opened: Opened = enrichments.into();
-    let step = EnrichStep::new(opened.live(), catalog);
+    let step = EnrichStep::new(opened.live(), catalog).with(transformations);
     opened.follow(shutdown.clone());
     let processor = StepProcessor::new(step, Stage::Enrich, &settings.registry);
     run_stage(settings, Stage::Enrich, processor, shutdown)

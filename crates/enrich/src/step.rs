@@ -1,22 +1,59 @@
 //! The step of enrich.
 
-use enrichment::LiveEnrichments;
-use event::{BotFacts, EnrichedEvent, ValidatedEvent};
-use pipeline::{Context, DiscardReason, Discarded, Halt, Step, Verdict};
-use tracking_plan::{BotAction, BotPolicy, LiveCatalog};
+use std::time::Instant;
 
-/// Emits every event with its facts; discards those of programs where the source says so. Never
-/// halts: what cannot be looked up is absent.
+use enrichment::LiveEnrichments;
+use event::{BotFacts, EnrichedEvent, EnrichmentFacts, Event, ValidatedEvent};
+use pipeline::{Context, DiscardReason, Discarded, Halt, RejectReason, Rejected, Step, Verdict};
+use tracking_plan::{BotAction, BotPolicy, LiveCatalog};
+use transformation::{Stopped, Transformations};
+
+/// Emits every event with its facts; discards those of programs where the source says so, and what the
+/// operator's transformations filter. Never halts: what cannot be looked up is absent.
 pub struct EnrichStep {
     enrichments: LiveEnrichments,
+    transformations: Transformations,
     catalog: LiveCatalog,
 }
 
 impl EnrichStep {
     /// A step with these enrichments for these sources.
     pub fn new(enrichments: impl Into<LiveEnrichments>, catalog: LiveCatalog) -> Self {
-        Self { enrichments: enrichments.into(), catalog }
+        let transformations = Transformations::default();
+        Self { enrichments: enrichments.into(), transformations, catalog }
     }
+
+    /// The same, and then these transformations.
+    #[must_use]
+    pub fn with(self, transformations: Transformations) -> Self {
+        Self { transformations, ..self }
+    }
+
+    /// Last, so that no program sees what may not travel on.
+    fn transformed(&self, mut event: EnrichedEvent) -> Verdict<EnrichedEvent> {
+        let EnrichedEvent { event: sent, enrichment, .. } = &mut event;
+        match transform(&self.transformations, sent, enrichment) {
+            Ok(()) => Verdict::Emit(event),
+            Err(Stopped::Filtered { name }) => {
+                let reason = DiscardReason::Filtered;
+                Discarded { reason, detail: format!("transformation {name}"), first: None }.into()
+            }
+            Err(Stopped::Failed { detail }) => {
+                Rejected::new(RejectReason::TransformationFailed, detail).into()
+            }
+        }
+    }
+}
+
+/// The clock only ends what no count of expressions would end soon, so it begins when it is first asked.
+fn transform(
+    transformations: &Transformations,
+    event: &mut Event,
+    facts: &mut EnrichmentFacts,
+) -> Result<(), Stopped> {
+    let mut began = None;
+    transformations
+        .apply(event, facts, &mut |limit| began.get_or_insert_with(Instant::now).elapsed() > limit)
 }
 
 impl Step for EnrichStep {
@@ -32,7 +69,7 @@ impl Step for EnrichStep {
         let policy = source.map(|source| source.bots).unwrap_or_default();
         Ok(match unwanted(&enrichment.bot, policy) {
             Some(discarded) => discarded.into(),
-            None => Verdict::Emit(EnrichedEvent { event, validation, enrichment }),
+            None => self.transformed(EnrichedEvent { event, validation, enrichment }),
         })
     }
 }

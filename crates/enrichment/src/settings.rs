@@ -1,6 +1,7 @@
 //! The `[enrich]` table of the configuration file.
 
 use serde::Deserialize;
+use transformation::TransformationSettings;
 
 use crate::{
     BotSettings, ClickIdSettings, GeoSettings, IpSettings, UrlParameterSettings, UserAgentSettings,
@@ -24,6 +25,8 @@ pub struct Settings {
     pub click_ids: ClickIdSettings,
     /// Which parameters are taken out of URLs.
     pub url_parameters: UrlParameterSettings,
+    /// Programs of the operator, in their order; they run after all enrichments.
+    pub transformations: Vec<TransformationSettings>,
 }
 
 /// Something in the settings that cannot stand.

@@ -141,7 +141,10 @@ async fn run(service: Service, shared: Arc<Shared>) -> anyhow::Result<()> {
         Service::Enrich => {
             on_thread(service, shared, |shared, settings| {
                 let catalog = shared.catalog.clone();
-                Ok(enrich::run(settings, shared.config.enrichments()?, catalog, &shared.shutdown)?)
+                let enrichments = shared.config.enrichments()?;
+                let transformations = shared.config.transformations()?;
+                let shutdown = &shared.shutdown;
+                Ok(enrich::run(settings, enrichments, transformations, catalog, shutdown)?)
             })
             .await
         }

@@ -22,11 +22,14 @@ pub(crate) async fn run(arguments: &CheckArgs, config: &Config) -> anyhow::Resul
     }
     let catalog = config.judged_sources()?;
     config.enrichments()?;
+    let transformations = config.transformations()?.runs().count();
     let (sources, plans) = (catalog.len(), catalog.plans().len());
     let mut findings = vec![Finding {
         what: "configuration",
         ok: true,
-        detail: format!("no problem; {sources} sources, {plans} tracking plans"),
+        detail: format!(
+            "no problem; {sources} sources, {plans} tracking plans, {transformations} transformations"
+        ),
     }];
     if arguments.online {
         findings.push(online(config).await);

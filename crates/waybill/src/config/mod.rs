@@ -3,6 +3,7 @@
 mod load;
 mod problem;
 mod rules;
+mod transformations;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 

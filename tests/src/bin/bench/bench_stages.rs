@@ -18,6 +18,7 @@ use telemetry::Health;
 use tokio::runtime::Runtime;
 use topology::{Stage, TOPICS, Topic};
 use tracking_plan::LiveCatalog;
+use transformation::Transformations;
 use warehouse::{Warehouse, WarehouseConfig};
 
 use crate::{
@@ -190,9 +191,13 @@ impl Bench {
                 let config = validate::Config::default();
                 validate::run(&settings, &config, catalog.clone(), shutdown)
             }
-            Stage::Enrich => {
-                enrich::run(&settings, Enrichments::built_in(), catalog.clone(), shutdown)
-            }
+            Stage::Enrich => enrich::run(
+                &settings,
+                Enrichments::built_in(),
+                Transformations::default(),
+                catalog.clone(),
+                shutdown,
+            ),
             Stage::IdentityStitch => {
                 let config = identity_stitch::Config {
                     state_dir: self.folder.path().join("identity-stitch"),
