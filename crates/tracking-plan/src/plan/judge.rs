@@ -3,14 +3,14 @@
 use std::{borrow::Cow, cell::OnceCell, collections::BTreeMap};
 
 use pipeline::RejectReason;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 use super::{
     compile::{ContextCheck, Plan, Rule},
     document::{OnViolation, Unplanned, UnplannedProperties},
     finding::{Found, shown_name},
     read::token,
-    rewrite::member_at,
+    rewrite::object_at,
     schema::Schema,
 };
 use crate::SourceKind;
@@ -83,21 +83,23 @@ impl Plan {
         judging.judgement
     }
 
-    /// What the event says of consent: an object of category and true or false.
+    /// What the event says of consent, by category. What stands in the place of a yes or a no and is
+    /// neither may have been a no, and counts as one.
     pub(crate) fn preferences(&self, subject: &Subject<'_>) -> Option<BTreeMap<String, bool>> {
         let place = self.consent_place.as_ref()?;
         let text = subject.texts[place.part];
-        let said = member_at(text, &place.tokens).and_then(|said| serde_json::from_str(said).ok());
-        // What cannot be read may have been a "no".
-        if said.is_none() && text.contains('\\') && serde_json::from_str::<Value>(text).is_err() {
-            return Some(
-                self.consent.categories.keys().map(|name| (name.clone(), false)).collect(),
-            );
-        }
-        let said: BTreeMap<String, Value> = said?;
-        let said = said.into_iter().filter_map(|(name, value)| Some((name, value.as_bool()?)));
-        Some(said.collect())
+        let Ok(said) = object_at(text, &place.tokens) else {
+            let all = self.consent.categories.keys();
+            // What is no JSON object at all is rejected, and is not to end as a discard.
+            return is_object(text).then(|| all.map(|name| (name.clone(), false)).collect());
+        };
+        let said = said.into_iter().filter(|(_, value)| value.get() != "null");
+        Some(said.map(|(name, value)| (name, value.get() == "true")).collect())
     }
+}
+
+fn is_object(text: &str) -> bool {
+    serde_json::from_str(text).is_ok_and(|value: &RawValue| value.get().starts_with('{'))
 }
 
 const SENT: [RejectReason; 2] = [RejectReason::MissingProperty, RejectReason::InvalidProperty];

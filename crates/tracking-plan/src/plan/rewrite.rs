@@ -33,11 +33,23 @@ pub fn rewrite(
     }
 }
 
-/// The text of the member at a place, the last one where a name stands twice.
-pub(crate) fn member_at<'a>(text: &'a str, tokens: &[String]) -> Option<&'a str> {
-    let [first, rest @ ..] = tokens else { return Some(text) };
-    let (_, member) = members(text)?.into_iter().rev().find(|(name, _)| name == first)?;
-    member_at(member.get(), rest)
+/// There is something on the way to a place, or at it, that is no object whose names can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NoObject;
+
+/// The members of the object at a place, in their order. Nothing where nothing stands there, or `null`
+/// on the way to it; of a name on the way that stands twice, the last one counts.
+pub(crate) fn object_at<'a>(
+    text: &'a str,
+    tokens: &[String],
+) -> Result<Vec<(String, &'a RawValue)>, NoObject> {
+    if matches!(text.trim(), "" | "null") {
+        return Ok(Vec::new());
+    }
+    let members = members(text).ok_or(NoObject)?;
+    let [first, rest @ ..] = tokens else { return Ok(members) };
+    let member = members.into_iter().rev().find(|(name, _)| name == first);
+    member.map_or(Ok(Vec::new()), |(_, member)| object_at(member.get(), rest))
 }
 
 /// What is left of the way to a place.

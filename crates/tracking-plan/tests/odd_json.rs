@@ -1,0 +1,79 @@
+//! JSON that no library writes by itself, and that somebody may send to pass by a rule.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use event::{Millis, RawEvent, ValidatedEvent};
+use pipeline::Verdict;
+use tracking_plan::{
+    Rules, SourceCatalog, clean,
+    plan::{HashKey, PlanSet},
+};
+
+const NOW: Millis = 1_795_428_930_000;
+
+/// What a plan with these rules makes of a track event with these texts.
+fn judged(plan: &str, context: &str, properties: &str) -> Verdict<ValidatedEvent> {
+    let file = ("p.yaml".to_owned(), format!("plan: p\nversion: 1\n{plan}"));
+    let rules = Rules {
+        plans: PlanSet::read(&[file]).unwrap(),
+        hash_key: Some(HashKey::try_from("k".repeat(32)).unwrap()),
+        ..Rules::default()
+    };
+    let sources = r#"{"server/odd": {"kind": "server", "plan": "p", "max_event_bytes": 9999999}}"#;
+    let sources = SourceCatalog::new(serde_json::from_str(sources).unwrap()).unwrap();
+    let raw = RawEvent {
+        source: Some("server/odd".to_owned()),
+        kind: Some("track".to_owned()),
+        event: Some("E".to_owned()),
+        message_id: Some("m-1".to_owned()),
+        user_id: Some("u-1".to_owned()),
+        context: Some(context.to_owned()),
+        properties: Some(properties.to_owned()),
+        ..RawEvent::default()
+    };
+    clean(raw, NOW, &sources.with_rules(rules).unwrap())
+}
+
+#[test]
+fn what_stands_in_the_place_of_consent_and_cannot_be_read_is_a_no() {
+    let plan = "consent: {categories: {ads: {denied: discard}}}";
+    let table = [
+        (r#"{"consent":{"categoryPreferences":{"ads":false}}}"#, false),
+        (r#"{"consent":{"categoryPreferences":{"ads":"false"}}}"#, false),
+        (r#"{"consent":{"categoryPreferences":{"ads":0}}}"#, false),
+        (r#"{"consent":{"categoryPreferences":{"ads":{}}}}"#, false),
+        (r#"{"consent":{"categoryPreferences":{"\u0061ds":false}}}"#, false),
+        (r#"{"consent":{"categoryPreferences":{"ads":false,"x":1e999}}}"#, false),
+        (r#"{"consent":{"categoryPreferences":{"ads":false,"x":"\ud83d"}}}"#, false),
+        (r#"{"consent":{"categoryPreferences":{"ads":true,"\ud83d":1}}}"#, false),
+        (r#"{"consent":{"categoryPreferences":"{\"ads\":false}"}}"#, false),
+        (r#"{"consent":{"categoryPreferences":[{"ads":false}]}}"#, false),
+        (r#"{"consent":[{"categoryPreferences":{"ads":false}}]}"#, false),
+        (r#"{"consent":"none"}"#, false),
+        (r#"{"consent":{"categoryPreferences":{"ads":true}}}"#, true),
+        (r#"{"consent":{"categoryPreferences":{"ads":true,"x":1e999}}}"#, true),
+        (r#"{"consent":{"categoryPreferences":{"ads":null}}}"#, true),
+        (r#"{"consent":{"categoryPreferences":{"other":"no"}}}"#, true),
+        (r#"{"consent":{"categoryPreferences":null}}"#, true),
+        (r#"{"consent":null}"#, true),
+        ("{}", true),
+    ];
+    let passes = |text| matches!(judged(plan, text, "{}"), Verdict::Emit(_));
+    let wrong: Vec<_> = table.iter().filter(|(text, expected)| passes(text) != *expected).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn context_that_is_no_object_is_rejected_whatever_it_says_of_consent() {
+    let plan = "consent: {unknown: granted, categories: {ads: {denied: discard}}}";
+    for context in
+        ["[1]", "{", "\"\\ud83d\"", r#"{"consent":{"categoryPreferences":{"ads":false}}"#]
+    {
+        let judged = judged(plan, context, "{}");
+        assert!(matches!(judged, Verdict::Reject(_)), "{context}: {judged:?}");
+    }
+}
