@@ -1,5 +1,7 @@
 //! Members that travel as JSON text.
 
+use std::borrow::Cow;
+
 use serde::de::IgnoredAny;
 
 use crate::findings::Findings;
@@ -17,6 +19,8 @@ pub(crate) fn object(field: &'static str, text: Option<String>, findings: &mut F
         findings.invalid(field, "is not JSON");
     } else if !text.trim_start().starts_with('{') {
         findings.invalid(field, "is not a JSON object");
+    } else if repeats_a_name(&text) {
+        findings.invalid(field, "has an object in which a name stands twice");
     }
     text
 }
@@ -54,6 +58,63 @@ fn depth(text: &str) -> usize {
     deepest
 }
 
+/// Whether a name stands twice in an object of this JSON text, however it is escaped. Of the two some
+/// readers take the first and others the last (RFC 8259, section 4): what was judged would not be what
+/// the warehouse reads.
+fn repeats_a_name(text: &str) -> bool {
+    // The names of the objects that are open, and where those of each begin.
+    let (mut names, mut open) = (Vec::new(), Vec::new());
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        at += 1;
+        match byte {
+            b'{' => open.push(names.len()),
+            b'}' => {
+                let first = open.pop().unwrap_or_default();
+                if has_twice(&mut names[first..]) {
+                    return true;
+                }
+                names.truncate(first);
+            }
+            b'"' => {
+                let end = at + string_length(&bytes[at..]);
+                let behind = bytes[end..].iter().skip(1).find(|byte| !byte.is_ascii_whitespace());
+                if behind == Some(&b':') {
+                    names.push(unescaped(&text[at..end]));
+                }
+                at = end + 1;
+            }
+            _ => {}
+        }
+    }
+    false
+}
+
+fn has_twice(names: &mut [Cow<'_, str>]) -> bool {
+    names.sort_unstable();
+    names.windows(2).any(|pair| pair[0] == pair[1])
+}
+
+/// Bytes up to the quotation mark that ends a string.
+fn string_length(bytes: &[u8]) -> usize {
+    let mut length = 0;
+    while let Some(rest) = bytes.get(length..) {
+        match rest.iter().position(|byte| matches!(byte, b'"' | b'\\')) {
+            Some(to) if rest[to] == b'"' => return length + to,
+            Some(to) => length += to + 2,
+            None => break,
+        }
+    }
+    bytes.len()
+}
+
+/// A name with a lone surrogate is no text, and stays as it is written.
+fn unescaped(name: &str) -> Cow<'_, str> {
+    let escaped = name.contains('\\').then(|| serde_json::from_str(&format!("\"{name}\"")).ok());
+    escaped.flatten().map_or(Cow::Borrowed(name), Cow::Owned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,7 +129,7 @@ mod tests {
     fn an_object_is_kept_exactly_as_sent() {
         for text in [
             "{}",
-            " {\"a\" : 1.00, \"a\": 2}\n",
+            " {\"a\" : 1.00, \"b\": 2}\n",
             r#"{"b":"\ud83d"}"#,
             r#"{"n":1e999}"#,
             r#"{"brackets in text":"[[[{{{\"[["}"#,
@@ -97,6 +158,30 @@ mod tests {
             ("nulls", "/context is not JSON"),
         ] {
             assert_eq!(judged(text), Err(rule.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_stands_twice_in_one_object_is_invalid_however_it_is_written() {
+        for (text, repeats) in [
+            (r#"{"a":1,"a":2}"#, true),
+            (r#"{"a":1,"b":2,"a" : 1}"#, true),
+            (r#"{"a":1,"\u0061":2}"#, true),
+            (r#"{"b":[{"c":{"a":1,"a":2}}]}"#, true),
+            (r#"{"a":{"b":1},"c":{"b":1,"a":"}"},"a":2}"#, true),
+            (r#"{"é":1,"\u00e9":2}"#, true),
+            (r#"{"":1,"":2}"#, true),
+            (r#"{"a\"b":1,"a\"b":1}"#, true),
+            (r#"{"\ud83d":1,"\ud83d":1}"#, true),
+            (r#"{"a":{"a":{"a":"a"}},"b":{"a":"a"}}"#, false),
+            (r#"{"a":["a","a",{"a":1},{"a":1}]}"#, false),
+            (r#"{"a":"\"a\":1,\"a\":2","A":"\\","b":1}"#, false),
+            (r#"{"a":"{","b":"a","c":"a:"}"#, false),
+            (r#"{"é":1,"e\u0301":2}"#, false),
+        ] {
+            let rule = "/context has an object in which a name stands twice";
+            let expected = if repeats { Err(rule.to_owned()) } else { Ok(text.to_owned()) };
+            assert_eq!(judged(text), expected, "{text}");
         }
     }
 
