@@ -77,3 +77,18 @@ fn context_that_is_no_object_is_rejected_whatever_it_says_of_consent() {
         assert!(matches!(judged, Verdict::Reject(_)), "{context}: {judged:?}");
     }
 }
+
+#[test]
+fn personal_data_that_is_nested_otherwise_than_planned_is_removed_all_the_same() {
+    let plan = "privacy: [{path: /properties/users/*/email, do: drop}, {path: /properties/user/email, do: hash}]";
+    for properties in [
+        r#"{"users":{"email":"ada@example.com"}}"#,
+        r#"{"users":[[{"email":"ada@example.com"}]]}"#,
+        r#"{"user":[{"email":"ada@example.com"}]}"#,
+        r#"{"user":[1,[{"n":[],"email":{"was":"ada@example.com"}}]]}"#,
+    ] {
+        let Verdict::Emit(passed) = judged(plan, "{}", properties) else { panic!("{properties}") };
+        assert!(!format!("{passed:?}").contains("ada@"), "{passed:?}");
+        assert_eq!(passed.validation.removed.len(), 1, "{properties}");
+    }
+}

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{
     compile::{Edit, PARTS, Plan},
     privacy::{HashKey, Normalise, PrivacyAction},
-    rewrite::{Change, Tokens, rewrite},
+    rewrite::{Change, Tokens, is_index, rewrite},
 };
 
 const MASK: &str = "\"[masked]\"";
@@ -100,11 +100,6 @@ pub(crate) fn apply(
         }
     }
     done
-}
-
-/// Whether a name may be the index of an element.
-fn is_index(token: &str) -> bool {
-    token.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn note(done: &mut Vec<String>, removal: &Removal<'_>) {

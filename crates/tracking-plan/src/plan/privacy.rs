@@ -13,7 +13,8 @@ const SHORTEST_KEY: usize = 32;
 #[serde(deny_unknown_fields)]
 pub struct PrivacyRule {
     /// JSON pointer from the event's top, such as `/properties/email` or `/context/traits/phone`;
-    /// `*` stands for every element of an array.
+    /// `*` stands for every element of an array. What is nested otherwise is found all the same (see
+    /// [`super::rewrite::Tokens`]).
     pub path: String,
     /// What is done.
     #[serde(rename = "do")]

@@ -14,7 +14,12 @@ pub enum Change {
 }
 
 /// One place: the names from the text's top. `*` is every element of an array.
+///
+/// What a sender writes otherwise than planned is not passed by: a name leads into each element of an
+/// array that stands on the way, and `*` to what stands there where it is no array.
 pub type Tokens = Vec<String>;
+
+const EACH: &str = "*";
 
 /// The text with the values at these places changed as `change` says (given the place's number and
 /// the value's text; no number where names of an object on the way cannot be read), or `None` where no
@@ -25,8 +30,7 @@ pub fn rewrite(
     places: &[&Tokens],
     change: &mut dyn FnMut(Option<usize>, &str) -> Change,
 ) -> Option<String> {
-    let routes: Vec<Route<'_>> =
-        places.iter().enumerate().map(|(number, tokens)| Route { number, rest: tokens }).collect();
+    let routes = sorted(places.iter().enumerate().map(|(number, rest)| Route { rest, number }));
     match value(text, &routes, change)? {
         Change::Remove => Some("{}".to_owned()),
         Change::Replace(text) => Some(text),
@@ -52,11 +56,28 @@ pub(crate) fn object_at<'a>(
     member.map_or(Ok(Vec::new()), |(_, member)| object_at(member.get(), rest))
 }
 
-/// What is left of the way to a place.
-#[derive(Clone, Copy)]
+/// What is left of the way to a place. A list of them is kept sorted, so that of many those that go on
+/// by a name are quickly found.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Route<'a> {
-    number: usize,
     rest: &'a [String],
+    number: usize,
+}
+
+impl Route<'_> {
+    fn next(&self) -> Option<&str> {
+        self.rest.first().map(String::as_str)
+    }
+
+    fn one_on(self) -> Self {
+        Self { rest: self.rest.get(1..).unwrap_or_default(), ..self }
+    }
+}
+
+fn sorted<'a>(routes: impl Iterator<Item = Route<'a>>) -> Vec<Route<'a>> {
+    let mut routes: Vec<_> = routes.collect();
+    routes.sort_unstable();
+    routes
 }
 
 /// What becomes of the value, if it changes.
@@ -65,14 +86,23 @@ fn value(
     routes: &[Route<'_>],
     change: &mut dyn FnMut(Option<usize>, &str) -> Change,
 ) -> Option<Change> {
-    if let Some(route) = routes.iter().find(|route| route.rest.is_empty()) {
-        return Some(change(Some(route.number), text));
+    let first = text.trim_start().as_bytes().first();
+    if first != Some(&b'[') && routes.iter().any(|route| route.next() == Some(EACH)) {
+        return value(text, &past_each(routes), change);
     }
-    match text.trim_start().as_bytes().first() {
+    let here = routes.iter().filter(|route| route.rest.is_empty()).map(|route| route.number).min();
+    match first {
+        _ if here.is_some() => Some(change(here, text)),
         Some(b'{') => object(text, routes, change),
         Some(b'[') => array(text, routes, change),
         _ => None,
     }
+}
+
+/// Routes into what is no array: every element of it is itself.
+fn past_each<'a>(routes: &[Route<'a>]) -> Vec<Route<'a>> {
+    let past = |route: &Route<'a>| if route.next() == Some(EACH) { route.one_on() } else { *route };
+    sorted(routes.iter().map(past))
 }
 
 fn object(
@@ -85,7 +115,7 @@ fn object(
     let mut out = String::with_capacity(text.len());
     let mut changed = false;
     for (name, member) in &members {
-        let inner = below(routes, |token| token == name);
+        let inner = below(routes, name);
         let became = if inner.is_empty() { None } else { value(member.get(), &inner, change) };
         changed |= became.is_some();
         let text = match &became {
@@ -105,18 +135,31 @@ fn object(
     changed.then_some(Change::Replace(out))
 }
 
+/// Routes that go on by this name.
+fn below<'a>(routes: &[Route<'a>], name: &str) -> Vec<Route<'a>> {
+    let first = routes.partition_point(|route| route.next() < Some(name));
+    let on = routes.iter().skip(first).take_while(|route| route.next() == Some(name));
+    on.map(|route| route.one_on()).collect()
+}
+
 fn array(
     text: &str,
     routes: &[Route<'_>],
     change: &mut dyn FnMut(Option<usize>, &str) -> Change,
 ) -> Option<Change> {
     let items: Vec<&RawValue> = serde_json::from_str(text).ok()?;
+    let (numbered, of_each): (Vec<Route<'_>>, Vec<Route<'_>>) =
+        routes.iter().copied().partition(|route| route.next().is_some_and(is_index));
+    let of_each = past_each(&of_each);
     let mut out = Vec::with_capacity(items.len());
     let mut changed = false;
     for (index, item) in items.iter().enumerate() {
-        let index = index.to_string();
-        let inner = below(routes, |token| token == "*" || *token == index);
-        let became = if inner.is_empty() { None } else { value(item.get(), &inner, change) };
+        let own = below(&numbered, &index.to_string());
+        let became = match own.is_empty() {
+            true if of_each.is_empty() => None,
+            true => value(item.get(), &of_each, change),
+            false => value(item.get(), &sorted(of_each.iter().copied().chain(own)), change),
+        };
         changed |= became.is_some();
         match became {
             Some(Change::Remove) => {}
@@ -127,9 +170,9 @@ fn array(
     changed.then(|| Change::Replace(format!("[{}]", out.join(","))))
 }
 
-fn below<'a>(routes: &[Route<'a>], leads: impl Fn(&String) -> bool) -> Vec<Route<'a>> {
-    let on = routes.iter().filter(|route| route.rest.first().is_some_and(&leads));
-    on.map(|route| Route { rest: &route.rest[1..], ..*route }).collect()
+/// Whether a name may be the index of an element.
+pub(crate) fn is_index(token: &str) -> bool {
+    !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The members in their order, repeated names too.
@@ -185,8 +228,27 @@ mod tests {
             (r#"{"p":[1,2]}"#, &["/z", "/p/1"], r#"{"p":[1,"x"]}"#),
             (r#"{"\u0061":1,"q\"":2}"#, &["/a"], r#"{"q\"":2}"#),
             (r#"{"a":{"b":1}}"#, &["/a", "/a/b"], "{}"),
+            (r#"{"a":{"b":1}}"#, &["/a/b", "/a"], r#"{"a":"x"}"#),
         ] {
             assert_eq!(changed(text, pointers).as_deref(), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_nested_otherwise_than_the_place_says_is_found_all_the_same() {
+        for (text, pointers, expected) in [
+            (r#"{"u":[{"e":1},{"e":2,"n":3},4]}"#, &["/u/e"][..], r#"{"u":[{},{"n":3},4]}"#),
+            (r#"{"u":[[{"e":1}]]}"#, &["/u/e"], r#"{"u":[[{}]]}"#),
+            (r#"{"u":{"e":1}}"#, &["/u/*/e"], r#"{"u":{}}"#),
+            (r#"{"u":[[{"e":1}]]}"#, &["/u/*/e"], r#"{"u":[[{}]]}"#),
+            (r#"{"u":{"e":[1]}}"#, &["/u/*/e/*"], r#"{"u":{"e":[]}}"#),
+            (r#"{"u":"text"}"#, &["/u/*"], "{}"),
+            (r#"{"u":["text"]}"#, &["/u/*"], r#"{"u":[]}"#),
+            (r#"{"u":[{"e":1},{"e":2}]}"#, &["/u/1/e", "/u/e"], r#"{"u":[{"e":"x"},{}]}"#),
+            (r#"{"u":[1,2]}"#, &["/u/*", "/u/0"], r#"{"u":[]}"#),
+        ] {
+            let expected = Some(expected);
+            assert_eq!(changed(text, pointers).as_deref(), expected, "{text} {pointers:?}");
         }
     }
 
