@@ -8,7 +8,7 @@ use crate::{
     clean::Parts,
     event_type::EventType,
     findings::Findings,
-    plan::{Denied, Plan, Removal, Subject, apply, finding::shown_name},
+    plan::{Denied, Plan, Removal, Subject, apply},
 };
 
 /// What a plan adds to the facts of an event that it lets pass.
@@ -49,9 +49,7 @@ pub(crate) fn planned(
     let judgement = plan.judge(&subject);
     findings.extend(judgement.found);
     planned.inheritable = judgement.inheritable;
-    removals.extend(
-        judgement.strip.iter().map(|(part, name)| Removal::of_name(*part, name, shown_name(name))),
-    );
+    removals.extend(Removal::unplanned(judgement.strip));
     removals.extend(plan.private());
     if !removals.is_empty() {
         planned.removed = apply(&removals, catalog.hash_key(), &mut parts.texts_mut());

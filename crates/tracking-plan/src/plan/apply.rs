@@ -4,10 +4,13 @@ use std::borrow::Cow;
 
 use super::{
     compile::{Edit, PARTS, Plan},
+    finding::shown_name,
     privacy::{HashKey, Normalise, PrivacyAction},
     rewrite::{Change, Tokens, is_index, rewrite},
 };
 
+/// Most unplanned names of a part that the facts name; the others are one `*`.
+const MOST_NAMED: usize = 20;
 const MASK: &str = "\"[masked]\"";
 /// What a hash begins with: such a text is not hashed again.
 const HASHED: &str = "hmac:";
@@ -21,6 +24,8 @@ pub(crate) struct Removal<'a> {
 #[derive(Clone, Copy)]
 enum How {
     Strip,
+    /// Strips a name that is known to be there.
+    Unplanned,
     Rule(PrivacyAction, Normalise),
 }
 
@@ -30,15 +35,21 @@ impl<'a> Removal<'a> {
         Self { edit: Cow::Borrowed(edit), how: How::Strip }
     }
 
-    /// Takes a property, or trait, of this name out.
-    pub(crate) fn of_name(part: usize, name: &str, shown: &str) -> Self {
-        let pointer = format!("/{}/{shown}", PARTS[part]);
-        let edit = Edit { part, tokens: vec![name.to_owned()], pointer };
-        Self { edit: Cow::Owned(edit), how: How::Strip }
+    /// Takes these properties, or traits, out: the part and the name of each.
+    pub(crate) fn unplanned(names: Vec<(usize, String)>) -> impl Iterator<Item = Self> {
+        names.into_iter().enumerate().map(|(number, (part, name))| {
+            let shown = if number < MOST_NAMED { shown_name(&name) } else { "*" };
+            let pointer = format!("/{}/{shown}", PARTS[part]);
+            let edit = Edit { part, tokens: vec![name], pointer };
+            Self { edit: Cow::Owned(edit), how: How::Unplanned }
+        })
     }
 
     /// Whether the place may be in the text: quickly said, and never "no" where it is.
     fn may_be_in(&self, text: &str) -> bool {
+        if matches!(self.how, How::Unplanned) {
+            return true;
+        }
         // A name may be written with escapes.
         let is_in = |token: &String| token == "*" || text.contains(token.as_str());
         text.contains('\\') || self.edit.tokens.iter().all(|token| is_in(token) || is_index(token))
@@ -46,7 +57,7 @@ impl<'a> Removal<'a> {
 
     const fn word(&self) -> &'static str {
         match self.how {
-            How::Strip => "strip",
+            How::Strip | How::Unplanned => "strip",
             How::Rule(action, _) => action.word(),
         }
     }
@@ -112,7 +123,7 @@ fn note(done: &mut Vec<String>, removal: &Removal<'_>) {
 fn change(how: How, value: &str, key: Option<&HashKey>) -> Change {
     let same = || Change::Replace(value.to_owned());
     match how {
-        How::Strip | How::Rule(PrivacyAction::Drop, _) => Change::Remove,
+        How::Strip | How::Unplanned | How::Rule(PrivacyAction::Drop, _) => Change::Remove,
         How::Rule(..) if value == "null" => same(),
         How::Rule(PrivacyAction::Mask, _) => Change::Replace(MASK.to_owned()),
         How::Rule(PrivacyAction::Hash, normalise) => {
