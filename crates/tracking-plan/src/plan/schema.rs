@@ -1,7 +1,7 @@
 //! JSON Schema 2020-12, and its errors as findings that show no value.
 
 use jsonschema::{
-    Draft, ValidationError, Validator,
+    Draft, PatternOptions, ValidationError, Validator,
     error::{TypeKind, ValidationErrorKind as Kind},
 };
 use pipeline::RejectReason;
@@ -16,6 +16,10 @@ pub(crate) struct Schema {
     /// Names that the schema has a place for, sorted; `None` where it cannot be said from its names.
     known: Option<Vec<String>>,
 }
+
+/// Most steps back that a pattern with look-around or back-references may take on one text; others are
+/// matched in one pass. The default of a million takes longer than thousands of events do.
+const MOST_STEPS: usize = 10_000;
 
 /// Words that tell what a member of an object may be, beside `properties`.
 const OPEN_WORDS: [&str; 9] = [
@@ -49,6 +53,7 @@ impl Schema {
         let validator = jsonschema::options()
             .with_draft(Draft::Draft202012)
             .should_validate_formats(true)
+            .with_pattern_options(PatternOptions::fancy_regex().backtrack_limit(MOST_STEPS))
             .build(&Value::Object(whole))
             .map_err(|error| format!("is no JSON Schema 2020-12: {error}"))?;
         Ok(Self { validator, known: known(written) })
@@ -133,6 +138,10 @@ fn words(error: &ValidationError<'_>) -> (String, String) {
         }
         Kind::Format { format } => (format!("is no {format}"), format.clone()),
         Kind::Pattern { pattern } => ("does not match the pattern".to_owned(), pattern.clone()),
+        Kind::BacktrackLimitExceeded { .. } => {
+            let problem = "takes too many steps to be held against the pattern";
+            (problem.to_owned(), "a pattern".to_owned())
+        }
         Kind::Minimum { limit }
         | Kind::Maximum { limit }
         | Kind::ExclusiveMinimum { limit }
@@ -230,6 +239,20 @@ mod tests {
             let all = found(&schema, &value);
             assert_eq!(all, expected, "{value}");
         }
+    }
+
+    #[test]
+    fn a_text_that_a_pattern_takes_too_long_for_is_a_finding() {
+        let schema = json!({"properties": {
+            "a": {"pattern": r"^(?=a)(a|a)*\1b$"}, "b": {"pattern": "^(?=.*[0-9])(?!.*secret).+$"},
+        }});
+        let long = "a".repeat(60);
+        assert_eq!(
+            found(&schema, &json!({"a": long, "b": format!("{}0", "x".repeat(1_000))})),
+            [
+                "/properties/a takes too many steps to be held against the pattern [a pattern, string]"
+            ]
+        );
     }
 
     #[test]
