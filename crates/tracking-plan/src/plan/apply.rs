@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use super::{
-    compile::{Edit, PARTS, Plan},
+    compile::Plan,
     finding::shown_name,
+    places::{Edit, PARTS},
     privacy::{HashKey, Normalise, PrivacyAction},
     rewrite::{Change, Tokens, is_index, rewrite},
 };

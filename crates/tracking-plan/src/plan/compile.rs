@@ -7,24 +7,22 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::{
-    consent::{ConsentRules, Denied},
+    consent::ConsentRules,
     document::{
         ContextRule, ContextRules, EventRule, OnViolation, PlanDocument, Unplanned,
         UnplannedProperties,
     },
     naming::NamingRules,
-    paths::{Paths, tokens},
+    paths::Paths,
+    places::Edit,
     privacy::{PrivacyAction, PrivacyRule},
     read::{PlanProblem, PlanSource, token},
-    rewrite::Tokens,
     schema::Schema,
 };
 use crate::SourceKind;
 
 /// The types that have rules of their own; `track` has its events.
 pub(crate) const TYPES: [&str; 5] = ["identify", "page", "screen", "group", "alias"];
-/// The members of an event in which something can be hashed, masked, dropped or stripped.
-pub(crate) const PARTS: [&str; 5] = ["context", "properties", "traits", "integrations", "extra"];
 
 /// One version of a plan, ready to judge.
 #[derive(Debug, Clone)]
@@ -46,16 +44,6 @@ pub struct Plan {
     pub(crate) strips: HashMap<String, Vec<Edit>>,
     pub(crate) privacy: Vec<(Edit, PrivacyRule)>,
     fingerprint: [u8; 32],
-}
-
-/// A place of an event: the member and the way below it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Edit {
-    /// Which of [`PARTS`].
-    pub(crate) part: usize,
-    pub(crate) tokens: Tokens,
-    /// The pointer from the event's top.
-    pub(crate) pointer: String,
 }
 
 /// What an event must be like.
@@ -147,15 +135,15 @@ impl Rule {
     }
 }
 
-struct Compiler<'a> {
-    source: &'a PlanSource,
+pub(super) struct Compiler<'a> {
+    pub(super) source: &'a PlanSource,
     problems: Vec<PlanProblem>,
     /// What the plan itself asks of the context.
     of_plan: Option<Arc<[ContextCheck; 3]>>,
 }
 
 impl Compiler<'_> {
-    fn refuse(&mut self, pointer: &str, text: impl Into<String>) {
+    pub(super) fn refuse(&mut self, pointer: &str, text: impl Into<String>) {
         self.problems.push(self.source.problem(pointer, text));
     }
 
@@ -321,51 +309,6 @@ impl Compiler<'_> {
         if let Some(schema) = self.schema(&format!("{at}/schema"), rule.schema.as_ref()) {
             check.schemas.push((schema, on_violation));
         }
-    }
-
-    fn edit(&mut self, at: &str, pointer: &str) -> Option<Edit> {
-        let mut all = tokens(pointer).unwrap_or_default();
-        let part = PARTS.iter().position(|part| all.first().is_some_and(|first| first == part));
-        let (Some(part), true) = (part, all.len() > 1) else {
-            let parts = PARTS.map(|part| format!("/{part}")).join(", ");
-            self.refuse(at, format!("is no JSON pointer to something below {parts}"));
-            return None;
-        };
-        let tokens = all.split_off(1);
-        Some(Edit { part, tokens, pointer: pointer.to_owned() })
-    }
-
-    fn consent_place(&mut self, document: &PlanDocument) -> Option<Edit> {
-        if document.consent.categories.is_empty() {
-            return None;
-        }
-        self.edit("/consent/path", &document.consent.path)
-    }
-
-    fn strips(&mut self, document: &PlanDocument) -> HashMap<String, Vec<Edit>> {
-        let mut strips = HashMap::new();
-        for (name, category) in &document.consent.categories {
-            let at = format!("/consent/categories/{}", token(name));
-            if (category.denied == Denied::Strip) == category.strip.is_empty() {
-                self.refuse(&at, "`denied: strip` and a list `strip` belong together");
-            }
-            let edits = category.strip.iter().enumerate();
-            let edits: Vec<Edit> = edits
-                .filter_map(|(index, pointer)| self.edit(&format!("{at}/strip/{index}"), pointer))
-                .collect();
-            strips.insert(name.clone(), edits);
-        }
-        strips
-    }
-
-    fn privacy(&mut self, document: &PlanDocument) -> Vec<(Edit, PrivacyRule)> {
-        let mut rules = Vec::new();
-        for (index, rule) in document.privacy.iter().enumerate() {
-            if let Some(edit) = self.edit(&format!("/privacy/{index}/path"), &rule.path) {
-                rules.push((edit, rule.clone()));
-            }
-        }
-        rules
     }
 }
 

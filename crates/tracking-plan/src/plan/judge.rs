@@ -20,7 +20,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) kind: &'a str,
     pub(crate) name: Option<&'a str>,
     pub(crate) source_kind: SourceKind,
-    /// The texts, in the order of [`super::compile::PARTS`].
+    /// The texts, in the order of [`super::places::PARTS`].
     pub(crate) texts: [&'a str; 5],
     parsed: [OnceCell<Option<Value>>; 3],
 }

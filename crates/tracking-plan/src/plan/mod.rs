@@ -12,6 +12,7 @@ pub(crate) mod finding;
 mod judge;
 mod naming;
 mod paths;
+mod places;
 mod privacy;
 mod read;
 mod rewrite;
