@@ -303,6 +303,15 @@ fn nothing_that_belongs_to_a_person_stands_in_a_draft() {
 }
 
 #[test]
+fn a_draft_does_not_require_what_a_plan_may_not() {
+    let around = json!({"context": {"page": "x"}, "locale": "de"});
+    let events = vec![raw("track", Some("A"), &around, &json!({}), &json!({})); 3];
+    let text = drafted(&events, 2);
+    catalog(&text);
+    assert!(text.contains("- /locale") && !text.contains("/context/page"), "{text}");
+}
+
+#[test]
 fn of_a_source_without_events_the_draft_is_empty_and_a_plan() {
     let text = drafted(&[], 20);
     assert!(text.contains("from 0 events"), "{text}");

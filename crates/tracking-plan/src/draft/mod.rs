@@ -207,6 +207,8 @@ fn object(text: &str) -> Map<String, Value> {
 fn places(context: &Map<String, Value>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     add_places(context, "", &mut found);
+    // A plan takes a place that begins so for a slip of its author.
+    found.retain(|place| place != "/context" && !place.starts_with("/context/"));
     found
 }
 

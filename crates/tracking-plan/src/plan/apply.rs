@@ -7,7 +7,7 @@ use super::{
     finding::shown_name,
     places::{Edit, PARTS},
     privacy::{HashKey, Normalise, PrivacyAction},
-    rewrite::{Change, Tokens, is_index, rewrite},
+    rewrite::{Change, EACH, Tokens, is_index, rewrite},
 };
 
 /// Most unplanned names of a part that the facts name; the others are one `*`.
@@ -52,7 +52,7 @@ impl<'a> Removal<'a> {
             return true;
         }
         // A name may be written with escapes.
-        let is_in = |token: &String| token == "*" || text.contains(token.as_str());
+        let is_in = |token: &String| token == EACH || text.contains(token.as_str());
         text.contains('\\') || self.edit.tokens.iter().all(|token| is_in(token) || is_index(token))
     }
 

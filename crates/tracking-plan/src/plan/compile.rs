@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::{
     consent::ConsentRules,
     document::{
-        ContextRule, ContextRules, EventRule, OnViolation, PlanDocument, Unplanned,
+        ContextRule, ContextRules, EventRule, OnViolation, Place, PlanDocument, Unplanned,
         UnplannedProperties,
     },
     naming::NamingRules,
@@ -82,6 +82,9 @@ impl Plan {
     pub fn compile(source: &PlanSource) -> Result<Self, Vec<PlanProblem>> {
         let mut compiler = Compiler { source, problems: Vec::new(), of_plan: None };
         let plan = compiler.plan();
+        // What is asked of every kind of source, and of every event, is compiled for each.
+        compiler.problems.sort();
+        compiler.problems.dedup();
         if compiler.problems.is_empty() { Ok(plan) } else { Err(compiler.problems) }
     }
 
@@ -279,16 +282,7 @@ impl Compiler<'_> {
         check: &mut ContextCheck,
     ) {
         for (index, place) in rule.required.iter().enumerate() {
-            let mut mask = 0;
-            for pointer in place.pointers() {
-                match check.paths.add(pointer) {
-                    Some(bit) => mask |= 1 << bit,
-                    None => self.refuse(
-                        &format!("{at}/required/{index}"),
-                        "is no JSON pointer below the context, such as /page/url (or there are more than 128)",
-                    ),
-                }
-            }
+            let mask = self.mask(&format!("{at}/required/{index}"), place, &mut check.paths);
             check.places.push(Required {
                 pointers: place
                     .pointers()
@@ -309,6 +303,31 @@ impl Compiler<'_> {
         if let Some(schema) = self.schema(&format!("{at}/schema"), rule.schema.as_ref()) {
             check.schemas.push((schema, on_violation));
         }
+    }
+
+    /// The bits of the pointers of which one must be there.
+    fn mask(&mut self, at: &str, place: &Place, paths: &mut Paths) -> u128 {
+        if place.pointers().is_empty() {
+            self.refuse(at, "is an empty list, of which nothing can be there: name a pointer");
+        }
+        let mut mask = 0;
+        for pointer in place.pointers() {
+            let problem = match paths.add(pointer) {
+                // Everywhere else in a plan pointers are from the event's top.
+                _ if pointer == "/context" || pointer.starts_with("/context/") => {
+                    "is looked for below the context: leave `/context` out"
+                }
+                Some(bit) => {
+                    mask |= 1 << bit;
+                    continue;
+                }
+                None => {
+                    "is no JSON pointer below the context, such as /page/url (or there are more than 128)"
+                }
+            };
+            self.refuse(at, problem);
+        }
+        mask
     }
 }
 

@@ -19,7 +19,8 @@ pub enum Change {
 /// array that stands on the way, and `*` to what stands there where it is no array.
 pub type Tokens = Vec<String>;
 
-const EACH: &str = "*";
+/// Every element of an array.
+pub(crate) const EACH: &str = "*";
 
 /// The text with the values at these places changed as `change` says (given the place's number and
 /// the value's text; no number where names of an object on the way cannot be read), or `None` where no
