@@ -3,8 +3,16 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use waybill::cli::Cli;
+use waybill::{Exit, cli::Cli};
 
 fn main() -> ExitCode {
-    waybill::run(Cli::parse())
+    Cli::try_parse().map_or_else(|slip| answered(&slip).into(), waybill::run)
+}
+
+/// Shows the help that was asked for, or what is wrong with the command line. By itself clap would end
+/// with 2, which means that something is open.
+fn answered(slip: &clap::Error) -> Exit {
+    // Whoever cannot be told is told by the code alone.
+    let _told = slip.print();
+    if slip.use_stderr() { Exit::Usage } else { Exit::Done }
 }

@@ -79,10 +79,22 @@ fn check_fails_for_errors_and_for_warnings_only_where_it_is_strict() {
 
 #[test]
 fn what_cannot_be_read_is_a_usage_error_that_says_so() {
-    let folder = Folder::new(&[("wrong.yaml", "plan: c\n"), ("events", "")]);
+    let folder = Folder::new(&[
+        ("wrong.yaml", "plan: c\n"),
+        ("shop.yaml", PLAN),
+        ("events", EVENTS),
+        ("none", "\n\n"),
+    ]);
+    fs::create_dir(folder.0.path().join("empty")).unwrap();
     for (arguments, expected) in [
         (&["check"][..], "set `dir` under [plans]"),
         (&["check", "nowhere.yaml"], "nowhere.yaml cannot be read"),
+        (&["check", "shop.yaml", "empty"], "empty has no plan: no file ends in .yaml"),
+        (&["test", "shop.yaml", "none"], "none has no event"),
+        (&["diff", "shop.yaml", "shop.yaml", "--sample", "none"], "none has no event"),
+        (&["test", "shop.yaml", "events", "--kind", "phone"], "browser, mobile, server"),
+        (&["test", "shop.yaml"], "<EVENTS>"),
+        (&["judge"], "unrecognized subcommand"),
         (&["test", "wrong.yaml", "events"], "missing field `version`"),
         (&["diff", "wrong.yaml", "wrong.yaml"], "missing field `version`"),
         (&["types", "wrong.yaml", "--lang", "rust"], "missing field `version`"),

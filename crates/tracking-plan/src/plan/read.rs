@@ -43,8 +43,10 @@ impl PlanSource {
     /// Reads a file's text.
     pub fn read(file: &str, text: &str) -> Result<Self, PlanProblem> {
         let problem = |line, text: String| PlanProblem { file: file.to_owned(), line, text };
-        let documents = MarkedYaml::load_from_str(text)
-            .map_err(|error| problem(None, format!("is not YAML: {error}")))?;
+        let documents = MarkedYaml::load_from_str(text).map_err(|error| {
+            let (line, column) = (error.marker().line(), error.marker().col() + 1);
+            problem(Some(line), format!("is not YAML: {}, at column {column}", error.info()))
+        })?;
         let [root] = documents.as_slice() else {
             let text = format!("has {} YAML documents; a file holds one plan", documents.len());
             return Err(problem(None, text));
@@ -205,7 +207,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_with_its_line() {
         for (text, expected) in [
-            ("plan: [\n", "is not YAML"),
+            ("plan: shop\nevents: {a: [}\n", "shop.yaml:2: is not YAML: "),
             ("plan: shop\n---\nplan: b\n", "has 2 YAML documents"),
             ("plan: shop\n", "missing field `version`"),
             ("plan: shop\nversion: a b\n", "shop.yaml:2: /version: a version has 1 to 40"),
@@ -221,7 +223,7 @@ mod tests {
                 "plan: shop\nversion: 1\neffective_from: soon\n",
                 "shop.yaml:3: /effective_from: a time",
             ),
-            ("plan: shop\nversion: 1\nplan: b\n", "is not YAML"),
+            ("plan: shop\nversion: 1\nplan: b\n", "shop.yaml:3: is not YAML: "),
             ("plan: shop\nversion: 1\nevents: {~: {}}\n", "a name has to be text"),
         ] {
             let error = read(text).unwrap_err();

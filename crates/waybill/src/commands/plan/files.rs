@@ -19,7 +19,14 @@ pub(super) fn texts(paths: &[PathBuf]) -> Result<Vec<(String, String)>, Unusable
     let mut all = Vec::new();
     for path in paths {
         if path.is_dir() {
-            all.extend(plan_files(path).map_err(Unusable)?);
+            let plans = plan_files(path).map_err(Unusable)?;
+            if plans.is_empty() {
+                let folder = path.display();
+                return Err(Unusable(format!(
+                    "{folder} has no plan: no file ends in .yaml or .yml"
+                )));
+            }
+            all.extend(plans);
         } else {
             all.push((path.display().to_string(), text(path)?));
         }

@@ -1,6 +1,6 @@
 //! Judges events of a file by one version of a plan, with the rules of validate.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use event::{Finding, Millis, RawEvent};
 use pipeline::Verdict;
@@ -10,7 +10,7 @@ use tracking_plan::{
     plan::{HashKey, PlanSet},
 };
 
-use super::Unusable;
+use super::{Unusable, files};
 use crate::{
     commands::{
         lines::{self, Line},
@@ -79,6 +79,15 @@ impl Court {
             .and_then(|catalog| catalog.with_rules(rules))
             .map_err(|problems| Unusable(told(&problems)))?;
         Ok(Self { catalog, at: setting.at })
+    }
+
+    /// The verdict on each event of a file. Without one nothing was tried, which is not fine.
+    pub(super) fn judge_file(&self, file: &Path) -> Result<Vec<Judged>, Unusable> {
+        let judged = self.judge(&files::text(file)?);
+        if judged.is_empty() {
+            return Err(Unusable(format!("{} has no event: write one a line", file.display())));
+        }
+        Ok(judged)
     }
 
     /// The verdict on each line.

@@ -28,7 +28,7 @@ pub(super) fn run(arguments: &TestPlanArgs, config: &Config) -> anyhow::Result<E
     if setting.key.is_none() && plans.versions().any(tracking_plan::plan::Plan::hashes) {
         output::progress("no [privacy] hash_key is set: hashes are made with a stand-in key");
     }
-    let judged = Court::new(plans, &setting)?.judge(&files::text(&arguments.events)?);
+    let judged = Court::new(plans, &setting)?.judge_file(&arguments.events)?;
     if arguments.json {
         for one in &judged {
             output::text(&serde_json::to_string(one)?);

@@ -63,7 +63,7 @@ pub(super) fn run(arguments: &DiffPlansArgs, config: &Config) -> anyhow::Result<
         output::progress(&format!("both are {}: give the new one a version of its own", ids[0]));
     }
     let sample = match &arguments.sample {
-        Some(file) => Some(replayed(old.plans, new.plans, &files::text(file)?, arguments, config)?),
+        Some(file) => Some(replayed(old.plans, new.plans, file, arguments, config)?),
         None => None,
     };
     let [old, new] = ids;
@@ -100,7 +100,7 @@ fn compare(old: &PlanDocument, new: &PlanDocument) -> Vec<Change> {
 fn replayed(
     old: PlanSet,
     new: PlanSet,
-    events: &str,
+    events: &Path,
     arguments: &DiffPlansArgs,
     config: &Config,
 ) -> anyhow::Result<Replayed> {
@@ -110,7 +110,7 @@ fn replayed(
     let key = config.privacy.hash_key.clone();
     let setting = Setting { kind: arguments.kind, at, key };
     let [old, new] = [Court::new(old, &setting)?, Court::new(new, &setting)?];
-    Ok(Replayed::new(&old.judge(events), &new.judge(events)))
+    Ok(Replayed::new(&old.judge_file(events)?, &new.judge_file(events)?))
 }
 
 fn fails(difference: &Difference, strict: bool) -> bool {

@@ -37,8 +37,12 @@ pub(in crate::commands::plan) fn known<'a>(
 ) -> Result<&'a Source, Unusable> {
     catalog.source(id).ok_or_else(|| {
         let known: Vec<&str> = catalog.sources().map(|source| source.id.as_str()).collect();
-        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        Unusable(format!("there is no source {id:?}; there are: {known}"))
+        let known = if known.is_empty() {
+            "the configuration file has none under [sources]".to_owned()
+        } else {
+            format!("there are: {}", known.join(", "))
+        };
+        Unusable(format!("there is no source {id:?}; {known}"))
     })
 }
 
@@ -230,6 +234,6 @@ mod tests {
         let refused = known(&catalog, "web/ap").unwrap_err().to_string();
         assert_eq!(refused, "there is no source \"web/ap\"; there are: server/crm, web/app");
         let none = known(&SourceCatalog::default(), "x").unwrap_err().to_string();
-        assert!(none.ends_with("there are: none"), "{none}");
+        assert!(none.ends_with("has none under [sources]"), "{none}");
     }
 }
