@@ -89,6 +89,19 @@ pub(super) fn visit<'a>(
     }
 }
 
+/// Whether anything in a schema is told elsewhere.
+pub(super) fn refers(schema: &Value) -> bool {
+    match schema {
+        Value::Object(members) => {
+            members.contains_key("$ref")
+                || members.contains_key("$dynamicRef")
+                || members.values().any(refers)
+        }
+        Value::Array(items) => items.iter().any(refers),
+        _ => false,
+    }
+}
+
 /// What a schema refers to as `#/$defs/<name>` and says by nothing but that; itself where it does
 /// not refer. `None` where the reference leads elsewhere, or in a circle.
 pub(super) fn resolved<'a>(

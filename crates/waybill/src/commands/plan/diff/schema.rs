@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use tracking_plan::plan::token;
 
 use super::{change::Changes, limits, members::members};
-use crate::commands::plan::walk::{resolved, types};
+use crate::commands::plan::walk::{refers, resolved, types};
 
 /// Deepest place that is compared.
 const DEEPEST: usize = 24;
@@ -120,8 +120,7 @@ impl Sides<'_> {
     }
 
     fn same(&self, old: &Value, new: &Value) -> bool {
-        old == new
-            && (self.old.refers_to_the_same_as(&self.new) || !old.to_string().contains("\"$ref\""))
+        old == new && (self.old.refers_to_the_same_as(&self.new) || !refers(old))
     }
 
     fn keywords(&self, pair: [&Schema; 2], at: &str, depth: usize, changes: &mut Changes) {
@@ -211,11 +210,13 @@ fn kinds([old, new]: [&Schema; 2], at: &str, changes: &mut Changes) {
     changes.breaking_if(lost, at, format!("type: {} → {}", told(&was), told(&is)));
 }
 
-/// `enum`, and `const` as one of a single value.
+/// `enum`, and `const` as one of a single value; of both, what both allow.
 fn values([old, new]: [&Schema; 2], at: &str, changes: &mut Changes) {
     let allowed = |schema: &Schema| -> Option<Vec<Value>> {
-        let one = schema.get("const").map(|value| vec![value.clone()]);
-        one.or_else(|| schema.get("enum").and_then(Value::as_array).cloned())
+        let many = schema.get("enum").and_then(Value::as_array);
+        let Some(one) = schema.get("const") else { return many.cloned() };
+        let both = many.is_none_or(|many| many.iter().any(|value| same_value(value, one)));
+        Some(both.then(|| one.clone()).into_iter().collect())
     };
     let told =
         |values: &[&Value]| values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");

@@ -39,6 +39,11 @@ fn words_of_a_schema_are_compared_one_by_one() {
             &["breaking p: no longer allowed: \"b\"", "safe p: allowed now: \"c\""],
         ),
         ("{enum: [1]}", "{const: 1.0}", &[]),
+        (
+            "{const: 1, enum: [1, 2]}",
+            "{const: 1, enum: [2]}",
+            &["breaking p: no longer allowed: 1"],
+        ),
         ("{minimum: 0}", "{minimum: 1}", &["breaking p: minimum: 0 → 1"]),
         ("{minimum: 0}", "{exclusiveMinimum: 0}", &["breaking p: minimum: 0 → 0, exclusive"]),
         ("{exclusiveMinimum: 0}", "{minimum: 0}", &["safe p: minimum: 0, exclusive → 0"]),
@@ -209,14 +214,16 @@ fn members_that_come_and_go_are_judged_by_what_holds_for_others() {
 
 #[test]
 fn a_word_that_is_not_looked_into_is_not_the_same_if_what_it_refers_to_changed() {
-    let plan = |kind: &str| {
-        format!(
-            "$defs: {{id: {{type: {kind}}}}}\nevents:\n  A:\n    properties: {{allOf: [{{$ref: '#/$defs/id'}}]}}\n"
-        )
-    };
-    assert_eq!(
-        told(&plan("object"), &plan("array")),
-        ["unknown /events/A/properties: `allOf` changed, which cannot be compared"]
-    );
-    assert_eq!(told(&plan("object"), &plan("object")), Vec::<String>::new());
+    for word in ["$ref", "$dynamicRef"] {
+        let plan = |kind: &str| {
+            format!(
+                "$defs: {{id: {{type: {kind}}}}}\nevents:\n  A:\n    properties: {{allOf: [{{{word}: '#/$defs/id'}}]}}\n"
+            )
+        };
+        assert_eq!(
+            told(&plan("object"), &plan("array")),
+            ["unknown /events/A/properties: `allOf` changed, which cannot be compared"]
+        );
+        assert_eq!(told(&plan("object"), &plan("object")), Vec::<String>::new());
+    }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tracking_plan::plan::{PlanProblem, PlanSource};
 
 use crate::commands::{
-    plan::walk::{Ruled, events, named, resolved, tops, types},
+    plan::walk::{Ruled, events, named, refers, resolved, tops, types},
     times::utc,
 };
 
@@ -89,15 +89,11 @@ pub(super) fn collisions(sources: &[PlanSource]) -> Vec<PlanProblem> {
 
 fn is_same(source: &PlanSource, it: &Ruled<'_>, other: &PlanSource, known: &Ruled<'_>) -> bool {
     let defs_matter = [it, known].iter().any(|ruled| {
-        [&ruled.rule.properties, &ruled.rule.traits].iter().any(|schema| refers(schema.as_ref()))
+        [&ruled.rule.properties, &ruled.rule.traits].into_iter().flatten().any(refers)
     });
     it.rule.properties == known.rule.properties
         && it.rule.traits == known.rule.traits
         && (!defs_matter || source.document.defs == other.document.defs)
-}
-
-fn refers(schema: Option<&Value>) -> bool {
-    schema.is_some_and(|schema| schema.to_string().contains("\"$ref\""))
 }
 
 /// Versions that another one took the place of, so long ago that no raw event is judged by them.
