@@ -21,8 +21,8 @@ use super::{
 };
 use crate::SourceKind;
 
-/// The types that have rules of their own; `track` has its events.
-pub(crate) const TYPES: [&str; 5] = ["identify", "page", "screen", "group", "alias"];
+/// The types that have rules of their own and go by their type; those of `track` have names.
+pub const TYPES: [&str; 5] = ["identify", "page", "screen", "group", "alias"];
 
 /// One version of a plan, ready to judge.
 #[derive(Debug, Clone)]

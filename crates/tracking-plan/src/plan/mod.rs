@@ -22,7 +22,7 @@ mod suppression;
 
 pub use apply::was_replaced;
 pub(crate) use apply::{Removal, apply};
-pub use compile::Plan;
+pub use compile::{Plan, TYPES};
 pub use consent::{Category, ConsentRules, Denied, Unknown};
 pub use document::{
     ContextRule, ContextRules, EventRule, OnViolation, Place, PlanDocument, Unplanned,

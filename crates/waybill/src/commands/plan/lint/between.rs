@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use event::Millis;
 use serde_json::Value;
-use tracking_plan::plan::{PlanProblem, PlanSource};
+use tracking_plan::plan::{PlanProblem, PlanSource, TYPES, token};
 
 use crate::commands::{
     plan::walk::{Ruled, events, named, refers, resolved, tops, types},
@@ -49,6 +49,25 @@ pub(super) fn unnamed_privacy(source: &PlanSource) -> Vec<PlanProblem> {
         if is_of_schemas && !of_part.any(|top| has(source, top.schema, top.schema, &rest)) {
             let text = "is a place that no schema of the plan names";
             found.push(source.problem(&format!("/privacy/{index}/path"), text));
+        }
+    }
+    found
+}
+
+/// Names that need consent and that no event has: a "no" has no effect on what was meant.
+pub(super) fn unknown_consent_events(source: &PlanSource) -> Vec<PlanProblem> {
+    let document = &source.document;
+    let is_known =
+        |name: &String| document.events.contains_key(name) || TYPES.contains(&name.as_str());
+    let mut found = Vec::new();
+    for (category, rules) in &document.consent.categories {
+        for (index, name) in rules.events.iter().flatten().enumerate() {
+            if !is_known(name) {
+                let at = format!("/consent/categories/{}/events/{index}", token(category));
+                let text =
+                    format!("{name:?} is neither an event of the plan nor a type beside track");
+                found.push(source.problem(&at, text));
+            }
         }
     }
     found
@@ -141,6 +160,30 @@ mod tests {
 
     fn source(file: &str, text: &str) -> PlanSource {
         PlanSource::read(file, text).unwrap()
+    }
+
+    #[test]
+    fn a_name_that_needs_consent_and_is_nowhere_is_told() {
+        let text = "\
+consent:
+  categories:
+    ads: {denied: discard, events: [Order Completed, identify]}
+    stats:
+      denied: discard
+      events: [order completed, track]
+    rest: {}
+events: {Order Completed: {}}
+";
+        let text = told(unknown_consent_events, text);
+        let at = "/consent/categories/stats/events";
+        let neither = "is neither an event of the plan nor a type beside track";
+        assert_eq!(
+            text,
+            [
+                format!("p:8: {at}/0: \"order completed\" {neither}"),
+                format!("p:8: {at}/1: \"track\" {neither}"),
+            ]
+        );
     }
 
     #[test]

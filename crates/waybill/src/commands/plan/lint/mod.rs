@@ -13,7 +13,7 @@ pub(super) type Warning = (&'static str, PlanProblem);
 
 type OfOne = fn(&PlanSource) -> Vec<PlanProblem>;
 
-const OF_ONE: [(&str, OfOne); 13] = [
+const OF_ONE: [(&str, OfOne); 14] = [
     ("no-description", people::undescribed),
     ("no-owner", people::unowned),
     ("deprecated", people::deprecated),
@@ -27,6 +27,7 @@ const OF_ONE: [(&str, OfOne); 13] = [
     ("open-schema", schemas::open_but_closed),
     ("types-differ", between::differing_types),
     ("unnamed-privacy-path", between::unnamed_privacy),
+    ("unknown-consent-event", between::unknown_consent_events),
 ];
 
 /// Everything that the lints find in these plans, which can stand as they are. `now` tells which

@@ -1,9 +1,11 @@
 //! Schemas that say less than their author thinks.
 
 use serde_json::{Map, Value};
-use tracking_plan::plan::{PlanProblem, PlanSource, UnplannedProperties, planned_names, token};
+use tracking_plan::plan::{
+    EventRule, PlanProblem, PlanSource, UnplannedProperties, planned_names, token,
+};
 
-use crate::commands::plan::walk::{Top, tops, visit};
+use crate::commands::plan::walk::{Top, events, tops, visit};
 
 /// Words of JSON Schema 2020-12 that may stand at the top of a schema of an object.
 const WORDS: [&str; 31] = [
@@ -107,13 +109,16 @@ pub(super) fn untyped(source: &PlanSource) -> Vec<PlanProblem> {
 /// Rules that do something to unplanned properties, by a schema that does not tell which these are.
 pub(super) fn open_but_closed(source: &PlanSource) -> Vec<PlanProblem> {
     let mut found = Vec::new();
+    for it in events(source).filter(|it| it.rule.properties.is_none()) {
+        let Some(word) = closing(source, it.rule) else { continue };
+        let text = format!(
+            "has no schema of `properties`, so nothing counts as unplanned: \
+             `unplanned_properties: {word}` does nothing here"
+        );
+        found.push(source.problem(&it.at, text));
+    }
     for top in tops(source) {
-        let of_plan = source.document.unplanned_properties;
-        let word = match top.ruled.rule.unplanned_properties.unwrap_or(of_plan) {
-            UnplannedProperties::Reject => "reject",
-            UnplannedProperties::Strip => "strip",
-            UnplannedProperties::Allow | UnplannedProperties::Flag => continue,
-        };
+        let Some(word) = closing(source, top.ruled.rule) else { continue };
         if planned_names(top.schema).is_none() {
             let text = format!(
                 "names properties by more than `properties` (such as `additionalProperties` or \
@@ -124,6 +129,15 @@ pub(super) fn open_but_closed(source: &PlanSource) -> Vec<PlanProblem> {
         }
     }
     found
+}
+
+/// What becomes of an event's unplanned properties, where that is more than a finding.
+fn closing(source: &PlanSource, rule: &EventRule) -> Option<&'static str> {
+    match rule.unplanned_properties.unwrap_or(source.document.unplanned_properties) {
+        UnplannedProperties::Reject => Some("reject"),
+        UnplannedProperties::Strip => Some("strip"),
+        UnplannedProperties::Allow | UnplannedProperties::Flag => None,
+    }
 }
 
 /// Every schema of an object or value in the plan, with its pointer.
@@ -225,7 +239,7 @@ $defs: {e: {type: string}}
     }
 
     #[test]
-    fn a_policy_on_unplanned_properties_that_an_open_schema_defeats_is_told() {
+    fn a_policy_on_unplanned_properties_that_an_open_schema_or_none_defeats_is_told() {
         let text = "\
 unplanned_properties: reject
 events:
@@ -239,12 +253,17 @@ events:
     properties: {allOf: [{}]}
   D:
     properties: {properties: {a: {type: string}}}
+  E: {}
+  F: {unplanned_properties: allow}
 ";
         let told = told(open_but_closed, text);
-        assert!(
-            told[0].starts_with("p:6: /events/A/properties: ") && told[0].contains(": reject`")
-        );
-        assert!(told[1].starts_with("p:9: /events/B/properties: ") && told[1].contains(": strip`"));
-        assert_eq!(told.len(), 2);
+        for (told, at, word) in [
+            (&told[0], "p:15: /events/E: has no schema", ": reject`"),
+            (&told[1], "p:6: /events/A/properties: ", ": reject`"),
+            (&told[2], "p:9: /events/B/properties: ", ": strip`"),
+        ] {
+            assert!(told.starts_with(at) && told.contains(word), "{told}");
+        }
+        assert_eq!(told.len(), 3);
     }
 }
