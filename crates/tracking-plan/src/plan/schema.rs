@@ -21,6 +21,9 @@ pub(crate) struct Schema {
 /// matched in one pass. The default of a million takes longer than thousands of events do.
 const MOST_STEPS: usize = 10_000;
 
+/// Most characters of what a schema asks for that a finding tells.
+const LONGEST_EXPECTED: usize = 300;
+
 /// Words that tell what a member of an object may be, beside `properties`.
 const OPEN_WORDS: [&str; 9] = [
     "patternProperties",
@@ -119,7 +122,16 @@ fn finding(
     }
     let actual = Some(json_type(error.instance()));
     let (problem, expected) = words(error);
-    Found { expected: Some(expected), actual, ..Found::new(invalid, at, problem) }
+    Found { expected: Some(shortened(expected)), actual, ..Found::new(invalid, at, problem) }
+}
+
+/// A list of thousands of values is not told with each of twenty findings.
+fn shortened(mut expected: String) -> String {
+    if let Some((end, _)) = expected.char_indices().nth(LONGEST_EXPECTED) {
+        expected.truncate(end);
+        expected.push('…');
+    }
+    expected
 }
 
 /// What is wrong and what the schema asks for. Only the schema's own words, never the value's.
@@ -239,6 +251,14 @@ mod tests {
             let all = found(&schema, &value);
             assert_eq!(all, expected, "{value}");
         }
+    }
+
+    #[test]
+    fn a_long_list_of_what_is_allowed_is_cut() {
+        let allowed: Vec<String> = (0..5_000).map(|number| format!("ä{number}")).collect();
+        let schema = json!({"properties": {"a": {"enum": allowed}}});
+        let found = found(&schema, &json!({"a": "other"}));
+        assert!(found[0].ends_with("…, string]") && found[0].len() < 500, "{found:?}");
     }
 
     #[test]
