@@ -9,7 +9,7 @@ use tracking_plan::{OVERSIZE, Oversize};
 
 use super::{
     mapping::{Arrival, GivenId},
-    members::{Members, string},
+    members::{Members, is_number, string},
 };
 
 /// How much of the message's text is kept, in bytes.
@@ -18,7 +18,8 @@ const KEPT: usize = 4096;
 const LONGEST_HINT: usize = 1024;
 
 /// A raw event that says how large the message was, its SHA-256 and how it began: validate rejects
-/// it. Who it is of is kept where it can be read.
+/// it, or discards it if it is of somebody on the suppression list. Who it is of is kept where it can
+/// be read.
 pub(crate) fn remains_of(
     message: &RawValue,
     arrival: &Arrival,
@@ -32,7 +33,10 @@ pub(crate) fn remains_of(
     };
     let mut members = Members::of(message).unwrap_or_default();
     let mut hint = |name| {
-        let text = members.take(name).and_then(string)?;
+        let value = members.take(name)?;
+        // An id may be a number, here as in every other message.
+        let number = || is_number(value).then(|| value.get().to_owned());
+        let text = string(value).or_else(number)?;
         (text.len() <= LONGEST_HINT).then_some(text)
     };
     let message_id = hint("messageId").unwrap_or_else(|| match give_id() {
@@ -44,6 +48,7 @@ pub(crate) fn remains_of(
         message_id: Some(message_id),
         anonymous_id: hint("anonymousId"),
         user_id: hint("userId"),
+        previous_id: hint("previousId"),
         event: hint("event"),
         received_at: Some(arrival.received_at.clone()),
         request: Some(Arc::clone(&arrival.request)),
@@ -101,6 +106,14 @@ mod tests {
         assert_eq!(kept.bytes, text.len());
         assert!((KEPT - 3..=KEPT).contains(&kept.start.len()) && text.starts_with(&kept.start));
         assert_eq!(kept.sha256, hexadecimal(&Sha256::digest(&text)));
+    }
+
+    #[test]
+    fn who_it_is_of_is_known_by_every_id_that_the_suppression_list_may_have() {
+        let text = r#"{"messageId": 1, "userId": 4711, "anonymousId": "a", "previousId": "p"}"#;
+        let event = remains(text);
+        let ids = [event.message_id, event.user_id, event.anonymous_id, event.previous_id];
+        assert_eq!(ids, ["1", "4711", "a", "p"].map(|id| Some(id.to_owned())));
     }
 
     #[test]
