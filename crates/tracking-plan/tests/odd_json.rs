@@ -113,3 +113,26 @@ fn personal_data_that_is_nested_otherwise_than_planned_is_removed_all_the_same()
         assert_eq!(passed.validation.removed.len(), 1, "{properties}");
     }
 }
+
+#[test]
+fn what_no_value_can_hold_does_not_pass_by_the_rules_for_unplanned_names() {
+    let plan = |policy: &str| {
+        format!(
+            "events: {{E: {{on_violation: flag, unplanned_properties: {policy}, \
+             properties: {{properties: {{a: {{}}, x: {{}}}}}}}}}}"
+        )
+    };
+    for (properties, stripped) in [
+        (r#"{"a":1,"secret":1,"x":1e999}"#, r#"{"a":1,"x":1e999}"#),
+        (r#"{"a":1,"secret":1,"x":"\ud83d"}"#, r#"{"a":1,"x":"\ud83d"}"#),
+        (r#"{"a":1,"secret":1,"\ud83d":1}"#, "{}"),
+    ] {
+        let Verdict::Emit(passed) = judged(&plan("strip"), "{}", properties) else {
+            panic!("{properties}");
+        };
+        assert_eq!(passed.event.properties, stripped);
+        assert_eq!(passed.validation.findings[0].reason, "invalid-property", "{properties}");
+        let judged = judged(&plan("reject"), "{}", properties);
+        assert!(matches!(judged, Verdict::Reject(_)), "{properties}: {judged:?}");
+    }
+}

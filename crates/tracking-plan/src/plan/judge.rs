@@ -10,7 +10,7 @@ use super::{
     document::{OnViolation, Unplanned, UnplannedProperties},
     finding::{Found, shown_name},
     read::token,
-    rewrite::object_at,
+    rewrite::{NoObject, object_at},
     schema::Schema,
 };
 use crate::SourceKind;
@@ -169,27 +169,46 @@ impl Judging<'_> {
         if schema.is_none() && !self.plan.naming.properties.is_set() {
             return;
         }
-        let Some(value) = self.subject.value(part) else {
-            let on_violation = self.rule.on_violation;
-            self.found(on_violation, RejectReason::InvalidProperty, AT[part], UNREADABLE);
-            return;
-        };
+        let subject = self.subject;
+        let Some(value) = subject.value(part) else { return self.unreadable(part, schema) };
         if let Some(schema) = schema {
             let (at, on_violation) = (AT[part], self.rule.on_violation);
             schema.check(value, at, SENT, &mut |found| {
                 self.judgement.found.push(Found { on_violation, ..found });
             });
         }
-        let names = value.as_object().into_iter().flat_map(serde_json::Map::keys);
-        for name in names.filter(|name| schema.is_none_or(|schema| !schema.knows(name))) {
-            let pointer = format!("{}/{}", AT[part], shown_name(&token(name)));
-            if let Some(problem) = self.plan.naming.properties.problem(name) {
-                let on_violation = self.plan.on_violation;
-                self.found(on_violation, RejectReason::InvalidName, pointer.clone(), problem);
+        for name in value.as_object().into_iter().flat_map(serde_json::Map::keys) {
+            self.name(part, name, schema);
+        }
+    }
+
+    /// A part that no value can hold is held to the rules for names as far as it has any.
+    fn unreadable(&mut self, part: usize, schema: Option<&Schema>) {
+        let on_violation = self.rule.on_violation;
+        self.found(on_violation, RejectReason::InvalidProperty, AT[part], UNREADABLE);
+        match object_at(self.subject.texts[part], &[]) {
+            Ok(members) => members.iter().for_each(|(name, _)| self.name(part, name, schema)),
+            // Whichever name is to be stripped, an object whose names are no text goes as a whole.
+            Err(NoObject) => {
+                if schema.is_some_and(Schema::tells_names) {
+                    self.unplanned_property(part, "", AT[part].to_owned());
+                }
             }
-            if schema.is_some() {
-                self.unplanned_property(part, name, pointer);
-            }
+        }
+    }
+
+    /// The name of a property or trait.
+    fn name(&mut self, part: usize, name: &str, schema: Option<&Schema>) {
+        if schema.is_some_and(|schema| schema.knows(name)) {
+            return;
+        }
+        let pointer = format!("{}/{}", AT[part], shown_name(&token(name)));
+        if let Some(problem) = self.plan.naming.properties.problem(name) {
+            let on_violation = self.plan.on_violation;
+            self.found(on_violation, RejectReason::InvalidName, pointer.clone(), problem);
+        }
+        if schema.is_some() {
+            self.unplanned_property(part, name, pointer);
         }
     }
 

@@ -68,6 +68,11 @@ impl Schema {
         self.known.as_ref().is_none_or(has)
     }
 
+    /// Whether it can be said from its names which members it has a place for.
+    pub(crate) const fn tells_names(&self) -> bool {
+        self.known.is_some()
+    }
+
     /// What is wrong with the value, which stands at `pointer` in the event. The reasons are those for
     /// what is missing and for what is not as it should be.
     pub(crate) fn check(
