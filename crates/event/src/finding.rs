@@ -18,8 +18,14 @@ pub struct Finding {
     pub plan_version: Option<String>,
 }
 
+/// For a person: where, what, and what was expected and found.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.pointer, self.problem)
+        write!(f, "{} {}", self.pointer, self.problem)?;
+        match (&self.expected, &self.actual) {
+            (Some(expected), Some(actual)) => write!(f, " (expected {expected}, found {actual})"),
+            (Some(expected), None) => write!(f, " (expected {expected})"),
+            (None, _) => Ok(()),
+        }
     }
 }

@@ -72,19 +72,9 @@ fn told(found: Vec<Found>, outcome: &str, plan: Option<&str>) -> impl Iterator<I
 /// One sentence for a person.
 fn detail(findings: &[Finding], all: usize) -> String {
     let rejecting = findings.iter().filter(|finding| finding.outcome == "reject");
-    let mut texts: Vec<String> = rejecting.map(sentence).collect();
+    let mut texts: Vec<String> = rejecting.map(ToString::to_string).collect();
     if all > texts.len() {
         texts.push(format!("and {} more", all - texts.len()));
     }
     texts.join("; ")
-}
-
-fn sentence(finding: &Finding) -> String {
-    match (&finding.expected, &finding.actual) {
-        (Some(expected), Some(actual)) => {
-            format!("{finding} (expected {expected}, found {actual})")
-        }
-        (Some(expected), None) => format!("{finding} (expected {expected})"),
-        (None, _) => finding.to_string(),
-    }
 }

@@ -114,7 +114,7 @@ fn test_tells_the_events_that_do_not_pass_and_fails_if_one_is_rejected() {
     assert_eq!(
         told,
         "line 2: Order Completed: rejected invalid-property\n  \
-         reject: invalid-property /properties/order_id is of another type (expected string)\n\
+         reject: invalid-property /properties/order_id is of another type (expected string, found number)\n\
          line 3: Order Cancelled: flagged\n  \
          flag: unplanned-event /event is the name of no event in the plan\n\
          3 events by shop@1, as a server source's at 2026-12-01T00:00:00Z: 1 passes, 1 flagged, 0 discarded, 1 rejected\n"

@@ -59,13 +59,13 @@ fn described(judged: &[Judged], id: &str, setting: &Setting) -> String {
 
 /// One line for the event and one for each finding.
 fn told(one: &Judged) -> Vec<String> {
-    let event = one.event.as_deref().unwrap_or("(no name)");
+    // What senders chose is shown so that it can move no cursor.
+    let event = one.event.as_deref().unwrap_or("(no name)").escape_debug();
     let reason = one.reason.map(|reason| format!(" {reason}")).unwrap_or_default();
     let mut lines = vec![format!("line {}: {event}: {}{reason}", one.line, one.verdict.word())];
     for finding in &one.findings {
-        let Finding { outcome, reason, expected, .. } = finding;
-        let expected = expected.as_ref().map(|what| format!(" (expected {what})"));
-        lines.push(format!("  {outcome}: {reason} {finding}{}", expected.unwrap_or_default()));
+        let Finding { outcome, reason, .. } = finding;
+        lines.push(format!("  {outcome}: {reason} {finding}"));
     }
     if one.findings.is_empty() {
         lines.extend(one.detail.iter().map(|detail| format!("  {detail}")));
@@ -119,7 +119,7 @@ events:
             described(&judged, "shop@1", &setting),
             "line 3: Order Completed: rejected missing-context\n  \
              reject: missing-context /context/page/url is missing: the plan requires it of a server source\n  \
-             reject: invalid-property /properties/order_id is of another type (expected string)\n\
+             reject: invalid-property /properties/order_id is of another type (expected string, found number)\n\
              line 4: Other: flagged\n  \
              flag: unplanned-event /event is the name of no event in the plan\n\
              line 5: Other: discarded no-consent\n  \

@@ -159,12 +159,7 @@ impl Line {
         }
         let sentence = |finding: &Finding| {
             let later = if finding.outcome == "would-reject" { "would reject: " } else { "" };
-            let types = match (&finding.expected, &finding.actual) {
-                (Some(expected), Some(actual)) => format!(" (expected {expected}, found {actual})"),
-                (Some(expected), None) => format!(" (expected {expected})"),
-                (None, _) => String::new(),
-            };
-            format!("{later}{} {finding}{types}", finding.reason)
+            format!("{later}{} {finding}", finding.reason)
         };
         self.findings.iter().map(sentence).collect::<Vec<_>>().join("; ")
     }
