@@ -28,6 +28,7 @@ pub struct RawEvent {
     pub original_timestamp: Option<String>,
     pub sent_at: Option<String>,
     pub received_at: Option<String>,
+    pub batch_latest_timestamp: Option<String>,
     pub context: Option<String>,
     pub properties: Option<String>,
     pub traits: Option<String>,
@@ -52,8 +53,8 @@ pub struct RequestFacts {
 }
 
 impl RawEvent {
-    /// Bytes of the event: the texts of its fields together. What ingest saw of the request is not
-    /// the sender's and does not count.
+    /// Bytes of the event: the texts of its fields together. What ingest saw of the request and of its
+    /// other events is not the sender's and does not count.
     pub fn text_bytes(&self) -> usize {
         let texts = [
             &self.source,

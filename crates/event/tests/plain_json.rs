@@ -37,11 +37,11 @@ fn a_message_may_use_the_names_of_the_record_or_those_of_segment() {
         "source": "server/crm", "type": "track", "message_id": "m", "anonymous_id": "a",
         "user_id": "u", "group_id": "g", "previous_id": "p", "event": "E", "name": "n",
         "category": "c", "channel": "server", "timestamp": "T", "original_timestamp": "O",
-        "sent_at": "S", "received_at": "R", "context": r#"{"a": 1.50}"#, "properties": "{}",
+        "sent_at": "S", "received_at": "R", "batch_latest_timestamp": "L", "context": r#"{"a": 1.50}"#, "properties": "{}",
         "traits": "{}", "integrations": "{}"
     });
     let shared = r#""source":"server/crm","type":"track","event":"E","name":"n","category":"c",
-        "channel":"server","timestamp":"T","context":{"a": 1.50},"properties":{},"traits":{},
+        "channel":"server","timestamp":"T","batch_latest_timestamp":"L","context":{"a": 1.50},"properties":{},"traits":{},
         "integrations":{}"#;
     let record = r#""message_id":"m","anonymous_id":"a","user_id":"u","group_id":"g",
         "previous_id":"p","original_timestamp":"O","sent_at":"S","received_at":"R""#;

@@ -8,7 +8,7 @@ use topology::{RAW_MESSAGE_BYTES, Topic};
 
 use crate::{
     event_fate::Prospect,
-    message::{Arrival, Body, Envelope, GivenId, Line, raw_event, remains_of},
+    message::{Arrival, BatchTimes, Body, Envelope, GivenId, Line, raw_event, remains_of},
     refusal::Refusal,
     rehearsal::Rules,
 };
@@ -60,10 +60,25 @@ impl RecordMaker<'_> {
         body: &Body<'_>,
         give_id: &mut dyn FnMut(usize) -> GivenId,
     ) -> Result<Vec<Outgoing>, Refusal> {
+        let mut times = body.envelope.times(body.messages.len(), &self.arrival.received_at);
+        let records = self.all(body, &mut times, give_id)?;
+        let Some(mut later) = times.later() else { return Ok(records) };
+        // Made once more: it is rare, and costs less than to hold every event of each request until the
+        // last one is known.
+        drop(records);
+        self.all(body, &mut later, give_id)
+    }
+
+    fn all(
+        &self,
+        body: &Body<'_>,
+        times: &mut BatchTimes<'_>,
+        give_id: &mut dyn FnMut(usize) -> GivenId,
+    ) -> Result<Vec<Outgoing>, Refusal> {
         let mut weight = self.weight();
         let mut records = Vec::with_capacity(body.messages.len());
         for (index, message) in body.messages.iter().enumerate() {
-            let record = match self.one(index, message, &body.envelope, give_id) {
+            let record = match self.one(index, message, &body.envelope, times, give_id) {
                 Ok((record, _)) => record,
                 Err(Refusal::EventTooLarge { .. }) => {
                     let mut give_id = || give_id(index);
@@ -84,6 +99,7 @@ impl RecordMaker<'_> {
         give_id: &mut dyn FnMut(usize) -> GivenId,
     ) -> Result<(Vec<Outgoing>, Vec<Prospect>), Refusal> {
         let (mut weight, nothing_shared) = (self.weight(), Envelope::default());
+        let mut times = BatchTimes::Silent;
         let (mut records, mut prospects) = (Vec::new(), Vec::new());
         for (index, line) in messages.iter().enumerate() {
             let message = match line {
@@ -94,7 +110,7 @@ impl RecordMaker<'_> {
                     continue;
                 }
             };
-            match self.one(index, message, &nothing_shared, give_id) {
+            match self.one(index, message, &nothing_shared, &mut times, give_id) {
                 Ok((record, event)) => {
                     weight.add(&record)?;
                     records.push(record);
@@ -122,13 +138,15 @@ impl RecordMaker<'_> {
         index: usize,
         message: &RawValue,
         envelope: &Envelope<'_>,
+        times: &mut BatchTimes<'_>,
         give_id: &mut dyn FnMut(usize) -> GivenId,
     ) -> Result<(Outgoing, RawEvent), Refusal> {
         let too_large = Refusal::EventTooLarge { index, limit: RECORD_BYTES };
         if message.get().len() > RECORD_BYTES {
             return Err(too_large);
         }
-        let event = raw_event(message, envelope, self.arrival, &mut || give_id(index));
+        let mut event = raw_event(message, envelope, self.arrival, &mut || give_id(index));
+        times.meet(&mut event);
         let record = self.record(&event)?;
         if record.size() > RECORD_BYTES {
             return Err(too_large);

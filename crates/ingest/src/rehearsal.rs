@@ -7,7 +7,7 @@ use axum::{
 use event::{Finding, Millis, RawEvent, ValidatedEvent};
 use pipeline::Verdict;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{json, value::RawValue};
 use tracking_plan::{SourceCatalog, clean};
 
 use crate::{
@@ -86,31 +86,42 @@ impl Rules<'_> {
         arrival: &Arrival,
         give_id: &mut dyn FnMut(usize) -> GivenId,
     ) -> Vec<Rehearsal> {
-        let one = |(index, line): (usize, &Line<'_>)| {
-            let refused = |reason, problem| Rehearsal {
-                index,
-                message_id: None,
-                judgement: Judgement::Reject {
-                    reason,
-                    problems: vec![problem],
-                    findings: Vec::new(),
-                },
-                event: None,
-            };
-            let message = match line {
-                Ok(message) => message,
-                Err(why) => return refused("not-json", format!("the event is not JSON: {why}")),
-            };
-            if message.get().len() > RECORD_BYTES {
-                let problem = format!("the event has more than {RECORD_BYTES} bytes");
-                return refused("too-large", problem);
-            }
-            let event = raw_event(message, envelope, arrival, &mut || give_id(index));
-            let message_id = event.message_id.clone();
-            let (judgement, event) = self.judge(event);
-            Rehearsal { index, message_id, judgement, event }
+        let mut times = envelope.times(messages.len(), &arrival.received_at);
+        let read = |(index, line): (usize, &Line<'_>)| {
+            let message = numbered(line)?;
+            let mut event = raw_event(message, envelope, arrival, &mut || give_id(index));
+            times.meet(&mut event);
+            Ok(event)
         };
-        messages.iter().enumerate().map(one).collect()
+        let mut events: Vec<_> = messages.iter().enumerate().map(read).collect();
+        if let Some(mut later) = times.later() {
+            for event in events.iter_mut().flatten() {
+                later.meet(event);
+            }
+        }
+        let one = |(index, event): (usize, Result<RawEvent, Judgement>)| match event {
+            Ok(event) => {
+                let message_id = event.message_id.clone();
+                let (judgement, event) = self.judge(event);
+                Rehearsal { index, message_id, judgement, event }
+            }
+            Err(judgement) => Rehearsal { index, message_id: None, judgement, event: None },
+        };
+        events.into_iter().enumerate().map(one).collect()
+    }
+}
+
+/// A message that would get a number; or why it would get none.
+fn numbered<'a>(line: &Line<'a>) -> Result<&'a RawValue, Judgement> {
+    let refused = |reason, problem| Judgement::Reject {
+        reason,
+        problems: vec![problem],
+        findings: Vec::new(),
+    };
+    match line {
+        Ok(message) if message.get().len() <= RECORD_BYTES => Ok(message),
+        Ok(_) => Err(refused("too-large", format!("the event has more than {RECORD_BYTES} bytes"))),
+        Err(why) => Err(refused("not-json", format!("the event is not JSON: {why}"))),
     }
 }
 

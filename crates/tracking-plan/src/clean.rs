@@ -166,6 +166,7 @@ impl Parts {
             raw.timestamp.as_deref(),
             raw.sent_at.as_deref(),
             raw.received_at.as_deref(),
+            raw.batch_latest_timestamp.as_deref(),
         ];
         let times = times::read(texts, appended_at, findings);
         let mut object = |field, text| json_text::object(field, text, findings);

@@ -8,12 +8,11 @@
 //! - **Dead band.** A difference within it says that the clock is right, and the sender's time
 //!   stands as it is: the time under way is never added to when something happened.
 //! - **A batch has one offset.** `sent_at` of a batch is on each of its events, and so is its
-//!   receipt: all that are shifted are shifted alike and keep their distances. Nothing else of a
-//!   batch is known here.
+//!   receipt: all that are shifted are shifted alike and keep their distances.
 //! - **A replayed `sent_at`** shows where an event happened later than it was sent, by the same
 //!   clock and by more than the dead band: then `sent_at` is that of an earlier attempt, tells
-//!   nothing of the clock, and is not used (`sent-at-stale`). Each event speaks for itself alone:
-//!   those of the same batch that do not show it are judged by the next rule.
+//!   nothing of the clock, and is not used (`sent-at-stale`). One such event shows it for its whole
+//!   batch: ingest, which sees the batch, tells each event the latest time in it.
 //! - **Where the two cannot be told apart** we say so. A `sent_at` *after* the receipt is a clock
 //!   that is ahead, for a delay can only make it earlier. One *before* it is a clock that is behind
 //!   or a request that was kept under its old `sent_at` (analytics-go serialises once; Segment's
@@ -149,8 +148,9 @@ fn offset(
 ) -> Option<Millis> {
     let sent = times.sent?;
     let offset = receipt.saturating_sub(sent);
-    let happened_after_sending =
-        times.original.is_some_and(|original| original.saturating_sub(sent) > band);
+    // No event is sent before the last one of its batch has happened.
+    let latest = times.original.max(times.batch_latest);
+    let happened_after_sending = latest.is_some_and(|latest| latest.saturating_sub(sent) > band);
     // A clock that is ahead needs no explanation by a replay, and a replay could not explain it.
     if happened_after_sending && offset > band {
         flags.push("sent-at-stale");
@@ -170,6 +170,7 @@ mod tests {
         let times = Times {
             original,
             sent,
+            batch_latest: None,
             received: NOW,
             appended: NOW,
             told_twice: false,
@@ -212,6 +213,7 @@ mod tests {
                 let times = Times {
                     original: Some(original),
                     sent: Some(sent),
+                    batch_latest: Some(appended),
                     received,
                     appended,
                     told_twice: false,

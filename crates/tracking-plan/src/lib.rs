@@ -36,3 +36,4 @@ pub use json_text::MAX_JSON_DEPTH;
 pub use live::LiveCatalog;
 pub use malformed::{OVERSIZE, Oversize};
 pub use source::{SecretKeyHash, Source, SourceConfig, SourceKind, WriteKey};
+pub use times::time_of;

@@ -11,13 +11,15 @@ const HELD: std::ops::Range<Millis> = -2_208_988_800_000..10_413_792_000_000;
 /// Go's zero time, which Go programs send for "no time".
 const GO_ZERO: Millis = -62_135_596_800_000;
 
-/// The four times of an event, each as its own clock had it.
+/// The times of an event, each as its own clock had it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Times {
     /// When it happened, by the sender's clock.
     pub(crate) original: Option<Millis>,
     /// When it was sent, by the sender's clock.
     pub(crate) sent: Option<Millis>,
+    /// The latest time that its batch claims, by the sender's clock, where that is after `sent`.
+    pub(crate) batch_latest: Option<Millis>,
     /// When it was received, by ours; the append time where nobody told.
     pub(crate) received: Millis,
     /// When the broker appended it.
@@ -35,9 +37,10 @@ struct Instant {
     utc_assumed: bool,
 }
 
-/// Reads the times, in the order `original_timestamp`, `timestamp`, `sent_at`, `received_at`.
+/// Reads the times, in the order `original_timestamp`, `timestamp`, `sent_at`, `received_at`,
+/// `batch_latest_timestamp`.
 pub(crate) fn read(
-    [original, timestamp, sent, received]: [Option<&str>; 4],
+    [original, timestamp, sent, received, latest]: [Option<&str>; 5],
     appended_at: Millis,
     findings: &mut Findings,
 ) -> Times {
@@ -45,11 +48,13 @@ pub(crate) fn read(
     let timestamp = instant("/timestamp", timestamp, findings);
     let sent = instant("/sent_at", sent, findings);
     let received = instant("/received_at", received, findings);
+    let latest = instant("/batch_latest_timestamp", latest, findings);
     let happened = original.or(timestamp);
     let differ = |(one, other): (Instant, Instant)| one.millis != other.millis;
     Times {
         original: happened.map(|instant| instant.millis),
         sent: sent.map(|instant| instant.millis),
+        batch_latest: latest.map(|instant| instant.millis),
         received: received.map_or(appended_at, |instant| instant.millis),
         appended: appended_at,
         told_twice: original.zip(timestamp).is_some_and(differ),
@@ -71,6 +76,13 @@ fn instant(field: &'static str, text: Option<&str>, findings: &mut Findings) -> 
         findings.invalid(field, "is not between the years 1900 and 2299");
     }
     Some(instant)
+}
+
+/// The instant that a text of a sender tells, by the rules of the gate: milliseconds UTC. Nothing
+/// where it is no time, or none that validate lets pass.
+pub fn time_of(text: &str) -> Option<Millis> {
+    let millis = parse(text.trim())?.millis;
+    HELD.contains(&millis).then_some(millis)
 }
 
 /// Two times that are held may still correct each other out of what is held.
@@ -145,7 +157,9 @@ mod tests {
             ("  ", None),
         ] {
             let mut findings = Findings::default();
-            instant("/sent_at", Some(text), &mut findings);
+            let told = instant("/sent_at", Some(text), &mut findings);
+            let passes = rule.is_none().then_some(told).flatten().map(|instant| instant.millis);
+            assert_eq!(time_of(text), passes, "{text}");
             let detail = findings.judged(None).err().map(|rejected| rejected.detail);
             assert_eq!(detail.as_deref(), rule, "{text}");
         }
@@ -156,7 +170,7 @@ mod tests {
         let first = Some("2026-11-23T10:15:30.123Z");
         let mut findings = Findings::default();
         let mut are_two =
-            |timestamp| read([first, timestamp, None, None], 9, &mut findings).told_twice;
+            |timestamp| read([first, timestamp, None, None, None], 9, &mut findings).told_twice;
         assert!(!are_two(Some("2026-11-23T11:15:30.123456+01:00")) && !are_two(None));
         assert!(are_two(Some("2026-11-23T10:15:30.124Z")));
     }
@@ -178,17 +192,18 @@ mod tests {
         let first = Some("1970-01-01T00:00:00.001Z");
         let second = Some("1970-01-01T00:00:00.002Z");
         let mut findings = Findings::default();
-        let times = read([first, second, None, None], 9, &mut findings);
+        let times = read([first, second, None, None, None], 9, &mut findings);
         let expected = Times {
             original: Some(1),
             sent: None,
+            batch_latest: None,
             received: 9,
             appended: 9,
             told_twice: true,
             utc_assumed: false,
         };
         assert_eq!(times, expected);
-        assert_eq!(read([None, second, None, first], 9, &mut findings).received, 1);
-        assert_eq!(read([None, second, None, first], 9, &mut findings).original, Some(2));
+        assert_eq!(read([None, second, None, first, None], 9, &mut findings).received, 1);
+        assert_eq!(read([None, second, None, first, None], 9, &mut findings).original, Some(2));
     }
 }

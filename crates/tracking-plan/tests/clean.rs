@@ -104,6 +104,11 @@ fn each_fault_has_its_reason_and_names_the_field() {
         (RawEvent { timestamp: text("noon"), ..track() }, "invalid-field", "/timestamp"),
         (RawEvent { sent_at: text("noon"), ..track() }, "invalid-field", "/sent_at"),
         (RawEvent { received_at: text("noon"), ..track() }, "invalid-field", "/received_at"),
+        (
+            RawEvent { batch_latest_timestamp: text("noon"), ..track() },
+            "invalid-field",
+            "/batch_latest_timestamp",
+        ),
     ];
     for (raw, reason, named) in cases {
         let rejected = rejected(clean(raw, NOW, &catalog()));
@@ -165,7 +170,7 @@ prop_compose! {
     fn raw_event()(
         ids in [id(), id(), id(), id(), id()],
         names in [id(), id(), id(), id()],
-        times in [time(), time(), time(), time()],
+        times in [time(), time(), time(), time(), time()],
         texts in [json(), json(), json(), json(), json()],
         source in word(&["web/app", "server/billing", "web/old"]),
         kind in word(&["track", "identify", "page", "screen", "group", "alias"]),
@@ -173,12 +178,13 @@ prop_compose! {
     ) -> RawEvent {
         let [message_id, anonymous_id, user_id, group_id, previous_id] = ids;
         let [event, name, category, channel] = names;
-        let [timestamp, original_timestamp, sent_at, received_at] = times;
+        let [timestamp, original_timestamp, sent_at, received_at, batch_latest_timestamp] = times;
         let [context, properties, traits, integrations, extra] = texts;
         RawEvent {
             source, kind, message_id, anonymous_id, user_id, group_id, previous_id, event, name,
-            category, channel, timestamp, original_timestamp, sent_at, received_at, context,
-            properties, traits, integrations, extra, malformed, request: None,
+            category, channel, timestamp, original_timestamp, sent_at, received_at,
+            batch_latest_timestamp, context, properties, traits, integrations, extra, malformed,
+            request: None,
         }
     }
 }

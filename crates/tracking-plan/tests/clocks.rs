@@ -25,6 +25,8 @@ struct Case {
     original: String,
     timestamp: String,
     sent: String,
+    /// The latest time of its batch, where ingest tells it.
+    batch: String,
     /// By ingest; absent for a direct producer.
     received: String,
     appended: Millis,
@@ -38,13 +40,15 @@ impl Case {
     fn read(row: &'static str) -> Self {
         let inner = row.trim().trim_start_matches('|').trim_end_matches('|');
         let cells: Vec<&str> = inner.split('|').map(str::trim).collect();
-        let [name, original, timestamp, sent, received, appended, expected, basis, offset, flags] =
-            *cells
+        let [name, original, timestamp, sent, batch, received, appended, told @ ..] = &*cells
         else {
-            panic!("not ten cells: {row}");
+            panic!("not eleven cells: {row}");
+        };
+        let [expected, basis, offset, flags] = *told else {
+            panic!("not eleven cells: {row}");
         };
         let received = full(received);
-        let appended = match appended {
+        let appended = match *appended {
             "" => millis(&received) + MOMENT,
             told => millis(&full(told)),
         };
@@ -53,6 +57,7 @@ impl Case {
             original: full(original),
             timestamp: full(timestamp),
             sent: full(sent),
+            batch: full(batch),
             received,
             appended,
             expected: millis(&full(expected)),
@@ -69,6 +74,7 @@ impl Case {
             timestamp: told(&self.timestamp),
             sent_at: told(&self.sent),
             received_at: told(&self.received),
+            batch_latest_timestamp: told(&self.batch),
             ..serde_json::from_str(
                 r#"{"source":"web/app","type":"page","message_id":"m-1","anonymous_id":"a-1"}"#,
             )

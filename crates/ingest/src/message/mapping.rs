@@ -6,6 +6,7 @@ use event::{RawEvent, RequestFacts};
 use serde_json::value::RawValue;
 
 use super::{
+    batch_times::BatchTimes,
     fields::{Field, Fields},
     members::{Members, string},
 };
@@ -50,6 +51,11 @@ impl<'a> Envelope<'a> {
             malformed.push(("batch.sentAt", value));
         }
         Self { sent_at: text, context, integrations, malformed }
+    }
+
+    /// The times of a request with so many messages, of which none was looked at yet.
+    pub(crate) fn times(&self, messages: usize, received_at: &str) -> BatchTimes<'_> {
+        BatchTimes::new(self.sent_at.as_deref(), messages, received_at)
     }
 }
 

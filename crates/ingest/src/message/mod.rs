@@ -3,6 +3,7 @@
 //! It decides nothing about an event's worth. What fits no field is kept: unknown members in
 //! `extra`, members of the wrong type in `malformed`, which validate rejects.
 
+mod batch_times;
 mod body;
 mod each;
 mod fields;
@@ -10,6 +11,7 @@ mod mapping;
 mod members;
 mod oversize;
 
+pub(crate) use batch_times::BatchTimes;
 pub(crate) use body::{Body, BodyProblem};
 pub(crate) use each::{Line, each};
 pub(crate) use mapping::{Arrival, Envelope, GivenId, raw_event};

@@ -91,3 +91,31 @@ async fn the_sources_plan_is_in_force_and_its_findings_are_told_for_a_program() 
     );
     assert!(!answer.to_string().contains("ada@"), "{answer}");
 }
+
+#[tokio::test]
+async fn each_event_of_a_batch_that_was_kept_under_its_sent_at_is_told_and_judged_by_the_latest() {
+    let body = json!({"sentAt": "2020-11-20T06:00:05.000Z", "batch": [
+        {"type": "track", "event": "E", "messageId": "early", "anonymousId": "a",
+         "timestamp": "2020-11-20T06:00:00.000Z"},
+        {"type": "track", "event": "E", "messageId": "late", "anonymousId": "a",
+         "timestamp": "2020-11-20T08:00:00.000Z"},
+        {"type": "track", "event": "E", "messageId": "own", "anonymousId": "a",
+         "timestamp": "2020-11-20T06:00:00.000Z", "sentAt": "2020-11-20T06:00:06.000Z"},
+    ]});
+    let log = FakeLog::default();
+    let ingest = ingest(config(), &log);
+    assert_eq!(send(&ingest, web("/v1/batch", body.to_string())).await.status, 200);
+    let events = log.events();
+    let told: Vec<_> = events.iter().map(|event| event.batch_latest_timestamp.as_deref()).collect();
+    let latest = Some("2020-11-20T08:00:00.000Z");
+    assert_eq!(told, [latest, latest, None]);
+    let rehearsed = send(&ingest, web("/v1/validate", body.to_string())).await.json();
+    let expected = [
+        json!(["no-plan", "sent-at-stale", "old-event"]),
+        json!(["no-plan", "sent-at-stale", "old-event"]),
+        json!(["no-plan", "clock-corrected", "clock-or-delay"]),
+    ];
+    let flags = [0, 1, 2].map(|index| rehearsed["events"][index]["flags"].clone());
+    assert_eq!(flags, expected);
+    assert_eq!(rehearsed["events"][0]["event"]["timestamp"], 1_605_852_000_000_i64);
+}

@@ -15,7 +15,7 @@ pub(super) struct Line {
 }
 
 /// Members that only a raw event has: its fields in `snake_case`.
-const OF_RAW_EVENTS: [&str; 12] = [
+const OF_RAW_EVENTS: [&str; 13] = [
     "source",
     "message_id",
     "anonymous_id",
@@ -25,6 +25,7 @@ const OF_RAW_EVENTS: [&str; 12] = [
     "original_timestamp",
     "sent_at",
     "received_at",
+    "batch_latest_timestamp",
     "extra",
     "malformed",
     "request",

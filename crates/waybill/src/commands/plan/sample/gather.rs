@@ -111,6 +111,7 @@ fn as_sent(stored: StoredEvent) -> Sampled {
         original_timestamp: stored.original_timestamp.map(utc_millis),
         sent_at: stored.sent_at.map(utc_millis),
         received_at: Some(utc_millis(stored.received_at)),
+        batch_latest_timestamp: None,
         context: Some(stored.context),
         properties: Some(stored.properties),
         traits: Some(stored.traits),

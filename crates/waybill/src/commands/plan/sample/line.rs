@@ -36,6 +36,7 @@ fn texts(event: &RawEvent) -> impl Iterator<Item = (&'static str, Member<'_>)> {
         ("original_timestamp", &event.original_timestamp),
         ("sent_at", &event.sent_at),
         ("received_at", &event.received_at),
+        ("batch_latest_timestamp", &event.batch_latest_timestamp),
     ];
     texts.into_iter().filter_map(|(name, text)| Some((name, Member::Text(text.as_deref()?))))
 }
