@@ -1,16 +1,19 @@
 //! The quality gate on the real parts.
 
 use std::{
+    cell::RefCell,
+    collections::BTreeMap,
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context as _, ensure};
-use event::{DeadLetter, DiscardedEvent, Finding, Origin, RawEvent};
+use event::{DeadLetter, DiscardedEvent, Finding, Millis, Origin, RawEvent};
 use kafka_runtime::Outgoing;
 use serde_json::{Map, Value};
 use topology::{Service, Topic};
+use tracking_plan::plan::NOTICE;
 use waybill_tests::{Flow, WEB, decisions, until};
 
 use crate::world::on_the_flow;
@@ -223,40 +226,56 @@ fn where_plans_cannot_be_read_validate_waits_and_passes_nothing_unchecked() {
     });
 }
 
+/// The second instance of validate, on a copy of the plans of its own, as on another machine.
+fn second_validate(flow: &Flow) -> anyhow::Result<PathBuf> {
+    let folder = plans(flow).with_file_name("plans-of-the-second");
+    fs::create_dir_all(&folder)?;
+    for entry in fs::read_dir(plans(flow))? {
+        let from = entry?.path();
+        fs::copy(&from, folder.join(from.file_name().context("a plan without a name")?))?;
+    }
+    let second = flow.instance(Service::Validate, 1);
+    second.start_with(&[("WAYBILL_PLANS__DIR", &folder.display().to_string())])?;
+    second.until_ready()?;
+    Ok(folder)
+}
+
+/// Writes the plan file; done when the instance judges by it.
+fn publish(flow: &Flow, slot: u16, folder: &Path, text: &str) -> anyhow::Result<()> {
+    let reloads = || {
+        let metrics = flow.instance(Service::Validate, slot).metrics()?;
+        Ok::<_, anyhow::Error>(metrics.sum("waybill_config_reloads_total", &[]))
+    };
+    let before = reloads()?;
+    fs::write(folder.join(NEXT), text)?;
+    until("the plan is read", PATIENCE, || Ok((reloads()? > before).then_some(())))
+}
+
+/// How many events this instance has rejected since it was started.
+fn rejected(flow: &Flow, slot: u16) -> anyhow::Result<f64> {
+    let metrics = flow.instance(Service::Validate, slot).metrics()?;
+    Ok(metrics.sum("waybill_stage_rejected_records_total", &[r#"reason="missing-property""#]))
+}
+
+fn now() -> anyhow::Result<Millis> {
+    Ok(i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?)
+}
+
+/// The file of the version to come.
+const NEXT: &str = "strict.next.yaml";
+
 #[test]
-fn a_tightened_rule_is_observed_first_and_bites_at_its_append_time() {
+fn a_tightened_rule_is_observed_first_and_bites_at_its_append_time_at_each_instance() {
     on_the_flow("tightened", |flow, _| {
-        let file = plans(flow).join("strict.next.yaml");
-        let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?;
-        let from = now + 70_000;
-        let text = jiff::Timestamp::from_millisecond(from)?;
-        let rule = "properties:\n      required: [s_a]";
-        fs::write(
-            &file,
-            format!(
-                "plan: strict\nversion: next\neffective_from: {text}\nevents:\n  Known:\n    {rule}\n"
-            ),
-        )?;
-        let held = (|| {
-            let validate = flow.service(Service::Validate);
-            let read = validate.metrics()?.sum("waybill_config_reloads_total", &[]);
-            until("the plan is read", PATIENCE, || {
-                let reloads = validate.metrics()?.sum("waybill_config_reloads_total", &[]);
-                Ok((reloads > read || would_reject(flow)?).then_some(()))
-            })?;
-            let mut sent = Vec::new();
-            until("the rule bites", Duration::from_mins(2), || {
-                sent.push(produce(flow, &plain(&format!("tight-{}", sent.len())))?);
-                let biting = flow.fates()?.dead_letters.into_iter().map(|placed| placed.value);
-                let bites = biting
-                    .filter(|letter| letter.plan_version.as_deref() == Some("strict@next"))
-                    .count();
-                Ok((bites >= 3).then_some(()))
-            })?;
-            ensure!(flow.audit(PATIENCE)?.code == 0, "the books do not balance");
-            each_by_its_time(flow, &sent, from)
-        })();
-        fs::remove_file(&file)?;
+        let second = second_validate(flow)?;
+        let from = now()? + NOTICE + 20_000;
+        let text = format!(
+            "plan: strict\nversion: next\neffective_from: {}\nevents:\n  Known:\n    \
+             properties:\n      required: [s_a]\n",
+            jiff::Timestamp::from_millisecond(from)?
+        );
+        let held = bites(flow, &second, &text, from);
+        fs::remove_file(plans(flow).join(NEXT))?;
         // What has judged cannot be taken back while it runs.
         let refused = until("its end is refused", PATIENCE, || {
             let validate = flow.service(Service::Validate).metrics()?;
@@ -270,33 +289,77 @@ fn a_tightened_rule_is_observed_first_and_bites_at_its_append_time() {
     });
 }
 
-fn would_reject(flow: &Flow) -> anyhow::Result<bool> {
-    produce(flow, &plain("observed"))?;
-    let sql = "SELECT count() > 0 FROM events WHERE has(validation_flags, 'would-reject') \
-               AND source = 'server/strict'";
-    Ok(flow.clickhouse(sql)? == "1")
+fn bites(flow: &Flow, second: &Path, text: &str, from: Millis) -> anyhow::Result<()> {
+    let before = [rejected(flow, 0)?, rejected(flow, 1)?];
+    let origins = RefCell::new(Vec::new());
+    let send = || -> anyhow::Result<()> {
+        let event = plain(&format!("tight-{}", origins.borrow().len()));
+        origins.borrow_mut().push(produce(flow, &event)?);
+        Ok(())
+    };
+    publish(flow, 0, &plans(flow), text)?;
+    // Of two instances one knows the version to come, the other does not.
+    let apart = now()? + 5_000;
+    while now()? < apart {
+        send()?;
+    }
+    let unread = origins.borrow().len();
+    publish(flow, 1, second, text)?;
+    ensure!(now()? + NOTICE < from, "the second instance has read it too late");
+    until("the rule bites at both", Duration::from_mins(2), || {
+        send()?;
+        let bitten = [rejected(flow, 0)? - before[0], rejected(flow, 1)? - before[1]];
+        Ok(bitten.iter().all(|more| *more >= 3.0).then_some(()))
+    })?;
+    ensure!(flow.audit(PATIENCE)?.code == 0, "the books do not balance");
+    each_by_its_time(flow, &origins.into_inner(), unread, from)
 }
 
-/// Every event before the time passed, observed; every one from then on was rejected.
-fn each_by_its_time(flow: &Flow, sent: &[Origin], from: i64) -> anyhow::Result<()> {
+/// Every event before the time passed by the version before; every one from then on was rejected by the
+/// next one. The second instance learned of that after the first `apart` events: of these those that it
+/// got were not observed, of all others every one was.
+fn each_by_its_time(
+    flow: &Flow,
+    sent: &[Origin],
+    apart: usize,
+    from: Millis,
+) -> anyhow::Result<()> {
     let letters = flow.fates()?.dead_letters;
     let letters: Vec<DeadLetter> = letters.into_iter().map(|placed| placed.value).collect();
-    let (mut before, mut after) = (0, 0);
-    for origin in sent {
-        if let Some(letter) = letters.iter().find(|letter| letter.origin == Some(*origin)) {
-            ensure!(letter.reason == "missing-property", "{letter:?}");
-            ensure!(letter.appended_at.is_some_and(|at| at >= from), "too soon: {letter:?}");
-            after += 1;
-            continue;
+    let passed = passed(flow)?;
+    let (mut observed, mut unobserved, mut rejected) = (0, 0, 0);
+    for (index, origin) in sent.iter().enumerate() {
+        let letter = letters.iter().find(|letter| letter.origin == Some(*origin));
+        match (passed.get(&origin.to_string()), letter) {
+            (Some((appended_at, would_reject)), None) => {
+                ensure!(*appended_at < from, "{origin} passed too late");
+                ensure!(*would_reject || index < apart, "{origin} was not observed");
+                *(if *would_reject { &mut observed } else { &mut unobserved }) += 1;
+            }
+            (None, Some(letter)) => {
+                ensure!(letter.appended_at.is_some_and(|at| at >= from), "too soon: {letter:?}");
+                ensure!(letter.plan_version.as_deref() == Some("strict@next"), "{letter:?}");
+                rejected += 1;
+            }
+            both => anyhow::bail!("{origin} has no fate or two: {both:?}"),
         }
-        let sql = format!(
-            "SELECT toUnixTimestamp64Milli(appended_at) < {from} AND has(validation_flags, 'would-reject') \
-             AND plan_version = 'strict@2026-11' AS held FROM events WHERE {}",
-            at(*origin)
-        );
-        ensure!(flow.clickhouse(&sql)? == "1", "{origin} is neither");
-        before += 1;
     }
-    ensure!(before > 0 && after >= 3, "{before} before, {after} after");
+    // Or the two instances did not differ, and the test showed nothing.
+    let counts = [observed, unobserved, rejected];
+    ensure!(counts.iter().all(|count| *count > 0), "{counts:?}");
     Ok(())
+}
+
+/// The events of the version before: append time, and whether the next one would reject them.
+fn passed(flow: &Flow) -> anyhow::Result<BTreeMap<String, (Millis, bool)>> {
+    let sql = "SELECT concat(toString(origin_epoch), '-', toString(origin_partition), '-', \
+               toString(origin_offset)) AS origin, toUnixTimestamp64Milli(appended_at) AS at, \
+               has(validation_flags, 'would-reject') AS would_reject FROM events \
+               WHERE startsWith(message_id, 'tight-') AND plan_version = 'strict@2026-11'";
+    let read = |row: &Value| {
+        let origin = row["origin"].as_str().unwrap_or_default().to_owned();
+        let at = row["at"].as_i64().context("no time")?;
+        Ok((origin, (at, row["would_reject"] == 1)))
+    };
+    flow.rows(sql)?.iter().map(read).collect()
 }
