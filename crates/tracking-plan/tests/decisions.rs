@@ -7,6 +7,9 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "decisions/policies.rs"]
+mod policies;
+
 use std::{collections::BTreeSet, fs, path::Path};
 
 use event::{Finding, RawEvent, ValidatedEvent};
@@ -20,6 +23,9 @@ use tracking_plan::{
 };
 
 const NOW: i64 = 1_795_428_930_000;
+
+/// The files of the plans.
+const PLANS: [&str; 5] = ["shop.1", "shop.2", "strict", "open", "later"];
 
 /// The key that the ids in the rows name: that of the end-to-end tests.
 const FIRST_PARTY: &str =
@@ -67,8 +73,7 @@ fn key() -> HashKey {
 }
 
 fn catalog() -> SourceCatalog {
-    let names = ["shop.1", "shop.2", "strict", "open", "later"];
-    let plans: Vec<(String, String)> = names
+    let plans: Vec<(String, String)> = PLANS
         .iter()
         .map(|name| (format!("{name}.yaml"), file(&format!("plans/{name}.yaml"))))
         .collect();
@@ -127,13 +132,13 @@ fn judged(verdict: Verdict<ValidatedEvent>, expected: &Expected) -> Expected {
     }
 }
 
-/// `@hash x` in a row stands for the hash of x.
+/// `@hash x` in a row stands for the hash of x as it is written there.
 fn hashed(expected: &mut Expected) {
     let Expected::Emit(emitted) = expected else { return };
     let Some(Value::Object(traits)) = &mut emitted.traits else { return };
     for value in traits.values_mut() {
         if let Some(text) = value.as_str().and_then(|text| text.strip_prefix("@hash ")) {
-            let hash = key().hash(&Value::from(text), Normalise::Lowercase);
+            let hash = key().hash(&Value::from(text), Normalise::None);
             *value = Value::from(format!("hmac:{hash}"));
         }
     }
@@ -191,9 +196,11 @@ fn every_reason_has_a_row(rows: &[Row]) -> Result<(), Failed> {
 fn main() {
     let rows: Vec<Row> = serde_json::from_str(&file("rows.json")).unwrap();
     let catalog = std::sync::Arc::new(catalog());
-    let all = rows.clone();
-    let mut trials =
-        vec![Trial::test("every reason has a row", move || every_reason_has_a_row(&all))];
+    let [for_reasons, for_policies] = [rows.clone(), rows.clone()];
+    let mut trials = vec![
+        Trial::test("every reason has a row", move || every_reason_has_a_row(&for_reasons)),
+        Trial::test("every policy has a row", move || policies::each_has_a_row(&for_policies)),
+    ];
     trials.extend(rows.into_iter().map(|row| {
         let catalog = std::sync::Arc::clone(&catalog);
         Trial::test(row.name.clone(), move || holds(&row, &catalog))
