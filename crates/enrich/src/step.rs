@@ -81,10 +81,8 @@ fn unwanted(bot: &BotFacts, policy: BotPolicy) -> Option<Discarded> {
         "preview" => policy.preview,
         _ => policy.bot,
     };
-    (action == BotAction::Discard).then(|| Discarded {
-        reason: DiscardReason::Bot,
-        detail: format!("{class}: {}", bot.indicators.join(", ")),
-        first: None,
+    (action == BotAction::Discard).then(|| {
+        Discarded::new(DiscardReason::Bot, format!("{class}: {}", bot.indicators.join(", ")))
     })
 }
 

@@ -69,4 +69,5 @@ pub struct DiscardedEvent {
     pub source: Option<String>,
     pub event: Option<String>,
     pub message_id: Option<String>,
+    pub environment: Option<String>,
 }

@@ -118,6 +118,7 @@ fn discard() -> DiscardedEvent {
         source: Some("web/app".into()),
         event: None,
         message_id: None,
+        environment: Some("staging".into()),
     }
 }
 

@@ -33,6 +33,7 @@ fn discard(offset: i64) -> DiscardedEvent {
         source: Some("web/app".to_owned()),
         event: None,
         message_id: None,
+        environment: None,
     }
 }
 

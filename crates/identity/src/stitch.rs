@@ -127,19 +127,13 @@ impl<'a> Message<'a> {
 }
 
 fn already_emitted() -> Discarded {
-    Discarded {
-        reason: DiscardReason::AlreadyEmitted,
-        detail: "this stage has emitted the event with this number".to_owned(),
-        first: None,
-    }
+    let detail = "this stage has emitted the event with this number";
+    Discarded::new(DiscardReason::AlreadyEmitted, detail)
 }
 
 fn repeat(first: Origin) -> Discarded {
-    Discarded {
-        reason: DiscardReason::Repeat,
-        detail: format!("the same message was emitted as {first}"),
-        first: Some(first),
-    }
+    let detail = format!("the same message was emitted as {first}");
+    Discarded { first: Some(first), ..Discarded::new(DiscardReason::Repeat, detail) }
 }
 
 fn person(event: &Event, state: &dyn State) -> Result<IdentityFacts, Halt> {

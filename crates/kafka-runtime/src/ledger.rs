@@ -101,6 +101,7 @@ impl Ledger {
             source: of.hints.source.clone(),
             event: of.hints.event.clone(),
             message_id: of.hints.message_id.clone(),
+            environment: discarded.environment.or_else(|| of.hints.environment.clone()),
         };
         let bytes = self.encoders()?.1.encode(&value).map_err(|error| unencodable(&error))?;
         Ok(self.told(Topic::DiscardedEvents, reason, bytes, of))
@@ -216,6 +217,7 @@ fn unencodable(error: &event::codec::CodecError) -> Halt {
 #[cfg(test)]
 mod tests {
     use event::{Finding, codec::Decoder, frame, schema};
+    use pipeline::DiscardReason;
 
     use super::*;
     use crate::recorded::record;
@@ -251,6 +253,33 @@ mod tests {
         let schema = &schema::DEAD_LETTERS;
         let decoder = Decoder::new(schema, schema.parsed().unwrap()).unwrap();
         decoder.decode(frame::parse(&letter.value.unwrap()).unwrap().datum).unwrap()
+    }
+
+    #[test]
+    fn a_discard_says_the_environment_that_step_or_event_knows() {
+        let record = record(Topic::RawEvents, 7, "{}");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let registry = Registry::offline(runtime.handle().clone()).unwrap();
+        let mut ledger = Ledger::new(Stage::Validate, registry);
+        let schema = &schema::DISCARDED_EVENTS;
+        let decoder = Decoder::new(schema, schema.parsed().unwrap()).unwrap();
+        for (by_step, by_event, expected) in [
+            (Some("staging"), None, Some("staging")),
+            (None, Some("staging"), Some("staging")),
+            (Some("production"), Some("staging"), Some("production")),
+            (None, None, None),
+        ] {
+            let owned = |text: Option<&str>| text.map(str::to_owned);
+            let hints = Hints { environment: owned(by_event), ..Hints::default() };
+            let told = Told { record: &record, waybill: None, hints: &hints, traceparent: None };
+            let discarded = Discarded {
+                environment: owned(by_step),
+                ..Discarded::new(DiscardReason::Suppressed, "told to")
+            };
+            let value = ledger.discard(&told, discarded).unwrap().value.unwrap();
+            let read: DiscardedEvent = decoder.decode(frame::parse(&value).unwrap().datum).unwrap();
+            assert_eq!(read.environment.as_deref(), expected);
+        }
     }
 
     #[test]

@@ -37,11 +37,8 @@ pub enum Mapped<R> {
 impl<R> Mapped<R> {
     /// A redriven record whose row is there already.
     pub(crate) fn already_loaded() -> Self {
-        Self::Discard(Discarded {
-            reason: DiscardReason::AlreadyLoaded,
-            detail: "the warehouse holds a row with this number".to_owned(),
-            first: None,
-        })
+        let detail = "the warehouse holds a row with this number";
+        Self::Discard(Discarded::new(DiscardReason::AlreadyLoaded, detail))
     }
 }
 

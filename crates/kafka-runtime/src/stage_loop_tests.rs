@@ -47,11 +47,7 @@ impl Processor for Told {
                 Fate::Reject(Rejected::new(RejectReason::Malformed, "told to"))
             }
             b"reject" => Fate::Reject(Rejected::new(RejectReason::Malformed, "told to")),
-            b"discard" => Fate::Discard(Discarded {
-                reason: DiscardReason::Repeat,
-                detail: String::new(),
-                first: None,
-            }),
+            b"discard" => Fate::Discard(Discarded::new(DiscardReason::Repeat, "")),
             _ => Fate::Emit { key: Vec::new(), value: Vec::new() },
         };
         Ok(Processed { fate, hints: Hints::default(), side: Vec::new() })

@@ -25,6 +25,15 @@ pub struct Discarded {
     pub detail: String,
     /// For a repeat: the first occurrence.
     pub first: Option<Origin>,
+    /// Environment of the source, where the step knows what the event itself does not say.
+    pub environment: Option<String>,
+}
+
+impl Discarded {
+    /// A drop for `reason`, with words for a person.
+    pub fn new(reason: DiscardReason, detail: impl Into<String>) -> Self {
+        Self { reason, detail: detail.into(), first: None, environment: None }
+    }
 }
 
 /// Why an event was rejected.

@@ -30,12 +30,14 @@ pub fn clean(
     catalog: &SourceCatalog,
 ) -> Verdict<ValidatedEvent> {
     let source = catalog.source(raw.source.as_deref().unwrap_or_default().trim());
+    let environment = || source.map(|source| source.config.environment.clone());
     match judge(raw, source, appended_at, catalog) {
         Ok(event) => Verdict::Emit(event),
-        Err(Ended::Discarded(discarded)) => Verdict::Discard(discarded),
+        Err(Ended::Discarded(discarded)) => {
+            Verdict::Discard(Discarded { environment: environment(), ..discarded })
+        }
         Err(Ended::Rejected(rejected)) => {
-            let environment = source.map(|source| source.config.environment.clone());
-            Verdict::Reject(Rejected { environment, ..rejected })
+            Verdict::Reject(Rejected { environment: environment(), ..rejected })
         }
     }
 }
@@ -96,11 +98,10 @@ fn suppress(raw: &RawEvent, catalog: &SourceCatalog) -> Result<(), Discarded> {
     let named = catalog.suppressed().names(user.as_deref(), previous.as_deref(), device.as_deref());
     match named {
         None => Ok(()),
-        Some(field) => Err(Discarded {
-            reason: DiscardReason::Suppressed,
-            detail: format!("{field} is on the suppression list"),
-            first: None,
-        }),
+        Some(field) => {
+            let detail = format!("{field} is on the suppression list");
+            Err(Discarded::new(DiscardReason::Suppressed, detail))
+        }
     }
 }
 

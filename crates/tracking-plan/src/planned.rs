@@ -71,7 +71,7 @@ fn consent<'a>(
             Denied::Strip => removals.extend(plan.stripped_without(name)),
             Denied::Discard => {
                 let detail = format!("no consent to {name} ({})", plan.id());
-                return Err(Discarded { reason: DiscardReason::NoConsent, detail, first: None });
+                return Err(Discarded::new(DiscardReason::NoConsent, detail));
             }
         }
     }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use event::{Event, RawEvent, ValidatedEvent, ValidationFacts};
 use pipeline::{RejectReason, Rejected, Verdict};
 use proptest::{option, prelude::*};
-use tracking_plan::{SourceCatalog, SourceConfig, clean};
+use tracking_plan::{Rules, SourceCatalog, SourceConfig, clean, plan::SuppressionList};
 
 const NOW: i64 = 1_795_428_930_000;
 
@@ -49,6 +49,26 @@ fn track() -> RawEvent {
 #[expect(clippy::unnecessary_wraps, reason = "fields of a raw event are optional")]
 fn text(value: &str) -> Option<String> {
     Some(value.to_owned())
+}
+
+#[test]
+fn what_goes_no_further_says_the_environment_of_its_source_where_there_is_one() {
+    let suppressed = SuppressionList::read("user_id erased").unwrap();
+    let rules = Rules { suppressed, ..Rules::default() };
+    let catalog = catalog().with_rules(rules).unwrap();
+    let ended = |source: &str, user: &str| {
+        let raw = RawEvent { source: text(source), user_id: text(user), kind: None, ..track() };
+        match clean(raw, NOW, &catalog) {
+            Verdict::Discard(discarded) => ("discarded", discarded.environment),
+            Verdict::Reject(rejected) => ("rejected", rejected.environment),
+            Verdict::Emit(event) => panic!("{event:?}"),
+        }
+    };
+    assert_eq!(ended("server/billing", "erased"), ("discarded", text("staging")));
+    assert_eq!(ended("web/app", "erased"), ("discarded", text("production")));
+    assert_eq!(ended("web/nobody", "erased"), ("discarded", None));
+    assert_eq!(ended("server/billing", "u"), ("rejected", text("staging")));
+    assert_eq!(ended("web/nobody", "u"), ("rejected", None));
 }
 
 #[test]

@@ -35,6 +35,7 @@ migrations! {
     12 = "012_environments.sql",
     13 = "013_findings.sql",
     14 = "014_enrichment_facts.sql",
+    15 = "015_discard_environment.sql",
 }
 
 impl Migration {

@@ -23,8 +23,7 @@ fn alone(fate: Fate) -> Processed {
 }
 
 fn repeat() -> Processed {
-    let reason = DiscardReason::Repeat;
-    alone(Fate::Discard(Discarded { reason, detail: String::new(), first: None }))
+    alone(Fate::Discard(Discarded::new(DiscardReason::Repeat, "")))
 }
 
 /// Not a place where a process is killed: a panic of the step is caught.

@@ -89,9 +89,8 @@ impl Processor for ByThrees {
         }
         let fate = match text.as_str() {
             "discard" => Fate::Discard(Discarded {
-                reason: DiscardReason::Repeat,
-                detail: String::new(),
                 first: Some(numbered.waybill.origin),
+                ..Discarded::new(DiscardReason::Repeat, "")
             }),
             "reject" => Fate::Reject(Rejected::new(RejectReason::Malformed, "told to reject")),
             _ => Fate::Emit { key: b"k".to_vec(), value },

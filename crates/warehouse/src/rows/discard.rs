@@ -75,7 +75,7 @@ impl DiscardRow {
 
 impl Row for DiscardRow {
     const TABLE: &'static str = "discarded_events";
-    const FORMAT: u16 = 1;
+    const FORMAT: u16 = 2;
     const COLUMNS: &'static [Column<Self>] = &[
         Column::new("position_epoch", |r, o| o.u16(r.position.epoch)),
         Column::new("position_topic", |r, o| o.text(r.position.topic)),
@@ -95,6 +95,7 @@ impl Row for DiscardRow {
         Column::new("first_offset", |r, o| nullable_offset(r.first(), o)),
         Column::new("discarded_at", |r, o| o.millis(r.discarded_at)),
         Column::new("source", |r, o| o.opt_text(r.told(|x| x.source.as_deref()))),
+        Column::new("environment", |r, o| o.opt_text(r.told(|x| x.environment.as_deref()))),
         Column::new("event_name", |r, o| o.opt_text(r.told(|x| x.event.as_deref()))),
         Column::new("message_id", |r, o| o.opt_text(r.told(|x| x.message_id.as_deref()))),
         Column::new("raw", |r, o| o.nullable(r.raw(), RowBinary::bytes)),

@@ -1,24 +1,28 @@
 //! The views, with rows of two environments.
 
-use event::{DeadLetter, Origin};
+use event::{DeadLetter, DiscardedEvent, Origin};
 use local_stack::Stack;
-use warehouse::{DeadLetterRow, EventRow, InsertAnswer, InsertRequest, RowPosition, Warehouse};
+use warehouse::{
+    DeadLetterRow, DiscardRow, EventRow, InsertAnswer, InsertRequest, RowPosition, Warehouse,
+};
 
 use crate::loaded::{dead_letter, finding, row};
 use crate::{client, execute, migrated, number};
 
-const VIEWS: [&str; 5] =
-    ["event_volumes", "funnel", "lost_before_ingest", "rejections", "plan_violations"];
+const VIEWS: [&str; 6] =
+    ["event_volumes", "funnel", "lost_before_ingest", "rejections", "plan_violations", "discards"];
 
 pub(crate) async fn views_show_production_unless_asked(stack: &Stack) {
     let warehouse = migrated(stack, "views").await;
     load_events(&warehouse).await;
     load_dead_letters(&warehouse).await;
+    load_discards(&warehouse).await;
     every_view_is_there_and_says_what_it_shows(stack).await;
     events_are_told_by_environment(stack).await;
     volumes_funnel_and_losses_are_told_by_environment(stack).await;
     a_violation_that_was_let_through_is_told_by_place_and_outcome(stack).await;
     a_rejection_is_told_by_place_and_hidden_only_where_another_environment_is_known(stack).await;
+    discards_are_counted_and_hidden_only_where_another_environment_is_known(stack).await;
     every_query_of_the_documentation_finds_something(stack).await;
 }
 
@@ -69,6 +73,28 @@ async fn load_dead_letters(warehouse: &Warehouse) {
     let rows: Vec<_> =
         (0..).zip(letters).map(|(offset, letter)| DeadLetterRow::new(at(offset), letter)).collect();
     let insert = InsertRequest::new(&rows, "r".to_owned(), "r-1".to_owned());
+    assert_eq!(warehouse.insert(insert).await, InsertAnswer::Loaded);
+}
+
+async fn load_discards(warehouse: &Warehouse) {
+    let discard = |environment: Option<&str>| DiscardedEvent {
+        stage: "validate".to_owned(),
+        reason: "suppressed".to_owned(),
+        detail: String::new(),
+        origin: Origin { epoch: 0, partition: 3, offset: 18_446 },
+        appended_at: 1_795_000_000_000,
+        first: None,
+        discarded_at: 1_795_000_000_001,
+        source: Some("web/app".to_owned()),
+        event: None,
+        message_id: None,
+        environment: environment.map(str::to_owned),
+    };
+    let at = |offset| RowPosition { epoch: 0, topic: "discarded-events", partition: 1, offset };
+    let environments = [Some("production"), Some("production"), Some("staging"), None];
+    let discards = (0..).zip(environments.map(discard));
+    let rows: Vec<_> = discards.map(|(offset, it)| DiscardRow::new(at(offset), it)).collect();
+    let insert = InsertRequest::new(&rows, "d".to_owned(), "d-1".to_owned());
     assert_eq!(warehouse.insert(insert).await, InsertAnswer::Loaded);
 }
 
@@ -184,6 +210,16 @@ async fn a_rejection_is_told_by_place_and_hidden_only_where_another_environment_
     assert_eq!(texts(stack, &staging).await, [expected]);
 }
 
+async fn discards_are_counted_and_hidden_only_where_another_environment_is_known(stack: &Stack) {
+    let told = "concatWithSeparator(' ', day, ifNull(source, '-'), stage, reason, count)";
+    let discards = format!("SELECT {told} FROM discards ORDER BY count");
+    let what = "2026-11-18 web/app validate suppressed";
+    assert_eq!(texts(stack, &discards).await, [format!("{what} 1"), format!("{what} 2")]);
+    let staging =
+        format!("SELECT {told} FROM discards_by_environment WHERE environment = 'staging'");
+    assert_eq!(texts(stack, &staging).await, [format!("{what} 1")]);
+}
+
 async fn every_query_of_the_documentation_finds_something(stack: &Stack) {
     // The queries look at the last days.
     execute(
@@ -198,6 +234,13 @@ async fn every_query_of_the_documentation_finds_something(stack: &Stack) {
         "views",
         "INSERT INTO dead_letters SELECT * REPLACE (now64(3) AS failed_at, \
         position_offset + 100 AS position_offset) FROM dead_letters",
+    )
+    .await;
+    execute(
+        stack,
+        "views",
+        "INSERT INTO discarded_events SELECT * REPLACE (now64(3) AS discarded_at, \
+        position_offset + 100 AS position_offset) FROM discarded_events",
     )
     .await;
     let text = include_str!("../../../../docs/querying.md");
