@@ -35,8 +35,7 @@ impl EnrichStep {
         match transform(&self.transformations, sent, enrichment) {
             Ok(()) => Verdict::Emit(event),
             Err(Stopped::Filtered { name }) => {
-                let reason = DiscardReason::Filtered;
-                Discarded { reason, detail: format!("transformation {name}"), first: None }.into()
+                Discarded::new(DiscardReason::Filtered, format!("transformation {name}")).into()
             }
             Err(Stopped::Failed { detail }) => {
                 Rejected::new(RejectReason::TransformationFailed, detail).into()

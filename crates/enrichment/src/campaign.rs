@@ -23,7 +23,13 @@ impl Enrichment for Campaign {
     }
 
     fn reads(&self) -> &'static [&'static str] {
-        &["/context/campaign", "/context/page/url", "/context/page/search"]
+        &[
+            "/context/campaign",
+            "/context/page/url",
+            "/context/page/search",
+            "/properties/url",
+            "/properties/search",
+        ]
     }
 
     fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {

@@ -144,6 +144,17 @@ impl Enrichment for ClickIds {
         &self.version
     }
 
+    fn reads(&self) -> &'static [&'static str] {
+        &[
+            "/context/referrer",
+            "/context/campaign",
+            "/context/page/url",
+            "/context/page/search",
+            "/properties/url",
+            "/properties/search",
+        ]
+    }
+
     fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
         let Subject { context, .. } = *subject;
         let told = first_of_each(told(&self.list, context), facts);

@@ -79,7 +79,7 @@ impl Removal for AddressRemoval {
     }
 
     fn reads(&self) -> &'static [&'static str] {
-        &["/context/ip", "/request/ip"]
+        &["/context", "/request", "/extra"]
     }
 
     fn apply(&self, event: &mut Event, appended_at: Millis, facts: &mut EnrichmentFacts) {

@@ -19,7 +19,16 @@ impl Enrichment for Page {
     }
 
     fn reads(&self) -> &'static [&'static str] {
-        &["/context/page/url", "/context/page/title"]
+        &[
+            "/context/page/url",
+            "/context/page/path",
+            "/context/page/search",
+            "/context/page/title",
+            "/properties/url",
+            "/properties/path",
+            "/properties/search",
+            "/properties/title",
+        ]
     }
 
     fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {

@@ -81,7 +81,18 @@ impl Enrichment for Referrer {
     }
 
     fn reads(&self) -> &'static [&'static str] {
-        &["/context/page/referrer", "/request/referer", "/context/page/url", "/request/origin"]
+        &[
+            "/context/referrer",
+            "/context/page/referrer",
+            "/properties/referrer",
+            "/request/referer",
+            "/context/campaign",
+            "/context/page/url",
+            "/context/page/search",
+            "/properties/url",
+            "/properties/search",
+            "/request/origin",
+        ]
     }
 
     fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {

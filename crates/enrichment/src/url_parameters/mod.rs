@@ -140,6 +140,21 @@ impl Removal for UrlParameters {
         &self.version
     }
 
+    fn reads(&self) -> &'static [&'static str] {
+        &[
+            "/context/page",
+            "/context/referrer",
+            "/context/campaign",
+            "/properties/url",
+            "/properties/path",
+            "/properties/search",
+            "/properties/referrer",
+            "/properties/tab_url",
+            "/properties/initial_referrer",
+            "/request/referer",
+        ]
+    }
+
     fn apply(&self, event: &mut Event, _appended_at: Millis, facts: &mut EnrichmentFacts) {
         let context = may_hold(&self.list, &event.context);
         let properties = event.kind == "page" && may_hold(&self.list, &event.properties);
