@@ -6,8 +6,6 @@
     reason = "a test fails by panicking"
 )]
 
-#[path = "sent/mod.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
 mod sent;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -7,8 +7,6 @@
 )]
 
 mod mmdb;
-#[path = "sent/mod.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
 mod sent;
 
 use std::sync::{
