@@ -13,7 +13,7 @@ use crate::{
     address_kind::kind_of,
     ip_hash::RotatingHash,
     ip_policy::{self, truncated},
-    leftovers::replaced,
+    leftovers::{Written, replaced},
 };
 
 /// Members of `context` that hold addresses. The first is Segment's.
@@ -268,7 +268,7 @@ impl Cut<'_> {
     }
 
     /// Every way in which the addresses were written, with what is left of each.
-    fn addresses(&self) -> Vec<(&str, &str)> {
+    fn addresses(&self) -> Vec<Written<'_>> {
         let cut = |seen: &&Seen| seen.left.as_ref() != Some(&seen.usual);
         let public = |seen: &&Seen| kind_of(seen.address) == "public";
         let mut addresses = Vec::new();
@@ -276,7 +276,8 @@ impl Cut<'_> {
             let left = seen.left.as_deref().unwrap_or(REMOVED);
             // The longer ways first: the usual one may be a part of them.
             let written = seen.written.iter().map(|text| text.trim());
-            addresses.extend(written.chain([seen.usual.as_str()]).map(|text| (text, left)));
+            addresses
+                .extend(written.chain([seen.usual.as_str()]).map(|text| Written::new(text, left)));
         }
         addresses
     }

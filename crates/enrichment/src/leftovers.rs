@@ -2,28 +2,41 @@
 
 use memchr::memmem;
 
+/// An address that is looked for, in one of the ways in which it was written.
+pub(crate) struct Written<'a> {
+    finder: memmem::Finder<'a>,
+    left: &'a str,
+}
+
+impl<'a> Written<'a> {
+    /// An address, and what is left of it.
+    pub(crate) fn new(address: &'a str, left: &'a str) -> Self {
+        Self { finder: memmem::Finder::new(address), left }
+    }
+}
+
 /// A text with each of the addresses in it replaced by what is left of it; `None` where it has none.
 ///
 /// The text may be JSON: an address has dots or colons between digits, so it is found in texts and
 /// names alone, and neither it nor what replaces it needs escapes.
-pub(crate) fn replaced(text: &str, addresses: &[(&str, &str)]) -> Option<String> {
+pub(crate) fn replaced(text: &str, addresses: &[Written<'_>]) -> Option<String> {
     let mut became: Option<String> = None;
-    for (address, left) in addresses {
+    for address in addresses {
         let text = became.as_deref().unwrap_or(text);
-        became = replaced_one(text, address, left).or(became);
+        became = replaced_one(text, address).or(became);
     }
     became
 }
 
-fn replaced_one(text: &str, address: &str, left: &str) -> Option<String> {
-    let finder = memmem::Finder::new(address);
-    let found = finder.find_iter(text.as_bytes());
-    let whole = found.filter(|at| stands_alone(text.as_bytes(), *at, address.len()));
+fn replaced_one(text: &str, address: &Written<'_>) -> Option<String> {
+    let length = address.finder.needle().len();
+    let found = address.finder.find_iter(text.as_bytes());
+    let whole = found.filter(|at| stands_alone(text.as_bytes(), *at, length));
     let (mut out, mut rest) = (String::new(), 0);
     for at in whole {
         out.push_str(&text[rest..at]);
-        out.push_str(left);
-        rest = at + address.len();
+        out.push_str(address.left);
+        rest = at + length;
     }
     (rest > 0).then(|| out + &text[rest..])
 }
@@ -48,7 +61,7 @@ mod tests {
 
     #[test]
     fn an_address_is_replaced_wherever_it_stands_alone() {
-        let addresses = [("8.8.4.4", "8.8.4.0"), ("2600:1::5", "2600:1::")];
+        let addresses = [Written::new("8.8.4.4", "8.8.4.0"), Written::new("2600:1::5", "2600:1::")];
         for (text, expected) in [
             ("8.8.4.4", Some("8.8.4.0")),
             ("8.8.4.4, 10.0.0.1", Some("8.8.4.0, 10.0.0.1")),

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Described, Event, Hints, Keyed, ValidationFacts};
+use crate::{Described, Event, Hints, Keyed, ValidationFacts, shared_runs};
 
 /// What enrich worked out. The meaning of each field is in `avro/enriched-events.avsc`.
 #[expect(missing_docs, reason = "avro/enriched-events.avsc documents every field")]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EnrichmentFacts {
+    #[serde(deserialize_with = "shared_runs::deserialize")]
     pub applied: Arc<[EnrichmentRun]>,
     pub user_agent: Option<UserAgentFacts>,
     pub bot: BotFacts,

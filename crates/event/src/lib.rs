@@ -18,6 +18,7 @@ mod origin;
 pub mod plain_json;
 mod raw;
 pub mod schema;
+mod shared_runs;
 mod stage_command;
 mod stitched;
 mod validated;

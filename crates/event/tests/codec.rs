@@ -6,8 +6,9 @@ use std::fmt::Debug;
 
 use apache_avro::Schema;
 use event::{
-    DeadLetter, DiscardedEvent, Finding, IdentityJournal, IdentityLink, IdentityState,
-    JournalEntry, LostRange, Origin, RawEvent, RecordHeader, Reference, RequestFacts, StageCommand,
+    DeadLetter, DiscardedEvent, EnrichedEvent, Finding, IdentityJournal, IdentityLink,
+    IdentityState, JournalEntry, LostRange, Origin, RawEvent, RecordHeader, Reference,
+    RequestFacts, StageCommand,
     codec::{CodecError, Decoder, Encoder},
     frame,
     schema::{self, TopicSchema},
@@ -213,4 +214,41 @@ fn an_error_never_quotes_the_value() {
     let datum = [2, 20, b's', b'e', b'c', b'r', b'e', b't', b'!', 0xff, 0xff, 0xff];
     let error = decoder.decode::<RawEvent>(&datum).unwrap_err().to_string();
     assert!(!error.contains("secret"), "{error}");
+}
+
+/// The schema of `enriched-events` without one of the facts.
+fn without_fact(name: &str) -> Schema {
+    let text = schema::ENRICHED_EVENTS.text;
+    let mut schema: serde_json::Value = serde_json::from_str(text).unwrap();
+    let facts = schema["fields"].as_array_mut().unwrap().iter_mut();
+    let facts = facts.filter(|field| field["name"] == "enrichment");
+    for field in facts {
+        field["type"]["fields"].as_array_mut().unwrap().retain(|fact| fact["name"] != name);
+    }
+    Schema::parse(&schema).unwrap()
+}
+
+#[test]
+fn an_enriched_event_of_an_older_schema_is_read_with_what_ran() {
+    let path = "../../avro/examples/enriched-events/page-campaign.json";
+    let text = std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path));
+    let event: EnrichedEvent = serde_json::from_str(&text.unwrap()).unwrap();
+    let older = Box::leak(Box::new(without_fact("removed")));
+    let mut datum = Vec::new();
+    let bytes = Encoder::new(&schema::ENRICHED_EVENTS, 7).unwrap().encode(&event).unwrap();
+    let reader = apache_avro::reader::datum::GenericDatumReader::builder(
+        schema::ENRICHED_EVENTS.parsed().unwrap(),
+    )
+    .reader_schema(older)
+    .build()
+    .unwrap();
+    let value = reader.read_value(&mut frame::parse(&bytes).unwrap().datum).unwrap();
+    let writer = apache_avro::writer::datum::GenericDatumWriter::builder(older).build().unwrap();
+    writer.write_value(&mut datum, value).unwrap();
+
+    let read = Decoder::new(&schema::ENRICHED_EVENTS, older).unwrap().decode(&datum).unwrap();
+    assert_ne!(event.enrichment.removed, Vec::<String>::new());
+    let mut expected: EnrichedEvent = event;
+    expected.enrichment.removed.clear();
+    assert_eq!(expected, read);
 }
