@@ -127,7 +127,8 @@ export class Ledger {
   }
 }
 
-function wanted(name) {
+/** A setting that must be there. */
+export function wanted(name) {
   if (env[name]) return env[name];
   say(`${name} is not set`);
   process.exit(64);

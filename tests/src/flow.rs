@@ -23,7 +23,7 @@ use crate::{
     expire::delete_before,
     fates::FateRecords,
     flow_config::{self, Addresses},
-    flow_rules,
+    flow_enrichment, flow_rules,
     http::{Answer, Http},
     place, ports,
     proxies::Proxies,
@@ -115,7 +115,9 @@ impl Flow {
             Some(proxies) => proxies.before(direct),
             None => direct,
         };
-        let text = flow_config::text(&addresses, &folder) + &flow_rules::place(&folder)?;
+        let text = flow_config::text(&addresses, &folder)
+            + &flow_enrichment::place(&folder, options.kind == "e2e")?
+            + &flow_rules::place(&folder)?;
         fs::write(&config, text)?;
         let kafka = KafkaConfig {
             bootstrap_servers: stack.bootstrap_servers(),

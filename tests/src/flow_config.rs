@@ -88,7 +88,7 @@ pub(crate) fn text(at: &Addresses, folder: &Path) -> String {
          [warehouse]\nurl = \"{clickhouse}\"\ndatabase = \"waybill\"\n\
          timeout_seconds = 10\n\
          [first_party]\nkeys = [{{ id = \"k1\", secret = \"a secret of a test, and of no use elsewhere\" }}]\n\
-         [ingest]\nlisten = \"{ingest}\"\nspool_dir = \"{}\"\n\
+         [ingest]\nlisten = \"{ingest}\"\nspool_dir = \"{}\"\ntrusted_proxies = 1\n\
          [identity_stitch]\nstate_dir = \"{}\"\n",
         folder.join("spool").display(),
         state_folder(folder).display(),

@@ -8,6 +8,7 @@ mod expire;
 mod fates;
 mod flow;
 mod flow_config;
+mod flow_enrichment;
 mod flow_rules;
 mod http;
 mod ledger_check;
@@ -33,6 +34,7 @@ pub use flow::{Flow, Options, SLOTS};
 pub use flow_config::{
     BILLING, CRM, FLOW_SOURCES, FlowSource, JITSU, KIOSK, SERVER_SDKS, WEB, WEB_SDKS,
 };
+pub use flow_enrichment::{CLIENT_ADDRESS, TRANSFORMED};
 pub use flow_rules::decisions;
 pub use http::{Answer, Http};
 pub use ledger_check::{Findings, LedgerCheck, Named};
