@@ -34,7 +34,7 @@ pub use flow::{Flow, Options, SLOTS};
 pub use flow_config::{
     BILLING, CRM, FLOW_SOURCES, FlowSource, JITSU, KIOSK, SERVER_SDKS, WEB, WEB_SDKS,
 };
-pub use flow_enrichment::{CLIENT_ADDRESS, TRANSFORMED};
+pub use flow_enrichment::{CLIENT_ADDRESS, TRANSFORMED, address_databases};
 pub use flow_rules::decisions;
 pub use http::{Answer, Http};
 pub use ledger_check::{Findings, LedgerCheck, Named};

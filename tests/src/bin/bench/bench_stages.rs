@@ -6,11 +6,9 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use enrichment::Enrichments;
-use event::RawEvent;
 use kafka_runtime::{
-    Admin, BatchLimits, KafkaConfig, Outgoing, Producer, RuntimeError, Scanner, Shutdown,
-    StageSettings, TopicSettings, bare_pass_through,
+    Admin, BatchLimits, KafkaConfig, Outgoing, Producer, Scanner, Shutdown, StageSettings,
+    TopicSettings, bare_pass_through,
 };
 use local_stack::{Progress, Stack, StackConfig};
 use schema_registry::{Registry, RegistryConfig};
@@ -22,6 +20,8 @@ use transformation::Transformations;
 use warehouse::{Warehouse, WarehouseConfig};
 
 use crate::{
+    bench_enrichments::{enrich_settings, opened},
+    bench_events::raw_event,
     bench_plans::{Planned, catalog},
     cpu_seconds,
 };
@@ -177,7 +177,7 @@ impl Bench {
         stage: Stage,
         catalog: &LiveCatalog,
         shutdown: &Shutdown,
-    ) -> Result<(), RuntimeError> {
+    ) -> anyhow::Result<()> {
         let mut settings = StageSettings {
             kafka: self.kafka.clone(),
             registry: self.registry.clone(),
@@ -189,28 +189,27 @@ impl Bench {
         match stage {
             Stage::Validate => {
                 let config = validate::Config::default();
-                validate::run(&settings, &config, catalog.clone(), shutdown)
+                validate::run(&settings, &config, catalog.clone(), shutdown)?;
             }
-            Stage::Enrich => enrich::run(
-                &settings,
-                Enrichments::built_in(),
-                Transformations::default(),
-                catalog.clone(),
-                shutdown,
-            ),
+            Stage::Enrich => {
+                let opened = opened(&enrich_settings(self.folder.path())?, &[])?;
+                let none = Transformations::default();
+                enrich::run(&settings, opened, none, catalog.clone(), shutdown)?;
+            }
             Stage::IdentityStitch => {
                 let config = identity_stitch::Config {
                     state_dir: self.folder.path().join("identity-stitch"),
                     ..identity_stitch::Config::default()
                 };
-                identity_stitch::run(&settings, &config, shutdown)
+                identity_stitch::run(&settings, &config, shutdown)?;
             }
             Stage::ForwardClickhouse => {
                 settings.batch = BatchLimits::for_sink();
                 let runtime = self.runtime.handle().clone();
-                forward::run(&settings, self.warehouse.clone(), runtime, shutdown)
+                forward::run(&settings, self.warehouse.clone(), runtime, shutdown)?;
             }
         }
+        Ok(())
     }
 }
 
@@ -234,27 +233,4 @@ fn until_committed(stage: Stage, scanner: &mut Scanner) -> anyhow::Result<()> {
         thread::sleep(Duration::from_millis(100));
     }
     bail!("{stage} was not through after {PATIENCE:?}")
-}
-
-/// About 900 bytes, as an SDK in a browser sends.
-fn raw_event(number: usize, planned: Planned) -> RawEvent {
-    let text = |text: &str| Some(text.to_owned());
-    RawEvent {
-        source: text("web/app"),
-        kind: text("track"),
-        message_id: Some(format!("bench-{number}")),
-        anonymous_id: Some(format!("device-{}", number % 20_000)),
-        user_id: number.is_multiple_of(4).then(|| format!("user-{}", number % 20_000)),
-        event: Some(planned.name_of(number)),
-        timestamp: text("2026-11-23T10:00:00.000Z"),
-        sent_at: text("2026-11-23T10:00:00.500Z"),
-        received_at: text("2026-11-23T10:00:00.700Z"),
-        context: text(
-            r#"{"page":{"url":"https://shop.example/p/17?utm_source=news&utm_medium=email&utm_campaign=autumn","path":"/p/17","referrer":"https://www.google.com/","title":"A product"},"userAgent":"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36","locale":"en-GB","timezone":"Europe/London","library":{"name":"analytics.js","version":"next-1.84.3"}}"#,
-        ),
-        properties: text(
-            r#"{"product_id":"17","name":"A product","price":12.50,"currency":"EUR"}"#,
-        ),
-        ..RawEvent::default()
-    }
 }

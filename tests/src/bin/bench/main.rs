@@ -7,6 +7,8 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it prints its figures")]
 
+mod bench_enrichments;
+mod bench_events;
 mod bench_ingest;
 mod bench_plans;
 mod bench_stages;
@@ -14,6 +16,7 @@ mod bench_stages;
 use std::{collections::BTreeMap, process::ExitCode};
 
 use anyhow::{Context as _, ensure};
+use bench_enrichments::EnrichmentFigure;
 use bench_ingest::{IngestFigure, IngestFigures};
 use bench_stages::{Bench, Figure};
 use rustix::time::{ClockId, clock_gettime};
@@ -41,13 +44,30 @@ fn run() -> anyhow::Result<()> {
     let only = std::env::vars().find(|(name, only)| name == "ONE" && !only.is_empty());
     let wanted = |part: &str| only.as_ref().is_none_or(|(_, only)| only == part);
     ensure!(
-        wanted("stages") || wanted("ingest"),
-        "ONE names no part of the bench: stages or ingest"
+        wanted("stages") || wanted("enrichments") || wanted("ingest"),
+        "ONE names no part of the bench: stages, enrichments or ingest"
     );
+    let enrichments = wanted("enrichments").then(|| enrichments(events)).transpose()?;
     let stages = wanted("stages").then(|| stages(events)).transpose()?;
     let ingest = wanted("ingest").then(|| ingest(events)).transpose()?;
-    println!("\n{}", json!({ "events": events, "stages": stages, "ingest": ingest }));
+    println!(
+        "\n{}",
+        json!({ "events": events, "enrichments": enrichments, "stages": stages, "ingest": ingest })
+    );
     Ok(())
+}
+
+fn enrichments(events: usize) -> anyhow::Result<serde_json::Value> {
+    let folder = tempfile::tempdir()?;
+    let figures = bench_enrichments::run(events, folder.path())?;
+    println!("\n{:<22}{:>12}", "enrichment", "ns/event");
+    for EnrichmentFigure { name, cpu_ns_per_event } in &figures {
+        println!("{name:<22}{cpu_ns_per_event:>12.0}");
+    }
+    let all: f64 = figures.iter().map(|figure| figure.cpu_ns_per_event).sum();
+    println!("{:<22}{all:>12.0}", "together");
+    let figures = figures.iter().map(|it| (it.name.clone(), json!(it.cpu_ns_per_event)));
+    Ok(figures.collect::<serde_json::Map<_, _>>().into())
 }
 
 fn stages(events: usize) -> anyhow::Result<serde_json::Value> {
