@@ -19,8 +19,13 @@ use anyhow::{Context as _, ensure};
 use bench_enrichments::EnrichmentFigure;
 use bench_ingest::{IngestFigure, IngestFigures};
 use bench_stages::{Bench, Figure};
+use mimalloc::MiMalloc;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
+
+/// That of the binary `waybill`.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Events by default; `BENCH_EVENTS` overrides.
 const EVENTS: usize = 200_000;
