@@ -238,8 +238,11 @@ impl<'a> Members<'a> {
         self.get(name).is_some_and(|value| value.get() != "null")
     }
 
+    /// Nearly no text has an escape, and then it stands there as it is.
     fn any_text(&self, name: &str) -> Option<String> {
-        serde_json::from_str(self.get(name)?.get()).ok()
+        let json = self.get(name)?.get();
+        let text = json.strip_prefix('"')?.strip_suffix('"')?;
+        if text.contains('\\') { serde_json::from_str(json).ok() } else { Some(text.to_owned()) }
     }
 
     /// A text that says something.

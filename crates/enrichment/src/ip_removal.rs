@@ -1,7 +1,7 @@
 //! Takes addresses out of an event, or leaves of them what the policy lets travel on.
 
 use core::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use event::{EnrichmentFacts, Event, Millis, RequestFacts};
 use memchr::memmem;
@@ -28,6 +28,8 @@ const IN_CONTEXT: [&[&str]; 6] = [
 /// Members beside those of the protocol that relays add.
 const IN_EXTRA: [&[&str]; 6] =
     [&["ip"], &["ipAddress"], &["requestIp"], &["request_ip"], &["clientIp"], &["client_ip"]];
+/// How the name of each member begins that a context may hold an address in.
+static MEMBER: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"\"ip"));
 /// Stands in a text for an address of which nothing is left.
 const REMOVED: &str = "[removed]";
 
@@ -89,7 +91,7 @@ impl Removal for AddressRemoval {
             return;
         }
         let removed = &mut facts.removed;
-        if is_sent || memmem::find(event.context.as_bytes(), b"\"ip").is_some() {
+        if is_sent || MEMBER.find(event.context.as_bytes()).is_some() {
             cut.members(&mut event.context, &self.context, removed);
         }
         if event.extra.contains("ip") || event.extra.contains("Ip") {
@@ -284,7 +286,7 @@ impl Cut<'_> {
 }
 
 fn told(place: &str, policy: IpPolicy) -> String {
-    format!("{place} {}", policy.word())
+    [place, " ", policy.word()].concat()
 }
 
 fn headers(request: &RequestFacts) -> impl Iterator<Item = &String> {
