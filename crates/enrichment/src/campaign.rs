@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 
 use event::{CampaignFacts, Derived, EnrichmentFacts};
-use url::form_urlencoded;
 
-use crate::{CampaignView, Enrichment, PageView, Subject};
+use crate::{CampaignView, Enrichment, PageView, Subject, parameters::parameters};
 
 /// What the sender says in `context.campaign`, as a whole, else the UTM parameters of the page.
 ///
@@ -77,12 +76,13 @@ fn of_page(page: &PageView) -> Option<CampaignFacts> {
 /// counts.
 fn of_parameters(query: &str) -> Option<CampaignFacts> {
     let mut found: Option<CampaignFacts> = None;
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        if !is_utm(&name) || value.trim().is_empty() {
+    for parameter in parameters(query).filter(|parameter| is_utm(&parameter.name)) {
+        let value = parameter.value();
+        if value.trim().is_empty() {
             continue;
         }
         let nothing = || CampaignFacts { taken_from: "url".to_owned(), ..CampaignFacts::default() };
-        put(found.get_or_insert_with(nothing), &name[UTM.len()..], value);
+        put(found.get_or_insert_with(nothing), &parameter.name[UTM.len()..], value);
     }
     found.filter(|found| fields(found).iter().any(|(_, field)| field.is_some()))
 }

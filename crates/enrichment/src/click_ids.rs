@@ -4,9 +4,11 @@ use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
 
 use event::{ClickId, Derived, EnrichmentFacts};
 use serde::Deserialize;
-use url::form_urlencoded;
 
-use crate::{ContextView, Enrichment, ReferrerView, SettingsProblem, Subject, names::Names};
+use crate::{
+    ContextView, Enrichment, ReferrerView, SettingsProblem, Subject, names::Names,
+    parameters::parameters,
+};
 
 /// Most bytes of a value. The networks' own have up to some hundred.
 const MAX_VALUE_BYTES: usize = 1024;
@@ -223,8 +225,9 @@ fn seen<'a>(
     context: &'a ContextView,
 ) -> impl Iterator<Item = (usize, Cow<'a, str>)> {
     let texts = context.page.parameter_texts();
-    let parameters = texts.flat_map(|text| form_urlencoded::parse(text.as_bytes()));
-    parameters.filter_map(|(name, value)| Some((*list.names.get_in_any_case(&name)?, value)))
+    texts.flat_map(parameters).filter_map(|parameter| {
+        Some((*list.names.get_in_any_case(&parameter.name)?, parameter.value()))
+    })
 }
 
 #[cfg(test)]

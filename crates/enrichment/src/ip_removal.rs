@@ -162,7 +162,8 @@ impl Cut<'_> {
     fn left_of(&mut self, address: IpAddr, text: &str) -> Left {
         let known = self.seen.iter().position(|seen| seen.address == address);
         let number = known.unwrap_or_else(|| {
-            let (usual, left) = (address.to_string(), self.cut(address));
+            let usual = usual(address, text);
+            let left = self.cut(address, &usual);
             self.seen.push(Seen { address, usual, written: Vec::new(), left });
             self.seen.len() - 1
         });
@@ -177,9 +178,9 @@ impl Cut<'_> {
         }
     }
 
-    fn cut(&self, address: IpAddr) -> Option<String> {
+    fn cut(&self, address: IpAddr, usual: &str) -> Option<String> {
         match self.policy {
-            IpPolicy::Keep => Some(address.to_string()),
+            IpPolicy::Keep => Some(usual.to_owned()),
             IpPolicy::Truncate => Some(truncated(address).to_string()),
             IpPolicy::Hash => {
                 self.rule.hashing.as_ref().map(|it| it.hash(address, self.appended_at))
@@ -283,6 +284,12 @@ impl Cut<'_> {
         }
         addresses
     }
+}
+
+/// How an address is usually written. An IPv4 address can be written in one way only.
+fn usual(address: IpAddr, text: &str) -> String {
+    let is_bare = text.bytes().all(|byte| byte == b'.' || byte.is_ascii_digit());
+    if address.is_ipv4() && is_bare { text.to_owned() } else { address.to_string() }
 }
 
 fn told(place: &str, policy: IpPolicy) -> String {

@@ -29,6 +29,7 @@ mod locale;
 mod money;
 mod names;
 mod page;
+mod parameters;
 mod referrer;
 mod referrer_list;
 mod settings;
