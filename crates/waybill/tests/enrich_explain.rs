@@ -23,8 +23,12 @@ const AT: &[&str] = &["--at", "2026-12-01T00:00:00Z"];
 
 /// Exit code and what was printed to stdout and to stderr.
 fn explain(arguments: &[&str], stdin: &str) -> (i32, String, String) {
+    explain_by(CONFIG, arguments, stdin)
+}
+
+fn explain_by(config: &str, arguments: &[&str], stdin: &str) -> (i32, String, String) {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("waybill.toml"), CONFIG).unwrap();
+    fs::write(folder.path().join("waybill.toml"), config).unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_waybill"))
         .args(["enrich", "explain"])
         .args(arguments.iter().chain(AT))
@@ -131,4 +135,29 @@ fn what_cannot_be_read_is_a_usage_error_that_says_what_is_wrong() {
         assert!(errors.contains(expected), "{arguments:?}: {errors}");
         assert!(!errors.contains("secret"), "{errors}");
     }
+}
+
+#[cfg(feature = "transformations")]
+#[test]
+fn what_a_program_changes_or_drops_is_told() {
+    let config = r#"
+[[enrich.transformations]]
+name = "mine"
+program = """
+if .event == "Noise" { abort }
+.properties.plan = "team"
+"""
+"#;
+    let event = |name| {
+        format!(
+            r#"{{"type":"track","event":"{name}","userId":"u","messageId":"m","properties":{{"plan":1}}}}"#
+        )
+    };
+    let (ended, told, _) = explain_by(config, &[], &event("Signed Up"));
+    assert_eq!(ended, 0, "{told}");
+    let changed = "transformations\n  /properties becomes {\"plan\":\"team\"}\nit goes on\n";
+    assert!(told.ends_with(changed), "{told}");
+    let (ended, told, _) = explain_by(config, &[], &event("Noise"));
+    let dropped = "enrich lets it go no further: discarded, filtered: transformation mine\n";
+    assert!(ended == 1 && told.ends_with(dropped), "{told}");
 }

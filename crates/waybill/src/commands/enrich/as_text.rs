@@ -13,6 +13,12 @@ pub(super) fn of(told: &Told) -> String {
     };
     let mut lines = vec![format!("{}, of {source}", shown(event))];
     lines.extend(told.enrichments.iter().flat_map(enrichment));
+    if !told.transformed.is_empty() {
+        lines.push("transformations".to_owned());
+    }
+    lines.extend(told.transformed.iter().map(|(member, value)| {
+        change(&Change { place: format!("/{member}"), value: value.clone() })
+    }));
     if !told.disabled.is_empty() {
         lines.push(format!("switched off: {}", told.disabled.join(", ")));
     }

@@ -1,10 +1,10 @@
 //! An event on its way through validate's rules and the enrichments.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use enrich::EnrichStep;
 use enrichment::{Enrichments, Explained};
-use event::{Millis, Origin, RawEvent, RequestFacts, ValidatedEvent, Waybill};
+use event::{Event, Millis, Origin, RawEvent, RequestFacts, ValidatedEvent, Waybill};
 use pipeline::{Context, Discarded, Rejected, Step as _, Verdict};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -30,6 +30,8 @@ pub(super) struct Court<'a> {
     configured: SourceCatalog,
     stand_in: SourceCatalog,
     enrichments: Arc<Enrichments>,
+    /// The stage without the operator's programs, and with them.
+    untransformed: EnrichStep,
     step: EnrichStep,
     disabled: Vec<String>,
     at: Millis,
@@ -48,6 +50,8 @@ pub(super) struct Told {
     pub(super) enrichments: Vec<Explained>,
     /// Enrichments that are switched off.
     pub(super) disabled: Vec<String>,
+    /// The members that programs of the operator change, as they become; empty where none does.
+    pub(super) transformed: BTreeMap<&'static str, Option<String>>,
     /// Why it goes no further, if so.
     pub(super) stopped: Option<Stopped>,
 }
@@ -92,9 +96,11 @@ impl<'a> Court<'a> {
             Unusable(told.join("\n"))
         })?;
         let enrichments = config.enrichments()?.live();
+        let catalog = LiveCatalog::new(configured.clone());
         Ok(Self {
             arguments,
-            step: EnrichStep::new(enrichments.clone(), LiveCatalog::new(configured.clone())),
+            untransformed: EnrichStep::new(enrichments.clone(), catalog.clone()),
+            step: EnrichStep::new(enrichments.clone(), catalog).with(config.transformations()?),
             configured,
             stand_in,
             enrichments: enrichments.current(),
@@ -140,12 +146,14 @@ impl<'a> Court<'a> {
             kind: config.map_or(SourceKind::Server, |config| config.kind).word(),
             enrichments: Vec::new(),
             disabled: self.disabled.clone(),
+            transformed: BTreeMap::new(),
             stopped: None,
         };
         Ok(match clean(event, self.at, catalog) {
             Verdict::Emit(event) => {
                 let enrichments = self.enrichments.explain(&event.event, self.at, config);
-                Told { enrichments, stopped: self.stopped(event)?, ..told }
+                let (transformed, stopped) = self.ended(event)?;
+                Told { enrichments, transformed, stopped, ..told }
             }
             Verdict::Discard(discarded) => {
                 Told { stopped: Some(of_discarded("validate", discarded)), ..told }
@@ -157,15 +165,41 @@ impl<'a> Court<'a> {
     }
 
     /// What the stage says of it.
-    fn stopped(&self, event: ValidatedEvent) -> anyhow::Result<Option<Stopped>> {
+    fn ended(&self, event: ValidatedEvent) -> anyhow::Result<(Members, Option<Stopped>)> {
         let origin = Origin { epoch: 0, partition: 0, offset: 0 };
         let waybill = Waybill { origin, appended_at: self.at };
-        Ok(match self.step.apply(event, &Context { waybill, redriven: false })? {
-            Verdict::Emit(_) => None,
-            Verdict::Discard(discarded) => Some(of_discarded("enrich", discarded)),
-            Verdict::Reject(rejected) => Some(of_rejected("enrich", rejected)),
+        let cx = Context { waybill, redriven: false };
+        let before = self.untransformed.apply(event.clone(), &cx)?;
+        Ok(match (before, self.step.apply(event, &cx)?) {
+            (Verdict::Emit(before), Verdict::Emit(after)) => {
+                (changed(&before.event, &after.event), None)
+            }
+            (_, Verdict::Emit(_)) => (Members::new(), None),
+            (_, Verdict::Discard(it)) => (Members::new(), Some(of_discarded("enrich", it))),
+            (_, Verdict::Reject(it)) => (Members::new(), Some(of_rejected("enrich", it))),
         })
     }
+}
+
+/// Members of an event, by name.
+type Members = BTreeMap<&'static str, Option<String>>;
+
+/// What a program may write, where it is another than before.
+fn changed(before: &Event, after: &Event) -> Members {
+    let members = |event: &Event| {
+        let text = |text: &String| Some(text.clone());
+        [
+            ("event", event.event.clone()),
+            ("name", event.name.clone()),
+            ("category", event.category.clone()),
+            ("properties", text(&event.properties)),
+            ("traits", text(&event.traits)),
+            ("context", text(&event.context)),
+            ("integrations", text(&event.integrations)),
+        ]
+    };
+    let pairs = members(after).into_iter().zip(members(before));
+    pairs.filter(|(after, before)| after != before).map(|(after, _)| after).collect()
 }
 
 fn replace(seen: &mut Option<String>, asked: Option<&String>) {
