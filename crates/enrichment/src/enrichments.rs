@@ -143,7 +143,7 @@ fn all(
         // Reads the facts of Campaign and ClickIds.
         Box::new(Referrer::new(click_ids)),
         Box::new(Locale),
-        Box::new(TimeZone),
+        Box::new(TimeZone::default()),
         Box::new(Money::built_in()),
         // Reads what the others found of user agent and network.
         Box::new(Bot::new(&settings.bot, problems)),

@@ -6,8 +6,8 @@ use event::{Derived, EnrichmentFacts, Event, ReferrerFacts};
 use url::Url;
 
 use crate::{
-    ContextView, Enrichment, ReferrerView, Subject, click_ids::ClickIdList, context_view::host,
-    referrer_list::ReferrerList,
+    ContextView, Enrichment, ReferrerView, Subject, by_text::ByText, click_ids::ClickIdList,
+    context_view::host, referrer_list::ReferrerList,
 };
 
 /// Media that a sender may tell in `context.referrer.type`.
@@ -34,6 +34,7 @@ pub(crate) struct Referrer {
     list: ReferrerList,
     click_ids: Arc<ClickIdList>,
     version: String,
+    hosts: ByText<Option<Arc<str>>>,
 }
 
 /// What a referrer stands for.
@@ -47,7 +48,8 @@ impl Referrer {
     /// With the list that is compiled in.
     pub(crate) fn new(click_ids: Arc<ClickIdList>) -> Self {
         let list = ReferrerList::built_in();
-        Self { version: format!("2 list-{}", list.version), list, click_ids }
+        let version = format!("2 list-{}", list.version);
+        Self { version, list, click_ids, hosts: ByText::default() }
     }
 
     fn classify(
@@ -98,7 +100,7 @@ impl Enrichment for Referrer {
     fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
         let Subject { event, context, .. } = *subject;
         let Some(url) = referrer_of(event, context) else { return };
-        let host = Url::parse(url.trim()).ok().and_then(|url| host(&url));
+        let host = self.hosts.get(url, host_of);
         let class = self.classify(host.as_deref(), subject, facts);
         let told = told_of(url, &context.referrer);
         let medium = told.and_then(|told| medium_of(told.kind.as_deref()?));
@@ -114,9 +116,13 @@ impl Enrichment for Referrer {
             url: url.to_owned(),
             medium: medium.unwrap_or(class.medium).to_owned(),
             source: source.or(class.source).map(str::to_owned),
-            host,
+            host: host.as_deref().map(str::to_owned),
         });
     }
+}
+
+fn host_of(url: &str) -> Option<Arc<str>> {
+    Url::parse(url.trim()).ok().and_then(|url| host(&url)).map(Arc::from)
 }
 
 fn tell(field: &str, value: &str, derived: &mut Vec<Derived>) {

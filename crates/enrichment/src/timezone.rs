@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use event::EnrichmentFacts;
 
-use crate::{Enrichment, Subject};
+use crate::{Enrichment, Subject, by_text::ByText};
 
 /// A name of the database that stands for no zone: "a time zone must be set".
 const UNSET: &str = "Factory";
@@ -13,7 +13,10 @@ static VERSION: LazyLock<String> = LazyLock::new(|| format!("1 tzdb-{}", jiff_tz
 
 /// `context.timezone` by its name in the IANA time zone database, of which a copy is compiled in: the
 /// same on every machine.
-pub(crate) struct TimeZone;
+#[derive(Default)]
+pub(crate) struct TimeZone {
+    names: ByText<Option<&'static str>>,
+}
 
 impl Enrichment for TimeZone {
     fn name(&self) -> &'static str {
@@ -30,7 +33,7 @@ impl Enrichment for TimeZone {
 
     fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
         let Some(sent) = subject.context.timezone.as_deref() else { return };
-        match name(sent) {
+        match self.names.get(sent, name) {
             Some(name) => facts.timezone = Some(name.to_owned()),
             None => facts.flags.push("invalid-timezone".to_owned()),
         }
