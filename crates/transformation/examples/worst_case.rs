@@ -1,9 +1,10 @@
-//! How long runs take: by hand, in a release build.
-//! `cargo test --release -p transformation --features vrl --test worst_case -- --ignored --nocapture`
-#![cfg(feature = "vrl")]
-#![allow(clippy::unwrap_used, clippy::panic, unreachable_pub, reason = "a test fails by panicking")]
+//! How long the costliest programs that the rules let through run, with and without the clock.
+//! `cargo run --release -p transformation --features vrl --example worst_case`
+#![allow(clippy::unwrap_used, clippy::panic, unreachable_pub, reason = "it ends by panicking")]
+#![allow(clippy::print_stdout, reason = "it prints its figures")]
 
 #[allow(dead_code, reason = "not all of it is needed here")]
+#[path = "../tests/sent/mod.rs"]
 mod sent;
 
 use std::time::{Duration, Instant};
@@ -34,9 +35,7 @@ fn costly() -> Vec<(&'static str, String, String)> {
     ]
 }
 
-#[test]
-#[ignore = "by hand: it measures"]
-fn the_costliest_programs_that_the_rules_let_through_end_in_time() {
+fn main() {
     println!("{:28} {:>12} {:>12}  ended", "", "5 s", "50 ms");
     for (name, program, properties) in costly() {
         let all = compile(&program).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
