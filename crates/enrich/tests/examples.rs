@@ -20,8 +20,9 @@ use std::{
 use enrich::EnrichStep;
 use enrichment::Enrichments;
 use event::{
-    DeadLetter, DiscardedEvent, EnrichedEvent, IdentityJournal, IdentityLink, IdentityState,
-    Origin, RawEvent, StageCommand, StitchedEvent, ValidatedEvent, Waybill,
+    DeadLetter, DiscardedEvent, EnrichedEvent, IdentityAlias, IdentityCommand, IdentityJournal,
+    IdentityLink, IdentityState, Origin, RawEvent, StageCommand, StitchedEvent, ValidatedEvent,
+    Waybill,
     codec::{Decoder, Encoder},
     frame,
     schema::{self, TopicSchema},
@@ -117,6 +118,8 @@ fn every_example_of_every_topic_reads_as_its_struct_and_survives_its_avro_schema
         (&schema::ENRICHED_EVENTS, check::<EnrichedEvent>),
         (&schema::STITCHED_EVENTS, check::<StitchedEvent>),
         (&schema::IDENTITY_LINKS, check::<IdentityLink>),
+        (&schema::IDENTITY_ALIASES, check::<IdentityAlias>),
+        (&schema::IDENTITY_COMMANDS, check::<IdentityCommand>),
         (&schema::IDENTITY_JOURNAL, check::<IdentityJournal>),
         (&schema::IDENTITY_STATE, check::<IdentityState>),
         (&schema::STAGE_COMMANDS, check::<StageCommand>),

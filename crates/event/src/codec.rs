@@ -154,6 +154,28 @@ impl Decoder {
     }
 }
 
+/// The datum of one of our own records, without a frame: for a store that keeps what a changelog
+/// holds. Its schema must be plain.
+pub fn to_datum<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
+    let mut bytes = Vec::new();
+    match datum::write(&mut bytes, value) {
+        Ok(()) => Ok(bytes),
+        Err(error) => {
+            let name = std::any::type_name::<T>().to_owned();
+            Err(CodecError::Encode { name, detail: error.to_string() })
+        }
+    }
+}
+
+/// Reads what [`to_datum`] wrote.
+pub fn from_datum<T: DeserializeOwned>(mut datum: &[u8]) -> Result<T, CodecError> {
+    let value = datum::read(&mut datum).map_err(|error| {
+        let name = std::any::type_name::<T>().to_owned();
+        CodecError::Decode { name, detail: error.to_string() }
+    })?;
+    if datum.is_empty() { Ok(value) } else { Err(CodecError::TrailingBytes(datum.len())) }
+}
+
 fn parsed(schema: &'static TopicSchema) -> Result<&'static Schema, CodecError> {
     schema.parsed().map_err(|error| schema_error(schema, error))
 }

@@ -184,6 +184,6 @@ impl Described for EnrichedEvent {
 
 impl Keyed for EnrichedEvent {
     fn key(&self) -> &str {
-        &self.validation.device_key
+        self.validation.key()
     }
 }

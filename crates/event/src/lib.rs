@@ -12,6 +12,7 @@ mod extent;
 mod fates;
 mod finding;
 mod fingerprint;
+mod fixed;
 pub mod frame;
 mod identity_records;
 mod origin;
@@ -34,12 +35,16 @@ pub use enriched::{
 pub use fates::{DeadLetter, DiscardedEvent, RecordHeader, Reference};
 pub use finding::Finding;
 pub use fingerprint::fingerprints;
-pub use identity_records::{IdentityJournal, IdentityLink, IdentityState, JournalEntry};
+pub use fixed::Fixed16;
+pub use identity_records::{
+    BusinessEntry, ContextEntry, DeviceOrder, DeviceUser, IdentityAlias, IdentityCommand,
+    IdentityJournal, IdentityLink, IdentityState, Inheritable, JournalEntry, SessionEntry,
+};
 pub use origin::{Origin, ParseOriginError};
 pub use raw::{RawEvent, RequestFacts};
 pub use stage_command::{LostRange, StageCommand};
-pub use stitched::{IdentityFacts, StitchedEvent};
-pub use validated::{Event, ValidatedEvent, ValidationFacts};
+pub use stitched::{IdentityFacts, Inherited, SessionFacts, StitchedEvent};
+pub use validated::{BusinessKey, Event, ValidatedEvent, ValidationFacts};
 pub use waybill::{WAYBILL_HEADER_LEN, Waybill, WaybillHeaderError};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.

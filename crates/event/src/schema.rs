@@ -46,6 +46,8 @@ schemas! {
     ENRICHED_EVENTS = "enriched-events", "With enrichment facts.";
     STITCHED_EVENTS = "stitched-events", "With identity facts.";
     IDENTITY_LINKS = "identity-links", "Candidate links.";
+    IDENTITY_ALIASES = "identity-aliases", "Merges of users.";
+    IDENTITY_COMMANDS = "identity-commands", "Orders about identities.";
     IDENTITY_JOURNAL = "identity-journal", "Changelog of emitted messages.";
     IDENTITY_STATE = "identity-state", "Changelog of devices.";
     STAGE_COMMANDS = "stage-commands", "Orders to stages.";

@@ -2,18 +2,45 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Described, EnrichmentFacts, Event, Hints, Keyed, ValidationFacts};
+use crate::{Described, EnrichmentFacts, Event, Hints, Keyed, Millis, ValidationFacts};
 
 /// Who did this, as far as was known when the event passed. The meaning of each field is in
 /// `avro/stitched-events.avsc`.
 #[expect(missing_docs, reason = "avro/stitched-events.avsc documents every field")]
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdentityFacts {
     pub person_id: String,
     pub basis: String,
     pub user_id: Option<String>,
     pub link_origin: Option<String>,
     pub flags: Vec<String>,
+    pub alias_origin: Option<String>,
+    pub supersedes: Option<String>,
+    pub told_first: Option<String>,
+    pub session: Option<SessionFacts>,
+    pub inherited: Vec<Inherited>,
+}
+
+/// The visit that the event belongs to. The meaning of each field is in
+/// `avro/stitched-events.avsc`.
+#[expect(missing_docs, reason = "avro/stitched-events.avsc documents every field")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionFacts {
+    pub id: String,
+    pub basis: String,
+    pub number: Option<i32>,
+    pub started_at: Millis,
+}
+
+/// A value that the event lacks and an earlier event of the same session told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inherited {
+    /// Name of the column of the table `events` that lacks it.
+    pub field: String,
+    /// The value.
+    pub value: String,
+    /// Waybill number of the event that told it.
+    pub origin: String,
 }
 
 /// The value of `stitched-events`.
@@ -37,6 +64,6 @@ impl Described for StitchedEvent {
 
 impl Keyed for StitchedEvent {
     fn key(&self) -> &str {
-        &self.validation.device_key
+        self.validation.key()
     }
 }

@@ -52,6 +52,26 @@ pub struct ValidationFacts {
     pub inheritable: Vec<String>,
     pub consent_granted: Vec<String>,
     pub consent_denied: Vec<String>,
+    pub business_key: Option<BusinessKey>,
+}
+
+impl ValidationFacts {
+    /// The key of the record behind validate: the business key if there is one, else the device
+    /// key.
+    pub fn key(&self) -> &str {
+        self.business_key.as_ref().map_or(&self.device_key, |business| &business.key)
+    }
+}
+
+/// What the event tells of, by its plan. The meaning of each field is in
+/// `avro/validated-events.avsc`.
+#[expect(missing_docs, reason = "avro/validated-events.avsc documents every field")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BusinessKey {
+    pub key: String,
+    pub rank: i32,
+    pub window_days: i32,
+    pub on_repeat: String,
 }
 
 /// The value of `validated-events`.
@@ -82,6 +102,6 @@ impl Described for ValidatedEvent {
 
 impl Keyed for ValidatedEvent {
     fn key(&self) -> &str {
-        &self.validation.device_key
+        self.validation.key()
     }
 }

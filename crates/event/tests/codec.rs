@@ -6,9 +6,10 @@ use std::fmt::Debug;
 
 use apache_avro::Schema;
 use event::{
-    DeadLetter, DiscardedEvent, EnrichedEvent, Finding, IdentityJournal, IdentityLink,
-    IdentityState, JournalEntry, LostRange, Origin, RawEvent, RecordHeader, Reference,
-    RequestFacts, StageCommand,
+    BusinessEntry, ContextEntry, DeadLetter, DeviceOrder, DeviceUser, DiscardedEvent,
+    EnrichedEvent, Finding, Fixed16, IdentityAlias, IdentityCommand, IdentityJournal, IdentityLink,
+    IdentityState, Inheritable, JournalEntry, LostRange, Origin, RawEvent, RecordHeader, Reference,
+    RequestFacts, SessionEntry, StageCommand,
     codec::{CodecError, Decoder, Encoder},
     frame,
     schema::{self, TopicSchema},
@@ -150,19 +151,77 @@ fn identity_records_survive() {
         cause: ORIGIN,
         event_time: 1,
         appended_at: 2,
+        refused: Some("unlinked".into()),
+        who: None,
+        why: Some("wrong".into()),
     };
     survives(&schema::IDENTITY_LINKS, &link);
-    let entry = JournalEntry { key: [0xfe; 16], origin: ORIGIN, fingerprint: -1, day: 20_000 };
-    let journal = IdentityJournal { version: 1, entries: vec![entry] };
-    survives(&schema::IDENTITY_JOURNAL, &journal);
-    let state = IdentityState {
-        device_key: "a".into(),
+    let alias = IdentityAlias {
+        kind: "merge".into(),
+        previous_id: "o".into(),
         user_id: "u".into(),
+        rule: "alias".into(),
         cause: ORIGIN,
         event_time: 1,
-        users: 1,
+        appended_at: 2,
+        who: None,
+        why: None,
+    };
+    survives(&schema::IDENTITY_ALIASES, &alias);
+    let command = IdentityCommand {
+        action: "unlink".into(),
+        anonymous_id: Some("a".into()),
+        previous_id: None,
+        user_id: "u".into(),
+        who: "ops".into(),
+        why: "wrong".into(),
+        at: 3,
+    };
+    survives(&schema::IDENTITY_COMMANDS, &command);
+    survives(&schema::IDENTITY_JOURNAL, &journal());
+    let user = DeviceUser {
+        user_id: "u".into(),
+        first_time: -1,
+        first_cause: ORIGIN,
+        last_time: 1,
+        last_cause: ORIGIN,
+    };
+    let order = DeviceOrder { user_id: "u".into(), linked: false, at: 1, offset: 2 };
+    let state = IdentityState {
+        device_key: "a".into(),
+        held: vec![user.clone()],
+        refused: Some(user),
+        orders: vec![order],
     };
     survives(&schema::IDENTITY_STATE, &state);
+}
+
+fn journal() -> IdentityJournal {
+    let key = Fixed16([0xfe; 16]);
+    let value = Inheritable { field: "locale".into(), value: "de".into(), origin: ORIGIN };
+    IdentityJournal {
+        version: 1,
+        entries: vec![JournalEntry { key, origin: ORIGIN, fingerprint: -1, day: 20_000 }],
+        business_keys: vec![BusinessEntry { key, origin: ORIGIN, rank: 1, day: 20_000 }],
+        sessions: vec![SessionEntry {
+            device: key,
+            id: "s".into(),
+            sent: true,
+            number: 2,
+            started_at: 3,
+            last_at: 4,
+            minute: 5,
+            count: 6,
+            known: 7,
+            day: 20_000,
+        }],
+        contexts: vec![ContextEntry {
+            device: key,
+            session: "s".into(),
+            values: vec![value],
+            day: 20_000,
+        }],
+    }
 }
 
 #[test]

@@ -75,7 +75,7 @@ struct Taken<'a, S> {
 impl<S: Store> Taken<'_, S> {
     fn take(&mut self, record: &Record, codecs: &mut Codecs) -> Result<(), Behind> {
         if self.topic == Topic::IdentityJournal {
-            self.writes.entries.extend(codecs.entries(record).map_err(Behind::Halt)?);
+            self.writes.dated.extend(codecs.journal(record).map_err(Behind::Halt)?);
         } else {
             self.writes.devices.push(codecs.device(record).map_err(Behind::Halt)?);
         }

@@ -1,25 +1,27 @@
 //! Bytes of what the stage reads and writes.
 
 use event::{
-    EnrichedEvent, IdentityJournal, IdentityState, JournalEntry,
+    EnrichedEvent, IdentityAlias, IdentityCommand, IdentityJournal, IdentityLink, IdentityState,
     codec::{CodecError, Encoder},
 };
-use identity::KEY_VERSION;
+use identity::{KEY_VERSION, device_hash};
 use kafka_runtime::{Outgoing, Record};
 use pipeline::{Halt, Rejected};
 use schema_registry::{Registry, TopicDecoder};
 use serde::{Serialize, de::DeserializeOwned};
 use topology::Topic;
 
-use crate::{overlay::Overlay, store::DeviceWrite};
-
-/// A journal record packs at most this many entries, about 1.5 MB: far below what the topic takes,
-/// whatever the batch limits are.
-const ENTRIES_PER_RECORD: usize = 32_768;
+use crate::{
+    overlay::Overlay,
+    packing::packed,
+    store::{DatedWrite, DeviceWrite},
+    values::{Dated, device_write},
+};
 
 struct Encoders {
     stitched: Encoder,
     links: Encoder,
+    aliases: Encoder,
     journal: Encoder,
     state: Encoder,
 }
@@ -28,6 +30,7 @@ struct Encoders {
 pub(crate) struct Codecs {
     registry: Registry,
     enriched: TopicDecoder,
+    commands: TopicDecoder,
     journal: TopicDecoder,
     state: TopicDecoder,
     encoders: Option<Encoders>,
@@ -38,6 +41,7 @@ impl Codecs {
         Self {
             registry: registry.clone(),
             enriched: registry.decoder(Topic::EnrichedEvents),
+            commands: registry.decoder(Topic::IdentityCommands),
             journal: registry.decoder(Topic::IdentityJournal),
             state: registry.decoder(Topic::IdentityState),
             encoders: None,
@@ -48,11 +52,19 @@ impl Codecs {
         self.enriched.decode(value)
     }
 
+    pub(crate) fn command(
+        &mut self,
+        value: &[u8],
+    ) -> Result<Result<IdentityCommand, Rejected>, Halt> {
+        self.commands.decode(value)
+    }
+
     fn encoders(&mut self) -> Result<&Encoders, Halt> {
         if self.encoders.is_none() {
             self.encoders = Some(Encoders {
                 stitched: self.registry.encoder(Topic::StitchedEvents)?,
                 links: self.registry.encoder(Topic::IdentityLinks)?,
+                aliases: self.registry.encoder(Topic::IdentityAliases)?,
                 journal: self.registry.encoder(Topic::IdentityJournal)?,
                 state: self.registry.encoder(Topic::IdentityState)?,
             });
@@ -68,11 +80,26 @@ impl Codecs {
         Ok(self.encoders()?.stitched.encode(event))
     }
 
-    pub(crate) fn link<T: Serialize>(
+    /// The record that tells of a link.
+    pub(crate) fn link(
         &mut self,
-        link: &T,
-    ) -> Result<Result<Vec<u8>, CodecError>, Halt> {
-        Ok(self.encoders()?.links.encode(link))
+        link: &IdentityLink,
+    ) -> Result<Result<Outgoing, CodecError>, Halt> {
+        let key = link.anonymous_id.clone().into_bytes();
+        let value = self.encoders()?.links.encode(link);
+        Ok(value.map(|value| side(Topic::IdentityLinks, None, key, value)))
+    }
+
+    /// The record that tells of two users.
+    pub(crate) fn alias(
+        &mut self,
+        alias: &IdentityAlias,
+    ) -> Result<Result<Outgoing, CodecError>, Halt> {
+        // One record of each pair is kept. No id has a zero byte: validate refuses control
+        // characters.
+        let key = format!("{}\0{}", alias.previous_id, alias.user_id).into_bytes();
+        let value = self.encoders()?.aliases.encode(alias);
+        Ok(value.map(|value| side(Topic::IdentityAliases, Some(0), key, value)))
     }
 
     /// What tells the changes of `partition` to the changelogs.
@@ -83,8 +110,7 @@ impl Codecs {
     ) -> Result<Vec<Outgoing>, Halt> {
         let encoders = self.encoders()?;
         let mut changes = Vec::new();
-        for entries in overlay.entries().chunks(ENTRIES_PER_RECORD) {
-            let journal = IdentityJournal { version: KEY_VERSION, entries: entries.to_vec() };
+        for journal in packed(overlay) {
             let value = encoders.journal.encode(&journal).map_err(|error| unwritable(&error))?;
             changes.push(change(Topic::IdentityJournal, partition, None, value));
         }
@@ -96,15 +122,19 @@ impl Codecs {
         Ok(changes)
     }
 
-    /// The entries of a record of `identity-journal`.
-    pub(crate) fn entries(&mut self, record: &Record) -> Result<Vec<JournalEntry>, Halt> {
+    /// What a record of `identity-journal` says.
+    pub(crate) fn journal(&mut self, record: &Record) -> Result<Vec<DatedWrite>, Halt> {
         let journal: IdentityJournal = own(&mut self.journal, record)?;
         if journal.version != KEY_VERSION {
             let version = journal.version;
             let detail = format!("has keys of version {version}, not {KEY_VERSION}");
             return Err(unreadable(record, &detail));
         }
-        Ok(journal.entries)
+        let messages = journal.entries.iter().map(Dated::write);
+        let business = journal.business_keys.iter().map(Dated::write);
+        let sessions = journal.sessions.iter().map(Dated::write);
+        let contexts = journal.contexts.iter().map(Dated::write);
+        Ok(messages.chain(business).chain(sessions).chain(contexts).collect())
     }
 
     /// The device of a record of `identity-state`; without a value it is forgotten.
@@ -113,11 +143,15 @@ impl Codecs {
             let key = record.key.clone().unwrap_or_default();
             let device = String::from_utf8(key)
                 .map_err(|_| unreadable(record, "has a key that is no text"))?;
-            return Ok(DeviceWrite { device, link: None });
+            return Ok(DeviceWrite { key: device_hash(&device), value: None });
         }
         let state: IdentityState = own(&mut self.state, record)?;
-        Ok(DeviceWrite { device: state.device_key.clone(), link: Some(state.into()) })
+        Ok(device_write(&state))
     }
+}
+
+fn side(topic: Topic, partition: Option<i32>, key: Vec<u8>, value: Vec<u8>) -> Outgoing {
+    Outgoing { topic, partition, key: Some(key), value: Some(value), headers: Vec::new() }
 }
 
 fn change(topic: Topic, partition: i32, key: Option<Vec<u8>>, value: Vec<u8>) -> Outgoing {

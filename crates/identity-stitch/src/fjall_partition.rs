@@ -1,7 +1,7 @@
 //! One partition's store on disk: a fjall database.
 //!
-//! Keyspaces: `day-<n>` (message key → what was emitted) for each day of the window, `links`
-//! (device → its user) and `meta`. A batch is one atomic write over all of them. It is not synced
+//! Keyspaces: `day-<n>` (kind and key → value) for each day of the window, `devices` (device → its
+//! users) and `meta`. A batch is one atomic write over all of them. It is not synced
 //! to disk: after a power loss the store may be older than it was, and takes the rest from the
 //! changelogs. What must not happen is that `meta` survives such a loss where a day does not, for
 //! then the store would claim keys that it lacks. So each write leaves its number, a stamp, in every
@@ -15,22 +15,23 @@ use std::{
     path::Path,
 };
 
+use event::Fixed16;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch};
-use identity::{Day, DeviceLink, KEY_VERSION, MessageKey, Seen, Window};
+use identity::{Day, KEY_VERSION, Window};
 
 use crate::{
-    store::{Covered, Store, StoreError, Writes},
-    values::{device_key, exact, link_bytes, read_link, read_seen, seen_bytes},
+    store::{Covered, Kind, Store, StoreError, Writes},
+    values::exact,
 };
 
 /// Version of this layout; a store of another one is built anew.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const MIB: u64 = 1024 * 1024;
 const META: &str = "meta";
-const LINKS: &str = "links";
+const DEVICES: &str = "devices";
 const DAY_PREFIX: &str = "day-";
 const STAMP_PREFIX: &str = "stamp/";
-/// Holds a keyspace's own stamp; all other keys there have 16 bytes.
+/// Holds a keyspace's own stamp; all other keys there have 16 or 17 bytes.
 const STAMP_KEY: &str = "stamp";
 
 /// Whose store this is: recorded at its first opening.
@@ -58,7 +59,7 @@ impl From<StoreError> for Unfit {
 pub struct FjallPartition {
     db: Database,
     meta: Keyspace,
-    links: Keyspace,
+    devices: Keyspace,
     days: BTreeMap<Day, Keyspace>,
     window: Window,
     newest_day: Option<Day>,
@@ -76,7 +77,7 @@ impl FjallPartition {
                 .open()
         })?;
         let meta = keyspace(&db, META)?;
-        let links = keyspace(&db, LINKS)?;
+        let devices = keyspace(&db, DEVICES)?;
         check_owner(&meta, owner)?;
         let mut store = Self {
             newest_day: number(&meta, "newest-day")?.map(i32::from_be_bytes),
@@ -88,7 +89,7 @@ impl FjallPartition {
             days: open_days(&db)?,
             db,
             meta,
-            links,
+            devices,
             window,
         };
         store.check_stamps()?;
@@ -116,8 +117,8 @@ impl FjallPartition {
     }
 
     fn keyspace_named(&self, name: &[u8]) -> Option<&Keyspace> {
-        if name == LINKS.as_bytes() {
-            return Some(&self.links);
+        if name == DEVICES.as_bytes() {
+            return Some(&self.devices);
         }
         self.days.get(&day_named(std::str::from_utf8(name).ok()?)?)
     }
@@ -154,52 +155,50 @@ impl FjallPartition {
         batch.insert(&self.meta, STAMP_KEY, stamp.to_be_bytes());
     }
 
-    fn write_entries(
+    fn write_dated(
         &mut self,
         batch: &mut OwnedWriteBatch,
         writes: &Writes,
         oldest: Option<Day>,
     ) -> Result<Vec<Keyspace>, StoreError> {
-        let kept = || writes.entries.iter().filter(|entry| Some(entry.day) >= oldest);
-        let days: BTreeSet<Day> = kept().map(|entry| entry.day).collect();
+        let kept = || writes.dated.iter().filter(|write| Some(write.day) >= oldest);
+        let days: BTreeSet<Day> = kept().map(|write| write.day).collect();
         let touched = days.into_iter().map(|day| self.day(day)).collect::<Result<Vec<_>, _>>()?;
-        for entry in kept() {
-            let Some(day) = self.days.get(&entry.day) else { continue };
-            batch.insert(day, entry.key, seen_bytes(entry.origin, entry.fingerprint));
+        for write in kept() {
+            let Some(day) = self.days.get(&write.day) else { continue };
+            batch.insert(day, dated_key(write.kind, write.key), write.value.as_slice());
         }
         Ok(touched)
     }
 
     fn write_devices(&self, batch: &mut OwnedWriteBatch, writes: &Writes) {
         for write in &writes.devices {
-            let key = device_key(&write.device);
-            match &write.link {
-                Some(link) => batch.insert(&self.links, key, link_bytes(link)),
-                None => batch.remove(&self.links, key),
+            let key = write.key.0;
+            match &write.value {
+                Some(value) => batch.insert(&self.devices, key, value.as_slice()),
+                None => batch.remove(&self.devices, key),
             }
         }
     }
 }
 
 impl Store for FjallPartition {
-    fn seen(&self, key: &MessageKey) -> Result<Option<Seen>, StoreError> {
-        let key = key.to_bytes();
+    fn dated(&self, kind: Kind, key: Fixed16) -> Result<Option<(Day, Vec<u8>)>, StoreError> {
+        let key = dated_key(kind, key);
         for (day, keyspace) in self.days.iter().rev() {
             if let Some(value) = guarded(|| keyspace.get(key))? {
-                let (origin, fingerprint) = read_seen(&value)?;
-                return Ok(Some(Seen { origin, fingerprint, day: *day }));
+                return Ok(Some((*day, value.to_vec())));
             }
         }
         Ok(None)
     }
 
-    fn newest_day(&self) -> Option<Day> {
-        self.newest_day
+    fn device(&self, key: Fixed16) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(guarded(|| self.devices.get(key.0))?.map(|value| value.to_vec()))
     }
 
-    fn user_of(&self, device: &str) -> Result<Option<DeviceLink>, StoreError> {
-        let value = guarded(|| self.links.get(device_key(device)))?;
-        value.map(|value| read_link(&value)).transpose()
+    fn newest_day(&self) -> Option<Day> {
+        self.newest_day
     }
 
     fn covered(&self) -> Covered {
@@ -207,15 +206,15 @@ impl Store for FjallPartition {
     }
 
     fn apply(&mut self, writes: &Writes, covered: Covered) -> Result<(), StoreError> {
-        let written = writes.entries.iter().map(|entry| entry.day).max();
+        let written = writes.dated.iter().map(|write| write.day).max();
         let newest_day = self.newest_day.max(written);
         let stamp = self.stamp + 1;
         let mut batch = self.db.batch();
         let oldest = newest_day.map(|newest| self.window.oldest(newest));
-        let mut touched = self.write_entries(&mut batch, writes, oldest)?;
+        let mut touched = self.write_dated(&mut batch, writes, oldest)?;
         if !writes.devices.is_empty() {
             self.write_devices(&mut batch, writes);
-            touched.push(self.links.clone());
+            touched.push(self.devices.clone());
         }
         self.stamp_all(&mut batch, &touched, stamp);
         let positions = [("journal", covered.journal), ("state", covered.state)];
@@ -231,6 +230,19 @@ impl Store for FjallPartition {
         (self.newest_day, self.covered, self.stamp) = (newest_day, covered, stamp);
         self.drop_days()
     }
+}
+
+/// The first byte tells the kind.
+fn dated_key(kind: Kind, key: Fixed16) -> [u8; 17] {
+    let mut bytes = [0; 17];
+    bytes[0] = match kind {
+        Kind::Message => b'm',
+        Kind::Business => b'b',
+        Kind::Session => b's',
+        Kind::Context => b'c',
+    };
+    bytes[1..].copy_from_slice(&key.0);
+    bytes
 }
 
 fn keyspace(db: &Database, name: &str) -> Result<Keyspace, StoreError> {
@@ -318,9 +330,8 @@ fn judged(error: &fjall::Error) -> StoreError {
 
 #[cfg(test)]
 mod tests {
-    use event::{JournalEntry, Origin};
-
     use super::*;
+    use crate::store::DatedWrite;
 
     /// What a power loss can do: `meta` reached the disk, the day that it speaks of did not.
     #[test]
@@ -328,9 +339,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (owner, window) = (Owner { partition: 0, count: 1 }, Window { days: 7 });
         let mut store = FjallPartition::open(dir.path(), owner, window).unwrap();
-        let origin = Origin { epoch: 0, partition: 0, offset: 1 };
-        let entry = JournalEntry { key: [7; 16], origin, fingerprint: 0, day: 20 };
-        let writes = Writes { entries: vec![entry], devices: Vec::new() };
+        let key = Fixed16([7; 16]);
+        let write = DatedWrite { kind: Kind::Message, key, day: 20, value: vec![1] };
+        let writes = Writes { dated: vec![write], devices: Vec::new() };
         store.apply(&writes, Covered { journal: Some(1), state: None }).unwrap();
         store.meta.rotate_memtable_and_wait().unwrap();
         drop(store);

@@ -13,6 +13,7 @@ mod fjall_partition;
 mod fjall_store;
 mod memory_store;
 mod overlay;
+mod packing;
 mod run;
 mod stitcher;
 mod store;
@@ -23,5 +24,7 @@ pub use fjall_partition::FjallPartition;
 pub use fjall_store::FjallStores;
 pub use memory_store::{MemoryStore, MemoryStores};
 pub use run::run;
-pub use stitcher::{PartitionCount, Stitcher};
-pub use store::{Covered, DeviceWrite, OpenError, Store, StoreError, Stores, Writes};
+pub use stitcher::{PartitionCount, Past, Stitcher};
+pub use store::{
+    Covered, DatedWrite, DeviceWrite, Kind, OpenError, Store, StoreError, Stores, Writes,
+};

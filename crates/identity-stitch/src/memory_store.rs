@@ -5,17 +5,18 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use identity::{Day, DeviceLink, MessageKey, Seen, Window};
+use event::Fixed16;
+use identity::{Day, Window};
 
-use crate::store::{Covered, OpenError, Store, StoreError, Stores, Writes};
+use crate::store::{Covered, Kind, OpenError, Store, StoreError, Stores, Writes};
 
 /// What one partition holds.
 #[derive(Debug, Default)]
 struct Held {
     count: u16,
-    days: BTreeMap<Day, HashMap<MessageKey, Seen>>,
+    days: BTreeMap<Day, HashMap<(Kind, Fixed16), Vec<u8>>>,
     newest_day: Option<Day>,
-    devices: HashMap<String, DeviceLink>,
+    devices: HashMap<Fixed16, Vec<u8>>,
     covered: Covered,
 }
 
@@ -77,16 +78,18 @@ pub struct MemoryStore {
 }
 
 impl Store for MemoryStore {
-    fn seen(&self, key: &MessageKey) -> Result<Option<Seen>, StoreError> {
-        Ok(locked(&self.held).days.values().rev().find_map(|day| day.get(key)).copied())
+    fn dated(&self, kind: Kind, key: Fixed16) -> Result<Option<(Day, Vec<u8>)>, StoreError> {
+        let held = locked(&self.held);
+        let mut newest = held.days.iter().rev();
+        Ok(newest.find_map(|(day, all)| Some((*day, all.get(&(kind, key))?.clone()))))
+    }
+
+    fn device(&self, key: Fixed16) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(locked(&self.held).devices.get(&key).cloned())
     }
 
     fn newest_day(&self) -> Option<Day> {
         locked(&self.held).newest_day
-    }
-
-    fn user_of(&self, device: &str) -> Result<Option<DeviceLink>, StoreError> {
-        Ok(locked(&self.held).devices.get(device).cloned())
     }
 
     fn covered(&self) -> Covered {
@@ -95,16 +98,15 @@ impl Store for MemoryStore {
 
     fn apply(&mut self, writes: &Writes, covered: Covered) -> Result<(), StoreError> {
         let mut held = locked(&self.held);
-        for entry in &writes.entries {
-            let seen =
-                Seen { origin: entry.origin, fingerprint: entry.fingerprint, day: entry.day };
-            held.days.entry(entry.day).or_default().insert(MessageKey::from_bytes(entry.key), seen);
-            held.newest_day = held.newest_day.max(Some(entry.day));
+        for write in &writes.dated {
+            let day = held.days.entry(write.day).or_default();
+            day.insert((write.kind, write.key), write.value.clone());
+            held.newest_day = held.newest_day.max(Some(write.day));
         }
         for write in &writes.devices {
-            match &write.link {
-                Some(link) => held.devices.insert(write.device.clone(), link.clone()),
-                None => held.devices.remove(&write.device),
+            match &write.value {
+                Some(value) => held.devices.insert(write.key, value.clone()),
+                None => held.devices.remove(&write.key),
             };
         }
         held.covered = covered;

@@ -5,48 +5,76 @@ use std::{
     collections::{BTreeMap, HashMap},
 };
 
-use event::{IdentityState, JournalEntry};
-use identity::{Changes, Day, DeviceLink, MessageKey, Seen, State};
+use event::{BusinessEntry, ContextEntry, Fixed16, IdentityState, JournalEntry, SessionEntry};
+use identity::{Aliases, Changes, Day, MessageKey, State, device_hash};
 use pipeline::Halt;
 
-use crate::store::{DeviceWrite, Store, StoreError, Writes};
+use crate::{
+    store::{Store, StoreError, Writes},
+    values::{Dated, device_write, read_device},
+};
 
-/// Changes of one partition in the batch in hand.
+/// Changes of one partition in the batch in hand. But for the messages only the last state under
+/// a key counts.
 #[derive(Debug, Default)]
 pub(crate) struct Overlay {
     entries: Vec<JournalEntry>,
-    seen: HashMap<MessageKey, Seen>,
+    seen: HashMap<Fixed16, JournalEntry>,
+    business: BTreeMap<Fixed16, BusinessEntry>,
+    sessions: BTreeMap<Fixed16, SessionEntry>,
+    contexts: BTreeMap<Fixed16, ContextEntry>,
+    devices: BTreeMap<Fixed16, IdentityState>,
     newest_day: Option<Day>,
-    /// Only the last state of a device counts: the changelog is compacted.
-    devices: BTreeMap<String, IdentityState>,
 }
 
 impl Overlay {
     pub(crate) fn keep(&mut self, changes: Changes) {
         for entry in changes.seen {
-            let seen =
-                Seen { origin: entry.origin, fingerprint: entry.fingerprint, day: entry.day };
-            self.seen.insert(MessageKey::from_bytes(entry.key), seen);
             self.newest_day = self.newest_day.max(Some(entry.day));
+            self.seen.insert(entry.key, entry.clone());
             self.entries.push(entry);
         }
+        self.business.extend(changes.business.map(|it| (it.key, it)));
+        self.sessions.extend(changes.session.map(|it| (it.device, it)));
+        self.contexts.extend(changes.context.map(|it| (it.device, it)));
         if let Some(device) = changes.device {
-            self.devices.insert(device.device_key.clone(), device);
+            self.keep_device(device);
         }
+    }
+
+    pub(crate) fn keep_device(&mut self, device: IdentityState) {
+        self.devices.insert(device_hash(&device.device_key), device);
     }
 
     pub(crate) fn entries(&self) -> &[JournalEntry] {
         &self.entries
     }
 
+    pub(crate) fn business(&self) -> impl Iterator<Item = &BusinessEntry> {
+        self.business.values()
+    }
+
+    pub(crate) fn sessions(&self) -> impl Iterator<Item = &SessionEntry> {
+        self.sessions.values()
+    }
+
+    pub(crate) fn contexts(&self) -> impl Iterator<Item = &ContextEntry> {
+        self.contexts.values()
+    }
+
     pub(crate) fn devices(&self) -> impl Iterator<Item = &IdentityState> {
         self.devices.values()
     }
 
-    pub(crate) fn into_writes(self) -> Writes {
-        let devices = self.devices.into_iter();
-        let write = |(device, state)| DeviceWrite { device, link: Some(DeviceLink::from(state)) };
-        Writes { entries: self.entries, devices: devices.map(write).collect() }
+    pub(crate) fn to_writes(&self) -> Writes {
+        let messages = self.entries.iter().map(Dated::write);
+        let business = self.business().map(Dated::write);
+        let sessions = self.sessions().map(Dated::write);
+        let contexts = self.contexts().map(Dated::write);
+        Writes {
+            dated: messages.chain(business).chain(sessions).chain(contexts).collect(),
+            devices: self.devices().map(device_write).collect(),
+        }
     }
 }
 
@@ -54,12 +82,13 @@ impl Overlay {
 pub(crate) struct View<'a, S> {
     overlay: Option<&'a Overlay>,
     store: &'a S,
+    aliases: &'a Aliases,
     damaged: Cell<bool>,
 }
 
 impl<'a, S: Store> View<'a, S> {
-    pub(crate) fn new(overlay: Option<&'a Overlay>, store: &'a S) -> Self {
-        Self { overlay, store, damaged: Cell::new(false) }
+    pub(crate) fn new(overlay: Option<&'a Overlay>, store: &'a S, aliases: &'a Aliases) -> Self {
+        Self { overlay, store, aliases, damaged: Cell::new(false) }
     }
 
     /// Whether a read found the store damaged.
@@ -73,6 +102,21 @@ impl<'a, S: Store> View<'a, S> {
         }
         store_halt(error)
     }
+
+    fn dated<T: Dated + Clone + 'a>(
+        &self,
+        key: Fixed16,
+        changed: impl FnOnce(&'a Overlay) -> Option<&'a T>,
+    ) -> Result<Option<T>, Halt> {
+        if let Some(changed) = self.overlay.and_then(changed) {
+            return Ok(Some(changed.clone()));
+        }
+        let stored = self
+            .store
+            .dated(T::KIND, key)
+            .and_then(|found| found.map(|(day, value)| T::read(key, day, &value)).transpose());
+        stored.map_err(|error| self.halt(&error))
+    }
 }
 
 /// The store is a dependency like any other: what it cannot tell is waited for.
@@ -81,21 +125,38 @@ pub(crate) fn store_halt(error: &StoreError) -> Halt {
 }
 
 impl<S: Store> State for View<'_, S> {
-    fn seen(&self, key: &MessageKey) -> Result<Option<Seen>, Halt> {
-        if let Some(seen) = self.overlay.and_then(|overlay| overlay.seen.get(key)) {
-            return Ok(Some(*seen));
-        }
-        self.store.seen(key).map_err(|error| self.halt(&error))
-    }
-
     fn newest_day(&self) -> Result<Option<Day>, Halt> {
         Ok(self.overlay.and_then(|overlay| overlay.newest_day).max(self.store.newest_day()))
     }
 
-    fn user_of(&self, device: &str) -> Result<Option<DeviceLink>, Halt> {
-        if let Some(state) = self.overlay.and_then(|overlay| overlay.devices.get(device)) {
-            return Ok(Some(state.clone().into()));
+    fn seen(&self, key: MessageKey) -> Result<Option<JournalEntry>, Halt> {
+        let key = key.to_fixed();
+        self.dated(key, |overlay| overlay.seen.get(&key))
+    }
+
+    fn told(&self, key: MessageKey) -> Result<Option<BusinessEntry>, Halt> {
+        let key = key.to_fixed();
+        self.dated(key, |overlay| overlay.business.get(&key))
+    }
+
+    fn session(&self, device: Fixed16) -> Result<Option<SessionEntry>, Halt> {
+        self.dated(device, |overlay| overlay.sessions.get(&device))
+    }
+
+    fn context(&self, device: Fixed16) -> Result<Option<ContextEntry>, Halt> {
+        self.dated(device, |overlay| overlay.contexts.get(&device))
+    }
+
+    fn device(&self, device: Fixed16) -> Result<Option<IdentityState>, Halt> {
+        if let Some(changed) = self.overlay.and_then(|overlay| overlay.devices.get(&device)) {
+            return Ok(Some(changed.clone()));
         }
-        self.store.user_of(device).map_err(|error| self.halt(&error))
+        let stored = self.store.device(device);
+        let read = stored.and_then(|value| value.map(|value| read_device(&value)).transpose());
+        read.map_err(|error| self.halt(&error))
+    }
+
+    fn aliases(&self) -> &Aliases {
+        self.aliases
     }
 }

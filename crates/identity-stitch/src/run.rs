@@ -1,10 +1,13 @@
 //! The stage as a service.
 
-use kafka_runtime::{KafkaConfig, RuntimeError, Scanner, Shutdown, StageSettings, run_stage};
+use identity::Aliases;
+use kafka_runtime::{
+    Feed, Followed, KafkaConfig, RuntimeError, Scanner, Shutdown, StageSettings, run_stage,
+};
 use pipeline::Halt;
-use topology::Stage;
+use topology::{Stage, Topic};
 
-use crate::{Config, FjallStores, PartitionCount, Stitcher};
+use crate::{Config, FjallStores, Past, Stitcher, stitcher::PartitionCount};
 
 /// Runs identity-stitch until asked to stop. Blocking: call it on a thread of its own.
 pub fn run(
@@ -12,10 +15,28 @@ pub fn run(
     config: &Config,
     shutdown: &Shutdown,
 ) -> Result<(), RuntimeError> {
-    let stores = FjallStores::new(config.state_dir.clone(), config.window_days);
-    let count = partition_count(settings.kafka.clone());
-    let stitcher = Stitcher::new(&settings.registry, config.window_days, stores, count);
+    let past = Past {
+        stores: FjallStores::new(config.state_dir.clone(), config.window_days),
+        partition_count: partition_count(settings.kafka.clone()),
+        aliases: aliases(settings, shutdown),
+    };
+    let stitcher = Stitcher::new(&settings.registry, config.rules(), settings.epoch, past);
     run_stage(settings, Stage::IdentityStitch, stitcher, shutdown)
+}
+
+/// The merges of users, from all instances.
+fn aliases(settings: &StageSettings, shutdown: &Shutdown) -> Followed<Aliases> {
+    let feed = Feed {
+        topic: Topic::IdentityAliases,
+        kafka: settings.kafka.clone(),
+        registry: settings.registry.clone(),
+        client: format!("{}-{}-aliases", Stage::IdentityStitch, settings.slot),
+    };
+    let aliases = Followed::follow(feed, shutdown, |aliases: &mut Aliases, alias| {
+        aliases.apply(&alias);
+    });
+    aliases.settle(shutdown);
+    aliases
 }
 
 /// Asked anew at each assignment: topics can be given more partitions while the stage runs.

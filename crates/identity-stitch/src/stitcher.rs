@@ -1,11 +1,16 @@
 //! The processor: decode, step, remember.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use crashpoint::crashpoint;
-use event::{Described, Hints, IdentityLink, Keyed, StitchedEvent};
-use identity::{Window, stitch};
-use kafka_runtime::{Changelog, Fate, Numbered, Outgoing, Position, Processed, Processor, Record};
+use event::{Described, EnrichedEvent, Hints, Keyed, Origin, StitchedEvent, Waybill};
+use identity::{Aliases, Changes, Ordered, Rules, follow, stitch};
+use kafka_runtime::{
+    Changelog, Fate, Followed, Numbered, Outgoing, Position, Processed, Processor, Record,
+};
 use pipeline::{Context, Halt, RejectReason, Rejected, Verdict};
 use schema_registry::Registry;
 use topology::Topic;
@@ -25,12 +30,24 @@ pub type PartitionCount = Box<dyn FnMut() -> Result<u16, Halt> + Send>;
 /// would be taken for a copy.
 const OUTPUT_OVERHEAD: usize = 4_096;
 
+/// What the stitcher knows of the past, and where it asks for it.
+pub struct Past<T> {
+    /// The stores of the partitions.
+    pub stores: T,
+    /// How many partitions there are.
+    pub partition_count: PartitionCount,
+    /// The merges of users that any instance has told.
+    pub aliases: Followed<Aliases>,
+}
+
 /// Gives each event its person, drops repeats, and keeps the stores equal to the changelogs.
 pub struct Stitcher<T: Stores> {
-    window: Window,
+    rules: Rules,
+    epoch: u16,
     codecs: Codecs,
-    stores: T,
-    partition_count: PartitionCount,
+    past: Past<T>,
+    /// The merges of users that the batch in hand is judged by.
+    aliases: Option<Arc<Aliases>>,
     open: HashMap<i32, T::Store>,
     /// Changes of the batch in hand by partition.
     overlays: BTreeMap<i32, Overlay>,
@@ -39,18 +56,14 @@ pub struct Stitcher<T: Stores> {
 }
 
 impl<T: Stores> Stitcher<T> {
-    /// A stitcher without any partition yet.
-    pub fn new(
-        registry: &Registry,
-        window_days: u16,
-        stores: T,
-        partition_count: PartitionCount,
-    ) -> Self {
+    /// A stitcher without any partition yet. `epoch` is the log's.
+    pub fn new(registry: &Registry, rules: Rules, epoch: u16, past: Past<T>) -> Self {
         Self {
-            window: Window { days: window_days },
+            rules,
+            epoch,
             codecs: Codecs::new(registry),
-            stores,
-            partition_count,
+            past,
+            aliases: None,
             open: HashMap::new(),
             overlays: BTreeMap::new(),
             told: Vec::new(),
@@ -63,48 +76,58 @@ impl<T: Stores> Stitcher<T> {
         count: u16,
         log: &mut dyn Changelog,
     ) -> Result<T::Store, Halt> {
-        let mut store = self.stores.open(partition, count).map_err(|error| open_halt(&error))?;
+        let mut store =
+            self.past.stores.open(partition, count).map_err(|error| open_halt(&error))?;
         match catch_up(partition, &mut store, &mut self.codecs, log) {
             Ok(()) => Ok(store),
             Err(Behind::Halt(halt)) => Err(halt),
             Err(Behind::Damaged(detail)) => {
                 drop(store);
-                self.stores.condemn(partition);
+                self.past.stores.condemn(partition);
                 Err(Halt::new("state-store", format!("to be rebuilt: {detail}")))
             }
         }
     }
 
-    fn judge(
+    /// Asks `question` of the past of the partition.
+    fn ask<R>(
         &mut self,
-        event: event::EnrichedEvent,
-        cx: &Context,
         partition: i32,
-    ) -> Result<(Verdict<StitchedEvent>, identity::Changes), Halt> {
+        question: impl FnOnce(&View<'_, T::Store>, &Rules) -> Result<R, Halt>,
+    ) -> Result<R, Halt> {
+        let aliases = match &self.aliases {
+            Some(aliases) => Arc::clone(aliases),
+            None => Arc::clone(self.aliases.insert(self.past.aliases.now()?)),
+        };
         let Some(store) = self.open.get(&partition) else {
             let detail = format!("partition {partition} has no open state");
             return Err(Halt::new("state-store", detail));
         };
-        let view = View::new(self.overlays.get(&partition), store);
-        let judged = stitch(event, cx, self.window, &view);
+        let view = View::new(self.overlays.get(&partition), store, &aliases);
+        let answer = question(&view, &self.rules);
         if view.found_damage() {
             self.condemn(partition);
         }
-        judged
+        answer
+    }
+
+    fn judge(
+        &mut self,
+        event: EnrichedEvent,
+        cx: &Context,
+        partition: i32,
+    ) -> Result<(Verdict<StitchedEvent>, Changes), Halt> {
+        self.ask(partition, |view, rules| stitch(event, cx, rules, view))
     }
 
     /// Gives the store up; the next assignment rebuilds it.
     fn condemn(&mut self, partition: i32) {
         self.open.remove(&partition);
-        self.stores.condemn(partition);
+        self.past.stores.condemn(partition);
     }
 
-    /// The output and the links, encoded. The inner error is the event's own fault.
-    fn written(
-        &mut self,
-        stitched: &StitchedEvent,
-        links: &[IdentityLink],
-    ) -> Result<Result<(Fate, Vec<Outgoing>), Rejected>, Halt> {
+    /// The output, encoded. The inner error is the event's own fault.
+    fn written(&mut self, stitched: &StitchedEvent) -> Result<Result<Fate, Rejected>, Halt> {
         let value = match self.codecs.stitched(stitched)? {
             Ok(value) => value,
             Err(error) => return Ok(Err(unfit(&error))),
@@ -116,14 +139,20 @@ impl<T: Stores> Stitcher<T> {
             let detail = format!("the output takes {size} bytes; its topic takes {limit}");
             return Ok(Err(Rejected::new(RejectReason::TooLarge, detail)));
         }
-        let mut beside = Vec::with_capacity(links.len());
-        for link in links {
-            match self.codecs.link(link)? {
-                Ok(value) => beside.push(link_record(link, value)),
-                Err(error) => return Ok(Err(unfit(&error))),
-            }
+        Ok(Ok(Fate::Emit { key, value }))
+    }
+
+    /// What is told beside the event, encoded. The inner error is the event's own fault.
+    fn beside(&mut self, changes: &Changes) -> Result<Result<Vec<Outgoing>, Rejected>, Halt> {
+        let mut beside = Vec::new();
+        for link in &changes.links {
+            beside.push(self.codecs.link(link)?);
         }
-        Ok(Ok((Fate::Emit { key, value }, beside)))
+        for alias in &changes.aliases {
+            beside.push(self.codecs.alias(alias)?);
+        }
+        let beside: Result<Vec<_>, _> = beside.into_iter().collect();
+        Ok(beside.map_err(|error| unfit(&error)))
     }
 
     /// Applies each partition's changes with the changelog positions that they were given.
@@ -137,7 +166,7 @@ impl<T: Stores> Stitcher<T> {
                 state: written.state.or(before.state),
             };
             crashpoint!("before-store");
-            if let Err(error) = store.apply(&overlay.into_writes(), covered) {
+            if let Err(error) = store.apply(&overlay.to_writes(), covered) {
                 if matches!(error, StoreError::Damaged(_)) {
                     self.condemn(partition);
                 }
@@ -162,12 +191,13 @@ impl<T: Stores> Processor for Stitcher<T> {
         let redriven = matches!(position.topic, Topic::Redrive(_));
         let cx = Context { waybill: numbered.waybill, redriven };
         let (verdict, changes) = self.judge(event, &cx, position.partition)?;
-        let stitched = match verdict {
-            Verdict::Emit(stitched) => stitched,
-            Verdict::Discard(discarded) => return Ok(alone(Fate::Discard(discarded), hints)),
-            Verdict::Reject(rejected) => return Ok(alone(Fate::Reject(rejected), hints)),
+        let fate = match verdict {
+            Verdict::Emit(stitched) => self.written(&stitched)?,
+            Verdict::Discard(discarded) => Ok(Fate::Discard(discarded)),
+            Verdict::Reject(rejected) => Err(rejected),
         };
-        match self.written(&stitched, &changes.links)? {
+        let side = self.beside(&changes)?;
+        match fate.and_then(|fate| Ok((fate, side?))) {
             Ok((fate, side)) => {
                 self.overlays.entry(position.partition).or_default().keep(changes);
                 Ok(Processed { fate, hints, side })
@@ -176,12 +206,40 @@ impl<T: Stores> Processor for Stitcher<T> {
         }
     }
 
+    fn follow(&mut self, order: &Record) -> Result<Vec<Outgoing>, Halt> {
+        let Position { partition, offset, .. } = order.position;
+        let refused = |why: &str| {
+            tracing::error!(partition, offset, "an order about identities is not followed: {why}");
+            Ok(Vec::new())
+        };
+        let command = match self.codecs.command(order.value.as_deref().unwrap_or_default())? {
+            Ok(command) => command,
+            Err(rejected) => return refused(&rejected.detail),
+        };
+        let origin = Origin { epoch: self.epoch, partition, offset };
+        let at = Waybill { origin, appended_at: order.timestamp.unwrap_or_default() };
+        let followed = self.ask(partition, |view, rules| follow(&command, at, rules, view))?;
+        let Ordered { device, link, alias } = match followed {
+            Ok(ordered) => ordered,
+            Err(error) => return refused(&error.to_string()),
+        };
+        let (links, aliases) = (link.into_iter().collect(), alias.into_iter().collect());
+        match self.beside(&Changes { links, aliases, ..Changes::default() })? {
+            Ok(side) => {
+                let overlay = self.overlays.entry(partition).or_default();
+                device.into_iter().for_each(|device| overlay.keep_device(device));
+                Ok(side)
+            }
+            Err(rejected) => refused(&rejected.detail),
+        }
+    }
+
     /// `partitions` are all that are assigned now. Each store is opened anew, so that one that
     /// failed gets a fresh start.
     fn assigned(&mut self, partitions: &[i32], log: &mut dyn Changelog) -> Result<(), Halt> {
         self.aborted();
         self.open.clear();
-        let count = (self.partition_count)()?;
+        let count = (self.past.partition_count)()?;
         for &partition in partitions {
             let store = self.restore(partition, count, log)?;
             self.open.insert(partition, store);
@@ -224,6 +282,7 @@ impl<T: Stores> Processor for Stitcher<T> {
     fn aborted(&mut self) {
         self.overlays.clear();
         self.told.clear();
+        self.aliases = None;
     }
 }
 
@@ -237,16 +296,6 @@ fn covered_by(written: &[Position]) -> BTreeMap<i32, Covered> {
         *reached = (*reached).max(Some(at.offset + 1));
     }
     covered
-}
-
-fn link_record(link: &IdentityLink, value: Vec<u8>) -> Outgoing {
-    Outgoing {
-        topic: Topic::IdentityLinks,
-        partition: None,
-        key: Some(link.anonymous_id.clone().into_bytes()),
-        value: Some(value),
-        headers: Vec::new(),
-    }
 }
 
 fn alone(fate: Fate, hints: Hints) -> Processed {

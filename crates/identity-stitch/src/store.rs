@@ -1,7 +1,7 @@
 //! What a partition's store must do; the seam between the stage and an embedded database.
 
-use event::JournalEntry;
-use identity::{Day, DeviceLink, MessageKey, Seen};
+use event::Fixed16;
+use identity::Day;
 
 /// How far into the changelogs a store reaches: the next offset to be read of each; `None` where
 /// nothing was read yet.
@@ -13,28 +13,54 @@ pub struct Covered {
     pub state: Option<i64>,
 }
 
-/// The user of a device, to be written; `None` forgets the device.
+/// What is kept for the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// An emitted message.
+    Message,
+    /// The event that stands for a business key.
+    Business,
+    /// The session of a device.
+    Session,
+    /// What the session of a device can hand down.
+    Context,
+}
+
+/// What is filed under a day, to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatedWrite {
+    /// What it is.
+    pub kind: Kind,
+    /// Its key among those of its kind.
+    pub key: Fixed16,
+    /// The day that it is filed under.
+    pub day: Day,
+    /// The value.
+    pub value: Vec<u8>,
+}
+
+/// The state of a device, to be written; `None` forgets the device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceWrite {
     /// The device.
-    pub device: String,
-    /// Its user.
-    pub link: Option<DeviceLink>,
+    pub key: Fixed16,
+    /// The value.
+    pub value: Option<Vec<u8>>,
 }
 
 /// Changes of one partition, in the order in which they came.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Writes {
-    /// Emitted messages.
-    pub entries: Vec<JournalEntry>,
-    /// Users of devices.
+    /// What lives for the window.
+    pub dated: Vec<DatedWrite>,
+    /// What lives for ever.
     pub devices: Vec<DeviceWrite>,
 }
 
 impl Writes {
     /// How many changes there are.
     pub fn len(&self) -> usize {
-        self.entries.len() + self.devices.len()
+        self.dated.len() + self.devices.len()
     }
 
     /// Whether there are none.
@@ -85,14 +111,14 @@ pub enum OpenError {
 
 /// The store of one partition: a copy of its changelogs up to [`covered`](Self::covered).
 pub trait Store {
-    /// The newest entry under this key among the days that are kept.
-    fn seen(&self, key: &MessageKey) -> Result<Option<Seen>, StoreError>;
+    /// The newest value under this key among the days that are kept.
+    fn dated(&self, kind: Kind, key: Fixed16) -> Result<Option<(Day, Vec<u8>)>, StoreError>;
+
+    /// The state of this device.
+    fn device(&self, key: Fixed16) -> Result<Option<Vec<u8>>, StoreError>;
 
     /// The newest day that anything was ever filed under.
     fn newest_day(&self) -> Option<Day>;
-
-    /// The user of this device.
-    fn user_of(&self, device: &str) -> Result<Option<DeviceLink>, StoreError>;
 
     /// How far into the changelogs the store reaches.
     fn covered(&self) -> Covered;

@@ -1,9 +1,14 @@
-//! Values of the store on disk: big-endian numbers of fixed places, then text.
+//! Values of the store. An emitted message, of which there are most, has big-endian numbers of
+//! fixed places; all else is the Avro datum of its record of the changelog.
 
-use event::Origin;
-use identity::{DeviceLink, PersonId};
+use event::{
+    BusinessEntry, ContextEntry, Fixed16, IdentityState, JournalEntry, Origin, SessionEntry,
+    codec::{from_datum, to_datum},
+};
+use identity::{Day, device_hash};
+use serde::de::DeserializeOwned;
 
-use crate::store::StoreError;
+use crate::store::{DatedWrite, DeviceWrite, Kind, StoreError};
 
 pub(crate) fn exact<const N: usize>(value: &[u8]) -> Result<[u8; N], StoreError> {
     value.try_into().map_err(|_| wrong_length(value))
@@ -11,11 +16,6 @@ pub(crate) fn exact<const N: usize>(value: &[u8]) -> Result<[u8; N], StoreError>
 
 fn wrong_length(value: &[u8]) -> StoreError {
     StoreError::Damaged(format!("a value of {} bytes", value.len()))
-}
-
-/// Devices are looked up by the 16 bytes of their person: an id may be longer than a key can be.
-pub(crate) fn device_key(device: &str) -> [u8; 16] {
-    PersonId::of_anonymous(device).to_bytes()
 }
 
 const ORIGIN_BYTES: usize = 14;
@@ -41,37 +41,87 @@ fn read_origin(value: &[u8]) -> Option<(Origin, &[u8])> {
     Some((origin, rest))
 }
 
-pub(crate) fn seen_bytes(origin: Origin, fingerprint: i64) -> [u8; ORIGIN_BYTES + 8] {
-    let mut bytes = [0; ORIGIN_BYTES + 8];
-    bytes[..ORIGIN_BYTES].copy_from_slice(&origin_bytes(origin));
-    bytes[ORIGIN_BYTES..].copy_from_slice(&fingerprint.to_be_bytes());
-    bytes
+/// A record that is filed under a day.
+pub(crate) trait Dated: Sized {
+    const KIND: Kind;
+    fn key(&self) -> Fixed16;
+    fn day(&self) -> Day;
+    fn bytes(&self) -> Vec<u8>;
+    fn read(key: Fixed16, day: Day, value: &[u8]) -> Result<Self, StoreError>;
+
+    fn write(&self) -> DatedWrite {
+        DatedWrite { kind: Self::KIND, key: self.key(), day: self.day(), value: self.bytes() }
+    }
 }
 
-pub(crate) fn read_seen(value: &[u8]) -> Result<(Origin, i64), StoreError> {
-    let (origin, rest) = read_origin(value).ok_or_else(|| wrong_length(value))?;
-    Ok((origin, i64::from_be_bytes(exact(rest)?)))
+impl Dated for JournalEntry {
+    const KIND: Kind = Kind::Message;
+
+    fn key(&self) -> Fixed16 {
+        self.key
+    }
+
+    fn day(&self) -> Day {
+        self.day
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(ORIGIN_BYTES + 8);
+        bytes.extend_from_slice(&origin_bytes(self.origin));
+        bytes.extend_from_slice(&self.fingerprint.to_be_bytes());
+        bytes
+    }
+
+    fn read(key: Fixed16, day: Day, value: &[u8]) -> Result<Self, StoreError> {
+        let (origin, rest) = read_origin(value).ok_or_else(|| wrong_length(value))?;
+        Ok(Self { key, origin, fingerprint: i64::from_be_bytes(exact(rest)?), day })
+    }
 }
 
-pub(crate) fn link_bytes(link: &DeviceLink) -> Vec<u8> {
-    let mut bytes = origin_bytes(link.cause).to_vec();
-    bytes.extend_from_slice(&link.event_time.to_be_bytes());
-    bytes.extend_from_slice(&link.users.to_be_bytes());
-    bytes.extend_from_slice(link.user_id.as_bytes());
-    bytes
-}
+/// Records whose value is their datum.
+macro_rules! datums {
+    ($($record:ident, $kind:ident, $key:ident;)*) => {
+        $(impl Dated for $record {
+            const KIND: Kind = Kind::$kind;
 
-pub(crate) fn read_link(value: &[u8]) -> Result<DeviceLink, StoreError> {
-    let parts = || {
-        let (cause, rest) = read_origin(value)?;
-        let (event_time, rest) = rest.split_first_chunk()?;
-        let (users, user_id) = rest.split_first_chunk()?;
-        Some(DeviceLink {
-            user_id: String::from_utf8(user_id.to_vec()).ok()?,
-            cause,
-            event_time: i64::from_be_bytes(*event_time),
-            users: i32::from_be_bytes(*users),
-        })
+            fn key(&self) -> Fixed16 {
+                self.$key
+            }
+
+            fn day(&self) -> Day {
+                self.day
+            }
+
+            fn bytes(&self) -> Vec<u8> {
+                datum(self)
+            }
+
+            fn read(_: Fixed16, _: Day, value: &[u8]) -> Result<Self, StoreError> {
+                read_datum(value)
+            }
+        })*
     };
-    parts().ok_or_else(|| wrong_length(value))
+}
+
+datums! {
+    BusinessEntry, Business, key;
+    SessionEntry, Session, device;
+    ContextEntry, Context, device;
+}
+
+fn datum<T: serde::Serialize>(value: &T) -> Vec<u8> {
+    // Every value of these records has a datum; one that had none would be found when it is read.
+    to_datum(value).unwrap_or_default()
+}
+
+fn read_datum<T: DeserializeOwned>(value: &[u8]) -> Result<T, StoreError> {
+    from_datum(value).map_err(|error| StoreError::Damaged(error.to_string()))
+}
+
+pub(crate) fn device_write(device: &IdentityState) -> DeviceWrite {
+    DeviceWrite { key: device_hash(&device.device_key), value: Some(datum(device)) }
+}
+
+pub(crate) fn read_device(value: &[u8]) -> Result<IdentityState, StoreError> {
+    read_datum(value)
 }

@@ -104,7 +104,8 @@ struct Reference {
     firsts: HashMap<String, (i64, String, i64)>,
     /// Emitted beside a first: (message, payload) → origin, day.
     others: HashMap<(String, String), (i64, i64)>,
-    devices: HashMap<String, (i64, i64, String)>,
+    /// Device → user → first candidate: all event times of the model lie within one minute.
+    devices: HashMap<String, HashMap<String, (i64, i64)>>,
 }
 
 impl Reference {
@@ -142,16 +143,18 @@ impl Reference {
 
     fn person(&mut self, told: &event::Event, origin: i64, at: i32, flagged: bool) -> Outcome {
         let (user, device) = (told.user_id.clone(), told.anonymous_id.clone());
-        let linked = device.as_ref().and_then(|device| self.devices.get(device)).cloned();
+        let users = device.as_ref().and_then(|device| self.devices.get(device));
+        let latest = users.and_then(|users| users.iter().max_by_key(|(_, first)| **first));
+        let linked = latest.map(|(user, first)| (user.clone(), *first));
         if let (Some(user), Some(device)) = (&user, &device) {
-            let candidate = (told.timestamp, origin, user.clone());
-            if linked.as_ref().is_none_or(|now| (candidate.0, candidate.1) > (now.0, now.1)) {
-                self.devices.insert(device.clone(), candidate);
-            }
+            let candidate = (told.timestamp, origin);
+            let users = self.devices.entry(device.clone()).or_default();
+            let first = users.entry(user.clone()).or_insert(candidate);
+            *first = candidate.min(*first);
         }
         let (basis, user, link) = match (user, device, linked) {
             (Some(user), _, _) => ("user_id", Some(user), None),
-            (None, Some(_), Some((_, cause, user))) => {
+            (None, Some(_), Some((user, (_, cause)))) => {
                 ("link", Some(user), Some(format!("0-{at}-{cause}")))
             }
             (None, Some(_), None) => ("anonymous_id", None, None),

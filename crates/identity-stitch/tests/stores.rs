@@ -11,35 +11,33 @@ mod world;
 
 use std::{fs, path::Path};
 
-use event::{JournalEntry, Origin};
-use identity::{DeviceLink, MessageKey};
+use event::Fixed16;
+use identity::{MessageKey, device_hash};
 use identity_stitch::{
-    Covered, DeviceWrite, FjallStores, MemoryStores, OpenError, Store, Stores, Writes,
+    Covered, DatedWrite, DeviceWrite, FjallStores, Kind, MemoryStores, OpenError, Store, Stores,
+    Writes,
 };
 use kafka_runtime::{Fate, Numbered, Processor as _};
 use pipeline::RejectReason;
 use topology::Topic;
 use world::{MemoryLog, commit, emitted, event, input, offline, process, stitcher};
 
-fn origin(offset: i64) -> Origin {
-    Origin { epoch: 3, partition: 1, offset }
+fn key(name: &str) -> Fixed16 {
+    MessageKey::of_message("web", name).to_fixed()
 }
 
-fn key(name: &str) -> MessageKey {
-    MessageKey::of_message("web", name)
+fn seen(store: &impl Store, name: &str) -> Option<(i32, Vec<u8>)> {
+    store.dated(Kind::Message, key(name)).unwrap()
 }
 
 fn emitted_on(day: i32, name: &str) -> Writes {
-    let entry = JournalEntry { key: key(name).to_bytes(), origin: origin(9), fingerprint: -5, day };
-    Writes { entries: vec![entry], devices: Vec::new() }
+    let write = DatedWrite { kind: Kind::Message, key: key(name), day, value: b"emitted".to_vec() };
+    Writes { dated: vec![write], devices: Vec::new() }
 }
 
 fn linked(device: &str) -> Writes {
-    let link = DeviceLink { user_id: "ü".into(), cause: origin(4), event_time: -7, users: 2 };
-    Writes {
-        entries: Vec::new(),
-        devices: vec![DeviceWrite { device: device.into(), link: Some(link) }],
-    }
+    let write = DeviceWrite { key: device_hash(device), value: Some(b"linked".to_vec()) };
+    Writes { dated: Vec::new(), devices: vec![write] }
 }
 
 fn at(journal: i64) -> Covered {
@@ -62,11 +60,10 @@ fn what_was_applied_is_there_after_reopening() {
     let store = stores(dir.path()).open(0, 6).unwrap();
     assert_eq!(store.covered(), Covered { journal: Some(5), state: Some(8) });
     assert_eq!(store.newest_day(), Some(20));
-    let seen = store.seen(&key("m")).unwrap().unwrap();
-    assert_eq!((seen.origin, seen.fingerprint, seen.day), (origin(9), -5, 20));
-    assert_eq!(store.seen(&key("other")).unwrap(), None);
-    let link = store.user_of(&long).unwrap().unwrap();
-    assert_eq!((&*link.user_id, link.cause, link.event_time, link.users), ("ü", origin(4), -7, 2));
+    assert_eq!(seen(&store, "m"), Some((20, b"emitted".to_vec())));
+    assert_eq!(seen(&store, "other"), None);
+    assert_eq!(store.dated(Kind::Session, key("m")).unwrap(), None, "another kind");
+    assert_eq!(store.device(device_hash(&long)).unwrap(), Some(b"linked".to_vec()));
 }
 
 #[test]
@@ -74,9 +71,9 @@ fn a_device_without_a_link_is_forgotten() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = stores(dir.path()).open(0, 6).unwrap();
     store.apply(&linked("d"), at(1)).unwrap();
-    let gone = DeviceWrite { device: "d".into(), link: None };
-    store.apply(&Writes { entries: Vec::new(), devices: vec![gone] }, at(2)).unwrap();
-    assert_eq!(store.user_of("d").unwrap(), None);
+    let gone = DeviceWrite { key: device_hash("d"), value: None };
+    store.apply(&Writes { dated: Vec::new(), devices: vec![gone] }, at(2)).unwrap();
+    assert_eq!(store.device(device_hash("d")).unwrap(), None);
 }
 
 #[test]
@@ -85,12 +82,12 @@ fn whole_days_are_dropped_when_they_leave_the_window_and_stay_dropped() {
         let mut store = stores.open(0, 6).unwrap();
         store.apply(&emitted_on(10, "old"), at(1)).unwrap();
         store.apply(&emitted_on(17, "edge"), at(2)).unwrap();
-        assert!(store.seen(&key("old")).unwrap().is_some(), "7 days before still counts");
+        assert!(seen(&store, "old").is_some(), "7 days before still counts");
         store.apply(&emitted_on(18, "new"), at(3)).unwrap();
         drop(store);
         let store = stores.open(0, 6).unwrap();
-        assert_eq!(store.seen(&key("old")).unwrap(), None);
-        assert!(store.seen(&key("edge")).unwrap().is_some());
+        assert_eq!(seen(&store, "old"), None);
+        assert!(seen(&store, "edge").is_some());
         assert_eq!(store.newest_day(), Some(18));
     }
     let dir = tempfile::tempdir().unwrap();
@@ -120,7 +117,7 @@ fn a_store_that_is_in_use_is_left_alone() {
     store.apply(&emitted_on(20, "m"), at(5)).unwrap();
     let error = stores(dir.path()).open(0, 6).err().unwrap();
     assert!(matches!(error, OpenError::Unavailable { partition: 0, .. }), "{error}");
-    assert!(store.seen(&key("m")).unwrap().is_some());
+    assert!(seen(&store, "m").is_some());
 }
 
 fn files(dir: &Path, extension: &str) -> Vec<std::path::PathBuf> {
@@ -211,7 +208,7 @@ fn catching_up_reads_only_what_the_store_lacks() {
     let mut stage = stitcher(&registry, stores(dir.path()), 6);
     stage.assigned(&[0], &mut log).unwrap();
     for offset in 0..10 {
-        let told = event(&format!("m{offset}"), Some("d"), Some("u"), 0);
+        let told = event(&format!("m{offset}"), Some("d"), Some(&format!("u{offset}")), 0);
         process(&mut stage, &input(&registry, 0, (offset, offset, 0), &told));
         if offset < 9 {
             commit(&mut stage, &mut log);

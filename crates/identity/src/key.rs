@@ -2,7 +2,7 @@
 
 use std::hash::Hasher as _;
 
-use event::Origin;
+use event::{Fixed16, Origin};
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
 
 /// Version of the meaning of [`MessageKey`]s: raised with any change of hash, key or framing.
@@ -16,8 +16,8 @@ const HASH_KEY: &[u8; 16] = b"waybill/msgkey/1";
 /// Keyed 128-bit hash (SipHash-1-3) that stands for a message. 64 bits would drop events for
 /// nothing: at 10⁹ keys a false match is real.
 ///
-/// Three kinds share the space, told apart by a first byte: the message itself, one payload of a
-/// message id that came with several, and one origin.
+/// Four kinds share the space, told apart by a first byte: the message itself, one payload of a
+/// message id that came with several, one origin, and a business key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MessageKey([u8; 16]);
 
@@ -39,6 +39,11 @@ impl MessageKey {
         hash(b'o', &[&epoch, &partition, &origin.offset.to_be_bytes()])
     }
 
+    /// What an event tells of, by its plan (event.validation.business_key).
+    pub fn of_business(key: &str) -> Self {
+        hash(b'b', &[key.as_bytes()])
+    }
+
     /// The key in its stored form, big-endian.
     pub fn to_bytes(self) -> [u8; 16] {
         self.0
@@ -48,6 +53,16 @@ impl MessageKey {
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
+
+    /// The key as the journal has it.
+    pub fn to_fixed(self) -> Fixed16 {
+        Fixed16(self.0)
+    }
+}
+
+/// Keyed 128-bit hash that stands for a device in the state.
+pub fn device_hash(device: &str) -> Fixed16 {
+    hash(b'd', &[device.as_bytes()]).to_fixed()
 }
 
 /// Each part has its length in front: no two lists of parts read alike.

@@ -1,39 +1,166 @@
-//! Which events link a device to a user.
+//! Which events link a device to a user, and who the person of an event is.
 
-use event::{Event, IdentityLink, IdentityState, Waybill};
+use event::{
+    EnrichedEvent, Event, IdentityAlias, IdentityFacts, IdentityLink, IdentityState, Waybill,
+};
+use pipeline::Halt;
 
-use crate::{DeviceLink, PersonId};
+use crate::{
+    MERGE, PersonId, Refusal, Rules, State,
+    device::{Candidate, present, take},
+    device_hash,
+};
 
 /// The rule of a link that an `identify` with both ids made.
 pub const RULE_IDENTIFY: &str = "identify";
-/// The rule of a link that an `alias` made.
+/// The rule of a link, or of a merge of users, that an `alias` made.
 pub const RULE_ALIAS: &str = "alias";
 /// The rule of a link that any other event with both ids made.
 pub const RULE_BOTH_IDS: &str = "both-ids";
+/// The rule of what an operator ordered.
+pub const RULE_COMMAND: &str = "command";
 
-/// An id that says something: senders put empty texts where they have none.
-pub(crate) fn told(id: Option<&String>) -> Option<&str> {
+/// [`IdentityLink::kind`] of a link.
+pub const LINK: &str = "link";
+/// [`IdentityLink::kind`] of an operator's order that two ids are not linked.
+pub const UNLINK: &str = "unlink";
+
+/// The flag of an event whose user id never links and so names nobody.
+pub const FLAG_BLOCKED_USER: &str = "blocked-user-id";
+/// The flag of an event whose anonymous id never links and so names no device.
+pub const FLAG_BLOCKED_DEVICE: &str = "blocked-anonymous-id";
+
+/// The ids of an event that say something: senders put empty texts where they have none, and an
+/// operator may block ids.
+pub(crate) struct Ids<'a> {
+    pub(crate) user: Option<&'a str>,
+    pub(crate) device: Option<&'a str>,
+    pub(crate) flags: Vec<String>,
+}
+
+impl<'a> Ids<'a> {
+    pub(crate) fn of(event: &'a Event, rules: &Rules) -> Self {
+        let mut flags = Vec::new();
+        let mut real = |id: &'a Option<String>, flag: &str| {
+            let id = told(id.as_ref())?;
+            if rules.blocked.contains(id) {
+                flags.push(flag.to_owned());
+                return None;
+            }
+            Some(id)
+        };
+        let user = real(&event.user_id, FLAG_BLOCKED_USER);
+        let device = real(&event.anonymous_id, FLAG_BLOCKED_DEVICE);
+        Self { user, device, flags }
+    }
+}
+
+fn told(id: Option<&String>) -> Option<&str> {
     id.map(String::as_str).filter(|id| !id.is_empty())
 }
 
-/// The candidate links that the event makes, in order: its own device, then the former id of an
-/// alias. Every candidate is recorded; which one holds is decided over the set of them.
-pub(crate) fn candidates(event: &Event, waybill: Waybill) -> Vec<IdentityLink> {
-    let Some(user) = told(event.user_id.as_ref()) else { return Vec::new() };
-    let own = told(event.anonymous_id.as_ref());
-    let former = told(event.previous_id.as_ref())
-        .filter(|former| event.kind == "alias" && Some(*former) != own && *former != user);
-    own.into_iter().chain(former).map(|device| link(event, waybill, device, user)).collect()
+/// The device whose state lives in the partition of the event: an event that is keyed by
+/// something else (a user id, a business key) passes elsewhere.
+pub(crate) fn home<'a>(event: &'a EnrichedEvent, ids: &Ids<'a>) -> Option<&'a str> {
+    let facts = &event.validation;
+    ids.device.filter(|device| facts.business_key.is_none() && facts.device_key == *device)
 }
 
-fn link(event: &Event, waybill: Waybill, device: &str, user: &str) -> IdentityLink {
+/// The person of the event, as far as is known here. `device` is its device's state.
+pub(crate) fn person(
+    event: &Event,
+    ids: &Ids<'_>,
+    device: Option<&IdentityState>,
+    state: &dyn State,
+) -> IdentityFacts {
+    let link = device.and_then(present);
+    let user = ids.user.or(link.map(|link| link.user_id.as_str()));
+    let Some(user) = user else {
+        let (person, basis) = match ids.device {
+            Some(device) => (PersonId::of_anonymous(device), "anonymous_id"),
+            None => (PersonId::of_message(&event.source, &event.message_id), "message_id"),
+        };
+        return facts(person, basis);
+    };
+    let merged = state.aliases().resolve(user);
+    let user = merged.map_or(user, |known| known.user_id);
+    let link = link.filter(|_| ids.user.is_none());
+    IdentityFacts {
+        user_id: Some(user.to_owned()),
+        link_origin: link.map(|link| link.last_cause.to_string()),
+        alias_origin: merged.map(|known| known.cause.to_string()),
+        ..facts(PersonId::of_user(user), if link.is_some() { "link" } else { "user_id" })
+    }
+}
+
+fn facts(person: PersonId, basis: &str) -> IdentityFacts {
+    IdentityFacts {
+        person_id: person.to_string(),
+        basis: basis.to_owned(),
+        ..IdentityFacts::default()
+    }
+}
+
+/// What an event says of who is who.
+#[derive(Default)]
+pub(crate) struct Links {
+    /// Candidates that say something new.
+    pub(crate) links: Vec<IdentityLink>,
+    /// The device's state, where a candidate changed it.
+    pub(crate) device: Option<IdentityState>,
+    /// Merges of users.
+    pub(crate) aliases: Vec<IdentityAlias>,
+}
+
+/// The links that the event makes: its own device's, then that of the former id of an alias.
+/// Every candidate is recorded; which one holds is decided over the set of them.
+pub(crate) fn links(
+    event: &Event,
+    waybill: Waybill,
+    home: Option<(&str, &IdentityState)>,
+    rules: &Rules,
+    state: &dyn State,
+) -> Links {
+    let mut found = Links::default();
+    let Some(user) = told(event.user_id.as_ref()) else { return found };
+    let own = told(event.anonymous_id.as_ref());
+    let former = told(event.previous_id.as_ref())
+        .filter(|former| event.kind == RULE_ALIAS && Some(*former) != own && *former != user);
+    let merges = rules.alias_sources.contains(&event.source);
+    for device in own.into_iter().chain(former.filter(|_| !merges)) {
+        let blocked = [device, user].iter().any(|id| rules.blocked.contains(id));
+        let mut refusal = blocked.then_some(Refusal::Blocked);
+        if let Some((_, known)) = home.filter(|(home, _)| *home == device && !blocked) {
+            let cause = waybill.origin;
+            let candidate = Candidate { user, time: event.timestamp, cause };
+            let taken = take(known, candidate, rules.users_per_device);
+            if !taken.is_news {
+                continue;
+            }
+            refusal = taken.refusal;
+            found.device = taken.device;
+        }
+        found.links.push(link(event, waybill, (device, user), refusal));
+    }
+    if let Some(former) = former.filter(|_| merges) {
+        found.aliases.extend(alias(event, waybill, (former, user), rules, state));
+    }
+    found
+}
+
+fn link(
+    event: &Event,
+    waybill: Waybill,
+    (device, user): (&str, &str),
+    refusal: Option<Refusal>,
+) -> IdentityLink {
     let rule = match event.kind.as_str() {
         "identify" => RULE_IDENTIFY,
         "alias" => RULE_ALIAS,
         _ => RULE_BOTH_IDS,
     };
     IdentityLink {
-        kind: "link".to_owned(),
+        kind: LINK.to_owned(),
         anonymous_id: device.to_owned(),
         user_id: user.to_owned(),
         person_id: PersonId::of_user(user).to_string(),
@@ -41,33 +168,41 @@ fn link(event: &Event, waybill: Waybill, device: &str, user: &str) -> IdentityLi
         cause: waybill.origin,
         event_time: event.timestamp,
         appended_at: waybill.appended_at,
+        refused: refusal.map(|refusal| refusal.word().to_owned()),
+        who: None,
+        why: None,
     }
 }
 
-/// The device's state after the candidate; `None` if it is as before. For the present the latest
-/// link holds, by event time, then origin, in whatever order they arrive.
-pub(crate) fn advance(current: Option<DeviceLink>, link: &IdentityLink) -> Option<IdentityState> {
-    let Some(current) = current else { return Some(state(link, 1)) };
-    let other = i32::from(current.user_id != link.user_id);
-    let users = current.users.saturating_add(other);
-    if (link.event_time, link.cause) > (current.event_time, current.cause) {
-        return Some(state(link, users));
+fn alias(
+    event: &Event,
+    waybill: Waybill,
+    (former, user): (&str, &str),
+    rules: &Rules,
+    state: &dyn State,
+) -> Option<IdentityAlias> {
+    if [former, user].iter().any(|id| rules.blocked.contains(id)) {
+        return None;
     }
-    (users != current.users).then(|| IdentityState {
-        device_key: link.anonymous_id.clone(),
-        user_id: current.user_id,
-        cause: current.cause,
-        event_time: current.event_time,
-        users,
-    })
+    let alias = IdentityAlias {
+        kind: MERGE.to_owned(),
+        previous_id: former.to_owned(),
+        user_id: user.to_owned(),
+        rule: RULE_ALIAS.to_owned(),
+        cause: waybill.origin,
+        event_time: event.timestamp,
+        appended_at: waybill.appended_at,
+        who: None,
+        why: None,
+    };
+    state.aliases().is_news(&alias).then_some(alias)
 }
 
-fn state(link: &IdentityLink, users: i32) -> IdentityState {
-    IdentityState {
-        device_key: link.anonymous_id.clone(),
-        user_id: link.user_id.clone(),
-        cause: link.cause,
-        event_time: link.event_time,
-        users,
-    }
+/// The state of the device that is at home here; an empty one if nothing is known of it.
+pub(crate) fn known(device: &str, state: &dyn State) -> Result<IdentityState, Halt> {
+    let known = state.device(device_hash(device))?;
+    Ok(known.unwrap_or_else(|| IdentityState {
+        device_key: device.to_owned(),
+        ..IdentityState::default()
+    }))
 }

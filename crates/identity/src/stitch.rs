@@ -1,29 +1,42 @@
 //! The step.
 
 use event::{
-    EnrichedEvent, Event, IdentityFacts, IdentityLink, IdentityState, JournalEntry, Origin,
-    StitchedEvent,
+    BusinessEntry, ContextEntry, EnrichedEvent, IdentityAlias, IdentityFacts, IdentityLink,
+    IdentityState, JournalEntry, SessionEntry, StitchedEvent,
 };
-use pipeline::{Context, DiscardReason, Discarded, Halt, Verdict};
+use pipeline::{Context, Halt, Verdict};
 
 use crate::{
-    Day, MessageKey, PersonId, Seen, State, Window, fingerprint,
-    link::{advance, candidates, told},
+    Rules, State,
+    business::{self, FLAG_TOLD_BEFORE, Telling},
+    device_hash,
+    link::{Ids, home, known, links, person},
+    repeat::{Message, Novelty, Past},
+    session::{Visit, visit},
 };
 
 /// The flag of an event whose message id came with another payload before.
 pub const FLAG_OTHER_PAYLOAD: &str = "same-id-other-payload";
 
-/// What must be remembered of a record; nothing unless it was emitted.
+/// What must be remembered and told of a record; nothing unless it was emitted, but the links of
+/// an event that was told before.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
     /// What to file under which key. One entry for a new message; three for one whose id came
     /// with another payload (see [`stitch`]).
     pub seen: Vec<JournalEntry>,
+    /// The business key that the event stands for from now on.
+    pub business: Option<BusinessEntry>,
+    /// The session of its device.
+    pub session: Option<SessionEntry>,
+    /// What that session can hand down.
+    pub context: Option<ContextEntry>,
+    /// The users of its device.
+    pub device: Option<IdentityState>,
     /// Candidate links, for `identity-links`.
     pub links: Vec<IdentityLink>,
-    /// The device's state, where a link changed it and the device's home is this partition.
-    pub device: Option<IdentityState>,
+    /// Merges of users, for `identity-aliases`.
+    pub aliases: Vec<IdentityAlias>,
 }
 
 /// Judges one record by the past of its partition.
@@ -34,143 +47,87 @@ pub struct Changes {
 /// event is not emitted twice either, it is remembered under its payload and under its origin;
 /// and the first occurrence is filed anew under today, so that it outlives them: a message key
 /// that is absent means that nothing of this message is remembered.
+///
+/// An event with a business key is judged by that too: what an event of the same or a higher
+/// precedence told is dropped or flagged, what one of a lower precedence told is superseded.
 pub fn stitch(
     event: EnrichedEvent,
     cx: &Context,
-    window: Window,
+    rules: &Rules,
     state: &dyn State,
 ) -> Result<(Verdict<StitchedEvent>, Changes), Halt> {
-    let today = window.today(state.newest_day()?, cx.waybill.appended_at);
-    let past = Past { state, oldest: window.oldest(today) };
+    let today = rules.window.today(state.newest_day()?, cx.waybill.appended_at);
+    let past = Past { state, today, oldest: rules.window.oldest(today) };
     let message = Message::of(&event.event, cx.waybill.origin);
-    let (seen, flags) = match message.judge(&past)? {
+    let mut flags = Vec::new();
+    let seen = match message.judge(&past)? {
         Novelty::Dropped(discarded) => return Ok((discarded.into(), Changes::default())),
-        Novelty::New => (vec![message.entry(message.key, today)], Vec::new()),
+        Novelty::New => message.alone(today),
         Novelty::OtherPayload(first) => {
-            (message.beside(first, today), vec![FLAG_OTHER_PAYLOAD.to_owned()])
+            flags.push(FLAG_OTHER_PAYLOAD.to_owned());
+            message.beside(first, today)
         }
     };
-    let identity = IdentityFacts { flags, ..person(&event.event, state)? };
-    let links = candidates(&event.event, cx.waybill);
-    let device = device_state(&event, &links, state)?;
+    let told = match &event.validation.business_key {
+        Some(business) => Some(business::judge(business, cx.waybill.origin, today, state)?),
+        None => None,
+    };
+    let ids = Ids::of(&event.event, rules);
+    let home = home(&event, &ids);
+    let device = home.map(|device| known(device, state)).transpose()?;
+    let at_home = home.zip(device.as_ref());
+    let links = links(&event.event, cx.waybill, at_home, rules, state);
+    if let Some(Telling::Dropped(discarded)) = told {
+        let changes = Changes { links: links.links, ..Changes::default() };
+        return Ok((discarded.into(), changes));
+    }
+    let mut identity = person(&event.event, &ids, device.as_ref(), state);
+    let hash = home.map(device_hash);
+    let visit = hash.map(|hash| visit(&event, cx.waybill, hash, rules, &past)).transpose()?;
+    let visit = visit.unwrap_or_default();
+    flags.extend(ids.flags);
+    let mut changes = Changes {
+        seen,
+        device: links.device,
+        links: links.links,
+        aliases: links.aliases,
+        ..Changes::default()
+    };
+    changes.business = note_telling(told, &mut identity, &mut flags);
+    note_visit(visit, &mut identity, &mut flags, &mut changes);
+    identity.flags = flags;
     let EnrichedEvent { event, validation, enrichment } = event;
-    let stitched = StitchedEvent { event, validation, enrichment, identity };
-    Ok((Verdict::Emit(stitched), Changes { seen, links, device }))
+    Ok((Verdict::Emit(StitchedEvent { event, validation, enrichment, identity }), changes))
 }
 
-/// The state as far as the window reaches.
-struct Past<'a> {
-    state: &'a dyn State,
-    oldest: Day,
-}
-
-impl Past<'_> {
-    fn seen(&self, key: &MessageKey) -> Result<Option<Seen>, Halt> {
-        Ok(self.state.seen(key)?.filter(|seen| seen.day >= self.oldest))
-    }
-}
-
-enum Novelty {
-    New,
-    OtherPayload(Seen),
-    Dropped(Discarded),
-}
-
-/// What identifies the record in hand.
-struct Message<'a> {
-    event: &'a Event,
-    origin: Origin,
-    key: MessageKey,
-    fingerprint: i64,
-}
-
-impl<'a> Message<'a> {
-    fn of(event: &'a Event, origin: Origin) -> Self {
-        let key = MessageKey::of_message(&event.source, &event.message_id);
-        Self { event, origin, key, fingerprint: fingerprint(event) }
-    }
-
-    fn judge(&self, past: &Past<'_>) -> Result<Novelty, Halt> {
-        let Some(first) = past.seen(&self.key)? else { return Ok(Novelty::New) };
-        // Emitted with another payload than it has now (redriven after a change of plan), the event
-        // stands under its origin only.
-        let own = MessageKey::of_origin(self.origin);
-        if first.origin == self.origin || past.seen(&own)?.is_some() {
-            return Ok(Novelty::Dropped(already_emitted()));
+fn note_telling(
+    told: Option<Telling>,
+    identity: &mut IdentityFacts,
+    flags: &mut Vec<String>,
+) -> Option<BusinessEntry> {
+    match told? {
+        Telling::First(entry) => Some(entry),
+        Telling::Better { entry, before } => {
+            identity.supersedes = Some(before.to_string());
+            Some(entry)
         }
-        if first.fingerprint == self.fingerprint {
-            return Ok(Novelty::Dropped(repeat(first.origin)));
+        Telling::Flagged(first) => {
+            identity.told_first = Some(first.to_string());
+            flags.push(FLAG_TOLD_BEFORE.to_owned());
+            None
         }
-        Ok(match past.seen(&self.payload_key())? {
-            Some(same) => Novelty::Dropped(repeat(same.origin)),
-            None => Novelty::OtherPayload(first),
-        })
-    }
-
-    fn payload_key(&self) -> MessageKey {
-        MessageKey::of_payload(&self.event.source, &self.event.message_id, self.fingerprint)
-    }
-
-    fn entry(&self, key: MessageKey, day: Day) -> JournalEntry {
-        let Self { origin, fingerprint, .. } = *self;
-        JournalEntry { key: key.to_bytes(), origin, fingerprint, day }
-    }
-
-    fn beside(&self, first: Seen, day: Day) -> Vec<JournalEntry> {
-        let Seen { origin, fingerprint, day: _ } = first;
-        vec![
-            JournalEntry { key: self.key.to_bytes(), origin, fingerprint, day },
-            self.entry(self.payload_key(), day),
-            self.entry(MessageKey::of_origin(self.origin), day),
-        ]
+        Telling::Dropped(_) => None,
     }
 }
 
-fn already_emitted() -> Discarded {
-    let detail = "this stage has emitted the event with this number";
-    Discarded::new(DiscardReason::AlreadyEmitted, detail)
-}
-
-fn repeat(first: Origin) -> Discarded {
-    let detail = format!("the same message was emitted as {first}");
-    Discarded { first: Some(first), ..Discarded::new(DiscardReason::Repeat, detail) }
-}
-
-fn person(event: &Event, state: &dyn State) -> Result<IdentityFacts, Halt> {
-    if let Some(user) = told(event.user_id.as_ref()) {
-        return Ok(facts(PersonId::of_user(user), "user_id", Some(user.to_owned())));
-    }
-    let Some(device) = told(event.anonymous_id.as_ref()) else {
-        let person = PersonId::of_message(&event.source, &event.message_id);
-        return Ok(facts(person, "message_id", None));
-    };
-    Ok(match state.user_of(device)? {
-        Some(link) => IdentityFacts {
-            link_origin: Some(link.cause.to_string()),
-            ..facts(PersonId::of_user(&link.user_id), "link", Some(link.user_id))
-        },
-        None => facts(PersonId::of_anonymous(device), "anonymous_id", None),
-    })
-}
-
-fn facts(person: PersonId, basis: &str, user_id: Option<String>) -> IdentityFacts {
-    IdentityFacts {
-        person_id: person.to_string(),
-        basis: basis.to_owned(),
-        user_id,
-        link_origin: None,
-        flags: Vec::new(),
-    }
-}
-
-/// A device's state lives in the partition of its device key; an event that is keyed by something
-/// else (a user id, a business key) passes elsewhere and leaves the candidate link only.
-fn device_state(
-    event: &EnrichedEvent,
-    links: &[IdentityLink],
-    state: &dyn State,
-) -> Result<Option<IdentityState>, Halt> {
-    let home = &event.validation.device_key;
-    let Some(link) = links.iter().find(|link| link.anonymous_id == *home) else { return Ok(None) };
-    Ok(advance(state.user_of(home)?, link))
+fn note_visit(
+    visit: Visit,
+    identity: &mut IdentityFacts,
+    flags: &mut Vec<String>,
+    changes: &mut Changes,
+) {
+    identity.session = visit.facts;
+    identity.inherited = visit.inherited;
+    flags.extend(visit.flags);
+    (changes.session, changes.context) = (visit.session, visit.context);
 }

@@ -10,8 +10,11 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use event::{EnrichedEvent, Origin, Waybill};
-use identity::{Day, DeviceLink, MessageKey, Seen, State, Window, stitch};
+use event::{
+    BusinessEntry, ContextEntry, EnrichedEvent, Fixed16, IdentityState, JournalEntry, Origin,
+    SessionEntry, Waybill,
+};
+use identity::{Aliases, Day, MessageKey, Rules, State, stitch};
 use pipeline::{Context, Halt, Verdict};
 
 /// The waybill of every example: 0-3-18446, appended on 2026-11-23T10:15:31Z.
@@ -24,10 +27,23 @@ const CONTEXT: Context = Context {
 };
 
 /// A state that has seen nothing.
-struct Nothing;
+#[derive(Default)]
+struct Nothing(Aliases);
 
 impl State for Nothing {
-    fn seen(&self, _key: &MessageKey) -> Result<Option<Seen>, Halt> {
+    fn seen(&self, _key: MessageKey) -> Result<Option<JournalEntry>, Halt> {
+        Ok(None)
+    }
+
+    fn told(&self, _key: MessageKey) -> Result<Option<BusinessEntry>, Halt> {
+        Ok(None)
+    }
+
+    fn session(&self, _device: Fixed16) -> Result<Option<SessionEntry>, Halt> {
+        Ok(None)
+    }
+
+    fn context(&self, _device: Fixed16) -> Result<Option<ContextEntry>, Halt> {
         Ok(None)
     }
 
@@ -35,8 +51,12 @@ impl State for Nothing {
         Ok(None)
     }
 
-    fn user_of(&self, _device: &str) -> Result<Option<DeviceLink>, Halt> {
+    fn device(&self, _device: Fixed16) -> Result<Option<IdentityState>, Halt> {
         Ok(None)
+    }
+
+    fn aliases(&self) -> &Aliases {
+        &self.0
     }
 }
 
@@ -57,7 +77,8 @@ fn every_enriched_example_is_stitched_as_its_snapshot_says() {
     let examples = examples();
     assert!(examples.len() >= 10, "only {} examples", examples.len());
     for (name, event) in examples {
-        let (verdict, changes) = stitch(event, &CONTEXT, Window { days: 7 }, &Nothing).unwrap();
+        let (verdict, changes) =
+            stitch(event, &CONTEXT, &Rules::new(7), &Nothing::default()).unwrap();
         let Verdict::Emit(stitched) = verdict else { panic!("{name} is the first of its kind") };
         let links: Vec<_> = changes.links.iter().collect();
         insta::assert_json_snapshot!(name, (&stitched.identity, links, changes.device));

@@ -54,6 +54,14 @@ pub trait Processor {
     /// Gives one record its fate. `Err` aborts the batch; the same records come again.
     fn process(&mut self, record: &Numbered<'_>) -> Result<Processed, Halt>;
 
+    /// Follows an operator's order: a record of the topic that [`topology::Stage::commands`] names.
+    /// An order is no event, so it has no number and no fate. What is returned is written in the
+    /// batch's transaction. An order that cannot be followed is told in the log. `Err` aborts the
+    /// batch; the same records come again.
+    fn follow(&mut self, _order: &Record) -> Result<Vec<Outgoing>, Halt> {
+        Ok(Vec::new())
+    }
+
     /// Partitions (numbers, common to all inputs) were assigned: bring their state up to date
     /// before anything is processed.
     fn assigned(&mut self, _partitions: &[i32], _log: &mut dyn Changelog) -> Result<(), Halt> {

@@ -44,7 +44,7 @@ pub fn run_stage<P: Processor>(
     let mut ledger = Ledger::new(stage, settings.registry.clone());
     let controls = Controls::follow(settings, stage, shutdown);
     controls.settle(shutdown);
-    let topics = stage.inputs().to_vec();
+    let topics = stage.reads();
     let slot = Slot::new(settings, stage.group(), topics, &metrics, shutdown);
     slot.keep(|log| {
         let parts = StageParts {
@@ -85,7 +85,7 @@ pub fn run_sink<S: Sink>(
     sink: S,
     shutdown: &Shutdown,
 ) -> Result<(), RuntimeError> {
-    let topics = stage.inputs().to_vec();
+    let topics = stage.reads();
     let spec = SinkSpec { name: stage.group(), topics, stage: Some(stage) };
     run_sink_of(settings, &spec, sink, shutdown)
 }

@@ -98,6 +98,8 @@ reasons! {
     DiscardReason {
         /// The same message of the same source was emitted before.
         Repeat = "repeat",
+        /// An event of the same or a higher precedence told the same thing, by the plan's business key.
+        ToldBefore = "told-before",
         /// Somebody asked for the erasure of what is known of a person, and the event is hers.
         Suppressed = "suppressed",
         /// The person denied consent to a category without which the plan keeps no such event.

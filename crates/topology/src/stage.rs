@@ -85,9 +85,22 @@ impl Stage {
         Topic::DeadLetters(self)
     }
 
-    /// Everything the stage consumes: its input and its redrive topic.
+    /// Where the stage's events come from: its input and its redrive topic.
     pub const fn inputs(self) -> [Topic; 2] {
         [self.input(), self.redrive()]
+    }
+
+    /// The topic of what operators order of the stage's state, beside its events.
+    pub const fn commands(self) -> Option<Topic> {
+        match self {
+            Self::IdentityStitch => Some(Topic::IdentityCommands),
+            _ => None,
+        }
+    }
+
+    /// Everything the stage's group consumes.
+    pub fn reads(self) -> Vec<Topic> {
+        self.inputs().into_iter().chain(self.commands()).collect()
     }
 
     /// Whether the stage keeps state by partition, so that equal partition numbers of all its

@@ -17,6 +17,8 @@ pub enum Key {
     DeviceInInputPartition,
     /// The name of the stage.
     Stage,
+    /// The two user ids.
+    Users,
 }
 
 impl Key {
@@ -29,6 +31,7 @@ impl Key {
             Self::InputPartition => "none; the input's partition",
             Self::DeviceInInputPartition => "device key; the input's partition",
             Self::Stage => "stage",
+            Self::Users => "both user ids",
         }
     }
 }
@@ -201,8 +204,29 @@ pub const TOPICS: &[TopicSpec] = &[
         ..flow(
             Topic::IdentityLinks,
             &[Service::IdentityStitch],
-            &[Service::Operators],
+            &[Service::Forward],
             "a month: the links can be loaded again into a lost table",
+        )
+    },
+    TopicSpec {
+        key: Key::Users,
+        partitions: Partitions::Fixed(1),
+        cleanup: Cleanup::Compact,
+        ..flow(
+            Topic::IdentityAliases,
+            &[Service::IdentityStitch],
+            &[Service::IdentityStitch, Service::Forward],
+            "a merge of users holds for ever; the newest word on two ids is enough",
+        )
+    },
+    TopicSpec {
+        cleanup: Cleanup::Never,
+        timestamps: Timestamps::LogAppend,
+        ..flow(
+            Topic::IdentityCommands,
+            &[Service::Operators],
+            &[Service::IdentityStitch],
+            "for ever: who linked whom, and why, stays known",
         )
     },
     TopicSpec {

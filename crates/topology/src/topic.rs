@@ -22,11 +22,16 @@ pub enum Topic {
     EnrichedEvents,
     /// With identity facts; what the sinks load.
     StitchedEvents,
+    /// What operators order of identities: link, unlink.
+    IdentityCommands,
     /// Candidate links between anonymous ids and users.
     IdentityLinks,
-    /// Changelog of what lives for a window: keys of messages already emitted.
+    /// Users who are the same person: the merges of user ids.
+    IdentityAliases,
+    /// Changelog of what lives for a window: keys of messages already emitted, business keys,
+    /// sessions.
     IdentityJournal,
-    /// Changelog of what lives for ever: the user of each device.
+    /// Changelog of what lives for ever: the users of each device.
     IdentityState,
     /// What operators, and a stage's breaker, ordered: pause, resume, skip what has expired.
     StageCommands,
@@ -46,7 +51,9 @@ impl Topic {
             Self::ValidatedEvents => "validated-events",
             Self::EnrichedEvents => "enriched-events",
             Self::StitchedEvents => "stitched-events",
+            Self::IdentityCommands => "identity-commands",
             Self::IdentityLinks => "identity-links",
+            Self::IdentityAliases => "identity-aliases",
             Self::IdentityJournal => "identity-journal",
             Self::IdentityState => "identity-state",
             Self::StageCommands => "stage-commands",

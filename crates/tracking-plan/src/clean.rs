@@ -202,6 +202,7 @@ impl Parts {
             plan_version: planned.plan_version,
             removed: planned.removed,
             inheritable: planned.inheritable,
+            business_key: None,
             consent_granted: planned.consent_granted,
             consent_denied: planned.consent_denied,
         }

@@ -1,7 +1,7 @@
 //! A value as an Avro datum, as its struct says: without looking up anything in the schema.
 //!
 //! A struct of this crate has the fields of its schema's record in the schema's order, and every
-//! `Option` is a union `["null", T]`. Then the datum is the values one after another (Avro 1.12,
+//! `Option` is a union `["null", T]`, a `fixed` is a [`Fixed16`](crate::Fixed16). Then the datum is the values one after another (Avro 1.12,
 //! Binary encoding). apache-avro, which looks up every field by name, takes several times as long; it
 //! still writes and reads what is not [`plain`], and is the oracle in tests and in debug builds.
 
@@ -9,6 +9,8 @@ mod read;
 mod write;
 
 use apache_avro::Schema;
+
+use crate::fixed;
 
 pub(crate) use read::read;
 pub(crate) use write::write;
@@ -29,6 +31,7 @@ pub(crate) fn plain(schema: &Schema) -> bool {
             [Schema::Null, other] => plain(other),
             _ => false,
         },
+        Schema::Fixed(fixed) => fixed.size == fixed::SIZE,
         _ => false,
     }
 }

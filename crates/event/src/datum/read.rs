@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::fixed;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, SeqAccess, Visitor};
 
 /// Bytes of the longest number: 64 bits, 7 in each.
@@ -146,10 +147,15 @@ impl<'de> Deserializer<'de> for Reader<'_, 'de> {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, NotRead> {
-        visitor.visit_newtype_struct(self)
+        if name != fixed::NAME {
+            return visitor.visit_newtype_struct(self);
+        }
+        let (bytes, rest) = self.0.split_at_checked(fixed::SIZE).ok_or(NotRead::EndsTooSoon)?;
+        *self.0 = rest;
+        visitor.visit_borrowed_bytes(bytes)
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotRead> {
@@ -165,8 +171,9 @@ impl<'de> Deserializer<'de> for Reader<'_, 'de> {
         visitor.visit_seq(Fields { bytes: self.0, left: fields.len() })
     }
 
+    /// See [`fixed::NAME`].
     fn is_human_readable(&self) -> bool {
-        false
+        true
     }
 
     no_place! {

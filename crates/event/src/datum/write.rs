@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::fixed;
 use serde::ser::{self, Impossible, Serialize, SerializeSeq, SerializeStruct, Serializer};
 
 /// Appends the datum of `value`.
@@ -120,10 +121,17 @@ impl<'a> Serializer for Writer<'a> {
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
-        _: &'static str,
+        name: &'static str,
         value: &T,
     ) -> Result<(), NotPlain> {
-        value.serialize(self)
+        if name != fixed::NAME {
+            return value.serialize(self);
+        }
+        // The length that stands in front of bytes is one byte for so few.
+        let start = self.0.len();
+        value.serialize(Writer(&mut *self.0))?;
+        self.0.remove(start);
+        Ok(())
     }
 
     fn serialize_seq(mut self, length: Option<usize>) -> Result<Items<'a>, NotPlain> {
@@ -138,8 +146,9 @@ impl<'a> Serializer for Writer<'a> {
         Ok(self)
     }
 
+    /// See [`fixed::NAME`].
     fn is_human_readable(&self) -> bool {
-        false
+        true
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use event::{
     EnrichedEvent, EnrichmentFacts, Event, Millis, Origin, StitchedEvent, ValidationFacts, Waybill,
 };
-use identity_stitch::{Stitcher, Stores};
-use kafka_runtime::{Changelog, Fate, Numbered, Outgoing, Position, Processed, Processor, Record};
+use identity::{Aliases, Rules};
+use identity_stitch::{PartitionCount, Past, Stitcher, Stores};
+use kafka_runtime::{
+    Changelog, Fate, Followed, Numbered, Outgoing, Position, Processed, Processor, Record,
+};
 use pipeline::Halt;
 use schema_registry::Registry;
 use topology::Topic;
@@ -54,7 +57,9 @@ pub(crate) fn offline() -> (tokio::runtime::Runtime, Registry) {
 }
 
 pub(crate) fn stitcher<T: Stores>(registry: &Registry, stores: T, count: u16) -> Stitcher<T> {
-    Stitcher::new(registry, 7, stores, Box::new(move || Ok(count)))
+    let partition_count: PartitionCount = Box::new(move || Ok(count));
+    let past = Past { stores, partition_count, aliases: Followed::fixed(Aliases::default()) };
+    Stitcher::new(registry, Rules::new(7), 0, past)
 }
 
 /// A record of `enriched-events` at `offset`, whose event has the number `origin`.

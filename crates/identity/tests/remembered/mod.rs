@@ -2,34 +2,64 @@
 
 use std::{cell::Cell, collections::BTreeMap};
 
-use event::{EnrichedEvent, EnrichmentFacts, Event, Millis, Origin, ValidationFacts, Waybill};
-use identity::{Changes, Day, DeviceLink, MessageKey, Seen, State, Window, stitch};
+use event::{
+    BusinessEntry, ContextEntry, EnrichedEvent, EnrichmentFacts, Event, Fixed16, IdentityState,
+    JournalEntry, Millis, Origin, SessionEntry, ValidationFacts, Waybill,
+};
+use identity::{Aliases, Changes, Day, MessageKey, Rules, State, device_hash, stitch};
 use pipeline::{Context, Halt, Verdict};
 
-pub(crate) const WINDOW: Window = Window { days: 7 };
 pub(crate) const DAY_MS: Millis = 24 * 60 * 60 * 1000;
+
+/// The defaults, with a window of 7 days.
+pub(crate) fn rules() -> Rules {
+    Rules::new(7)
+}
 
 #[derive(Clone, Default, PartialEq, Debug)]
 pub(crate) struct Remembered {
-    pub(crate) seen: BTreeMap<MessageKey, Seen>,
+    pub(crate) seen: BTreeMap<Fixed16, JournalEntry>,
+    pub(crate) business: BTreeMap<Fixed16, BusinessEntry>,
+    pub(crate) sessions: BTreeMap<Fixed16, SessionEntry>,
+    pub(crate) contexts: BTreeMap<Fixed16, ContextEntry>,
+    pub(crate) devices: BTreeMap<Fixed16, IdentityState>,
+    pub(crate) aliases: Aliases,
     pub(crate) newest_day: Option<Day>,
-    pub(crate) devices: BTreeMap<String, DeviceLink>,
     pub(crate) gone: Cell<bool>,
 }
 
 impl State for Remembered {
-    fn seen(&self, key: &MessageKey) -> Result<Option<Seen>, Halt> {
+    fn seen(&self, key: MessageKey) -> Result<Option<JournalEntry>, Halt> {
         self.reachable()?;
-        Ok(self.seen.get(key).copied())
+        Ok(self.seen.get(&key.to_fixed()).cloned())
+    }
+
+    fn told(&self, key: MessageKey) -> Result<Option<BusinessEntry>, Halt> {
+        self.reachable()?;
+        Ok(self.business.get(&key.to_fixed()).cloned())
+    }
+
+    fn session(&self, device: Fixed16) -> Result<Option<SessionEntry>, Halt> {
+        self.reachable()?;
+        Ok(self.sessions.get(&device).cloned())
+    }
+
+    fn context(&self, device: Fixed16) -> Result<Option<ContextEntry>, Halt> {
+        self.reachable()?;
+        Ok(self.contexts.get(&device).cloned())
     }
 
     fn newest_day(&self) -> Result<Option<Day>, Halt> {
         Ok(self.newest_day)
     }
 
-    fn user_of(&self, device: &str) -> Result<Option<DeviceLink>, Halt> {
+    fn device(&self, device: Fixed16) -> Result<Option<IdentityState>, Halt> {
         self.reachable()?;
-        Ok(self.devices.get(device).cloned())
+        Ok(self.devices.get(&device).cloned())
+    }
+
+    fn aliases(&self) -> &Aliases {
+        &self.aliases
     }
 }
 
@@ -40,14 +70,14 @@ impl Remembered {
 
     pub(crate) fn keep(&mut self, changes: &Changes) {
         for entry in &changes.seen {
-            let seen =
-                Seen { origin: entry.origin, fingerprint: entry.fingerprint, day: entry.day };
-            self.seen.insert(MessageKey::from_bytes(entry.key), seen);
+            self.seen.insert(entry.key, entry.clone());
             self.newest_day = self.newest_day.max(Some(entry.day));
         }
-        if let Some(device) = changes.device.clone() {
-            self.devices.insert(device.device_key.clone(), device.into());
-        }
+        self.business.extend(changes.business.clone().map(|it| (it.key, it)));
+        self.sessions.extend(changes.session.clone().map(|it| (it.device, it)));
+        self.contexts.extend(changes.context.clone().map(|it| (it.device, it)));
+        self.devices.extend(changes.device.clone().map(|it| (device_hash(&it.device_key), it)));
+        changes.aliases.iter().for_each(|alias| self.aliases.apply(alias));
     }
 
     pub(crate) fn play(
@@ -55,7 +85,7 @@ impl Remembered {
         event: EnrichedEvent,
         cx: &Context,
     ) -> Verdict<event::StitchedEvent> {
-        let (verdict, changes) = stitch(event, cx, WINDOW, self).unwrap();
+        let (verdict, changes) = stitch(event, cx, &rules(), self).unwrap();
         self.keep(&changes);
         verdict
     }

@@ -209,7 +209,7 @@ impl World {
             kind,
             mutant,
             broker: Broker::default(),
-            group: Group::new(&kind.stage().inputs(), PARTITIONS),
+            group: Group::new(&kind.stage().reads(), PARTITIONS),
             audit: Audit::default(),
             table: Table::default(),
             disks: BTreeMap::new(),
@@ -228,8 +228,8 @@ impl World {
 
     pub(super) fn inputs(&self) -> Vec<Partition> {
         let numbers = 0..PARTITIONS;
-        let topics = self.kind.stage().inputs();
-        numbers.flat_map(|number| topics.map(|topic| (topic, number))).collect()
+        let topics = self.kind.stage().reads();
+        numbers.flat_map(|number| topics.iter().map(move |topic| (*topic, number))).collect()
     }
 
     pub(super) fn is(&self, mutant: Mutant) -> bool {

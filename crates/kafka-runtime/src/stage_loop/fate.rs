@@ -25,6 +25,9 @@ impl<L: Log, P: Processor> StageLoop<'_, L, P> {
     /// processes.
     pub(super) fn settle_record(&mut self, record: &Record) -> Result<bool, Failed> {
         let stage = self.parts.stage;
+        if stage.commands() == Some(record.position.topic) {
+            return self.follow_order(record);
+        }
         let span = RecordSpan::start(stage.name(), record.header(header::TRACEPARENT));
         let numbered = number(record, self.parts.epoch);
         let waybill = numbered.as_ref().ok().copied();
@@ -38,6 +41,30 @@ impl<L: Log, P: Processor> StageLoop<'_, L, P> {
         let outgoing = self.tell(&told, processed.fate)?;
         self.log.send(&outgoing, false)?;
         self.send_side(processed.side, &told)?;
+        Ok(condemned)
+    }
+
+    /// True if the order is the record that killed processes: it is passed over.
+    fn follow_order(&mut self, order: &Record) -> Result<bool, Failed> {
+        let condemned = condemns(self.cares.get(&partition_of(order)), order);
+        let followed = match barred(order, condemned) {
+            Some(rejected) => Err(rejected),
+            None => in_safety(|| self.parts.processor.follow(order)),
+        };
+        match followed {
+            Ok(side) => {
+                let side = side?;
+                self.parts.metrics.side_records(side.len() as u64);
+                for beside in side {
+                    self.log.send(&beside, false)?;
+                }
+            }
+            Err(rejected) => {
+                let (stage, detail) = (self.parts.stage.name(), &rejected.detail);
+                let Position { topic, partition, offset } = order.position;
+                tracing::error!(stage, %topic, partition, offset, "an order was not followed: {detail}");
+            }
+        }
         Ok(condemned)
     }
 

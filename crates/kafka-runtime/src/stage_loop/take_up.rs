@@ -59,7 +59,7 @@ fn not_co_partitioned(
     ours: &BTreeSet<Partition>,
     partitions: &[i32],
 ) -> Option<String> {
-    let (found, expected) = (ours.len(), partitions.len() * stage.inputs().len());
+    let (found, expected) = (ours.len(), partitions.len() * stage.reads().len());
     (found != expected).then(|| {
         format!(
             "{found} partitions are assigned, {expected} expected: the inputs of {stage} must \

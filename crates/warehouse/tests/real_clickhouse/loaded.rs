@@ -55,9 +55,7 @@ pub(crate) fn stitched(message_id: &str) -> StitchedEvent {
     let identity = IdentityFacts {
         person_id: "0123456789abcdef0123456789abcdef".to_owned(),
         basis: "anonymous_id".to_owned(),
-        user_id: None,
-        link_origin: None,
-        flags: Vec::new(),
+        ..IdentityFacts::default()
     };
     StitchedEvent { event, validation, enrichment, identity }
 }

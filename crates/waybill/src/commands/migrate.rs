@@ -137,7 +137,7 @@ impl Parts {
 
 /// Every group with what it reads.
 fn groups() -> Vec<(&'static str, Vec<Topic>)> {
-    let stages = Stage::ALL.into_iter().map(|stage| (stage.group(), stage.inputs().to_vec()));
+    let stages = Stage::ALL.into_iter().map(|stage| (stage.group(), stage.reads()));
     let tables = side_tables().into_iter().map(|spec| (spec.name, spec.topics));
     stages.chain(tables).collect()
 }

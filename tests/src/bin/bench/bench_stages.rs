@@ -126,7 +126,7 @@ impl Bench {
         let admin = Admin::new(&self.kafka)?;
         let unplanned = LiveCatalog::new(catalog(Planned::Not)?);
         for stage in Stage::ALL {
-            admin.first_positions(stage.group(), &stage.inputs())?;
+            admin.first_positions(stage.group(), &stage.reads())?;
             figures.push(self.measure(stage.name(), || self.until_through(stage, &unplanned))?);
         }
         for (name, planned) in WITH_PLANS {

@@ -15,7 +15,7 @@ pub(super) async fn run(arguments: &SkipArgs, config: &Config) -> anyhow::Result
     }
     let stage = arguments.stage;
     let kafka = config.kafka.clone();
-    let asked = move || expiry::ask(&kafka, stage.group(), &stage.inputs());
+    let asked = move || expiry::ask(&kafka, stage.group(), &stage.reads());
     let lost = tokio::task::spawn_blocking(asked).await?.context("nothing was ordered")?;
     let asked_for = arguments.partition.map(i32::from);
     let lost: Vec<LostRange> =

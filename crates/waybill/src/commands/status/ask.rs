@@ -136,7 +136,7 @@ fn all_units(group: impl Fn() -> Heard) -> Vec<Unit> {
 
 /// What each group reads.
 fn inputs() -> BTreeMap<&'static str, Vec<Topic>> {
-    let stages = Stage::ALL.into_iter().map(|stage| (stage.group(), stage.inputs().to_vec()));
+    let stages = Stage::ALL.into_iter().map(|stage| (stage.group(), stage.reads()));
     stages.chain(side_tables().into_iter().map(|spec| (spec.name, spec.topics))).collect()
 }
 

@@ -1,0 +1,197 @@
+//! The users of a device, as a function of the set of its candidate links: whatever the order in
+//! which they arrive, and however often, the state is the same.
+//!
+//! Candidates are ordered by event time, then origin. The first `limit` users, by their first
+//! candidates, are held; those of others are refused. Of the candidates of one user within one
+//! minute of event time only the first counts, so that each event of a busy visit need not be
+//! told. For the present the last candidate holds; if it is a refused one, nobody is known.
+
+use event::{DeviceOrder, DeviceUser, IdentityState, Millis, Origin};
+
+const MINUTE: Millis = 60_000;
+
+/// A link that an event, or an order, proposes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Candidate<'a> {
+    pub(crate) user: &'a str,
+    pub(crate) time: Millis,
+    pub(crate) cause: Origin,
+}
+
+/// Why a candidate does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// An id is among those that never link.
+    Blocked,
+    /// The device has more users than it may have.
+    TooManyUsers,
+    /// An operator ordered that the two are not linked.
+    Unlinked,
+}
+
+impl Refusal {
+    /// Every reason.
+    pub const ALL: [Self; 3] = [Self::Blocked, Self::TooManyUsers, Self::Unlinked];
+
+    /// The word that stands for it in links and views.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Blocked => "blocked-value",
+            Self::TooManyUsers => "too-many-users",
+            Self::Unlinked => "unlinked",
+        }
+    }
+}
+
+/// What a candidate changes.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    /// The device afterwards, if it is not as before.
+    pub(crate) device: Option<IdentityState>,
+    /// Whether it says anything that the device's candidates did not say before.
+    pub(crate) is_news: bool,
+    pub(crate) refusal: Option<Refusal>,
+}
+
+/// The device with one candidate more.
+pub(crate) fn take(device: &IdentityState, candidate: Candidate<'_>, limit: usize) -> Taken {
+    let known = device.held.iter().find(|user| user.user_id == candidate.user);
+    let held_refusal = || unlinked(device, candidate.user).then_some(Refusal::Unlinked);
+    if let Some(user) = known {
+        if says_nothing(user, candidate) {
+            return Taken { device: None, is_news: false, refusal: held_refusal() };
+        }
+    } else if let Some(user) = device.refused.as_ref().filter(|it| it.user_id == candidate.user)
+        && device.held.len() >= limit
+        && says_nothing(user, candidate)
+    {
+        return Taken { device: None, is_news: false, refusal: Some(Refusal::TooManyUsers) };
+    }
+    let mut next = device.clone();
+    match next.held.iter_mut().find(|user| user.user_id == candidate.user) {
+        Some(user) => merge(user, candidate),
+        None => next.held.push(alone(candidate)),
+    }
+    rank(&mut next, limit);
+    let is_held = next.held.iter().any(|user| user.user_id == candidate.user);
+    let refusal = if is_held { held_refusal() } else { Some(Refusal::TooManyUsers) };
+    Taken { is_news: true, refusal, device: (next != *device).then_some(next) }
+}
+
+/// Puts the users in order and lets those go that are too many; whom an operator linked is not
+/// counted.
+fn rank(device: &mut IdentityState, limit: usize) {
+    device.held.sort_by(|a, b| first(a).cmp(&first(b)));
+    let orders = std::mem::take(&mut device.orders);
+    let exempt =
+        |user: &DeviceUser| orders.iter().any(|it| it.linked && it.user_id == user.user_id);
+    let mut counted = 0;
+    let (held, more): (Vec<_>, Vec<_>) = device.held.drain(..).partition(|user| {
+        let is_exempt = exempt(user);
+        counted += usize::from(!is_exempt);
+        is_exempt || counted <= limit
+    });
+    (device.held, device.orders) = (held, orders);
+    for user in more {
+        device.refused = Some(match device.refused.take() {
+            Some(other) => later(other, user),
+            None => user,
+        });
+    }
+    // One that is held again, by an earlier candidate, is refused no more.
+    let held = |user: &DeviceUser| device.held.iter().any(|it| it.user_id == user.user_id);
+    if device.refused.as_ref().is_some_and(held) {
+        device.refused = None;
+    }
+}
+
+fn later(one: DeviceUser, other: DeviceUser) -> DeviceUser {
+    if one.user_id == other.user_id {
+        let mut both = one;
+        let (time, cause) = last(&other);
+        merge(&mut both, Candidate { user: &other.user_id, time, cause });
+        let (time, cause) = first(&other);
+        merge(&mut both, Candidate { user: &other.user_id, time, cause });
+        both
+    } else if last(&one) >= last(&other) {
+        one
+    } else {
+        other
+    }
+}
+
+fn merge(user: &mut DeviceUser, candidate: Candidate<'_>) {
+    let at = (candidate.time, candidate.cause);
+    if at < first(user) {
+        (user.first_time, user.first_cause) = at;
+    }
+    let (ours, theirs) = (minute(user.last_time), minute(candidate.time));
+    if theirs > ours || theirs == ours && at < last(user) {
+        (user.last_time, user.last_cause) = at;
+    }
+}
+
+/// Whether a candidate of the same minute that is no later is there already.
+fn says_nothing(user: &DeviceUser, candidate: Candidate<'_>) -> bool {
+    minute(user.last_time) == minute(candidate.time)
+        && last(user) <= (candidate.time, candidate.cause)
+}
+
+fn alone(candidate: Candidate<'_>) -> DeviceUser {
+    DeviceUser {
+        user_id: candidate.user.to_owned(),
+        first_time: candidate.time,
+        first_cause: candidate.cause,
+        last_time: candidate.time,
+        last_cause: candidate.cause,
+    }
+}
+
+/// The device after an operator's order; an order that is no newer than the last changes nothing.
+pub(crate) fn order(
+    device: &IdentityState,
+    order: DeviceOrder,
+    cause: Origin,
+    limit: usize,
+) -> Option<IdentityState> {
+    let mut next = device.clone();
+    match next.orders.iter_mut().find(|it| it.user_id == order.user_id) {
+        Some(last) if last.offset >= order.offset => return None,
+        Some(last) => *last = order.clone(),
+        None => next.orders.push(order.clone()),
+    }
+    if order.linked {
+        let candidate = Candidate { user: &order.user_id, time: order.at, cause };
+        match next.held.iter_mut().find(|user| user.user_id == order.user_id) {
+            Some(user) => merge(user, candidate),
+            None => next.held.push(alone(candidate)),
+        }
+    }
+    rank(&mut next, limit);
+    Some(next)
+}
+
+/// Whose the device is now.
+pub(crate) fn present(device: &IdentityState) -> Option<&DeviceUser> {
+    let latest = |a: &&DeviceUser, b: &&DeviceUser| last(a).cmp(&last(b));
+    let held = device.held.iter().filter(|user| !unlinked(device, &user.user_id));
+    let user = held.max_by(latest)?;
+    let refused = device.refused.as_ref().filter(|it| !unlinked(device, &it.user_id));
+    refused.is_none_or(|refused| last(refused) < last(user)).then_some(user)
+}
+
+fn unlinked(device: &IdentityState, user: &str) -> bool {
+    device.orders.iter().any(|order| order.user_id == user && !order.linked)
+}
+
+fn first(user: &DeviceUser) -> (Millis, Origin) {
+    (user.first_time, user.first_cause)
+}
+
+fn last(user: &DeviceUser) -> (Millis, Origin) {
+    (user.last_time, user.last_cause)
+}
+
+fn minute(time: Millis) -> Millis {
+    time.div_euclid(MINUTE)
+}
