@@ -25,6 +25,8 @@ mod log;
 mod metadata;
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod order_tests;
 mod orders;
 mod patience;
 mod processor;
