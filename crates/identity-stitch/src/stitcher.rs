@@ -227,7 +227,9 @@ impl<T: Stores> Processor for Stitcher<T> {
         match self.beside(&Changes { links, aliases, ..Changes::default() })? {
             Ok(side) => {
                 let overlay = self.overlays.entry(partition).or_default();
-                device.into_iter().for_each(|device| overlay.keep_device(device));
+                if let Some(device) = device {
+                    overlay.keep_device(device);
+                }
                 Ok(side)
             }
             Err(rejected) => refused(&rejected.detail),

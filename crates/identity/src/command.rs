@@ -62,7 +62,7 @@ fn of_device(
     let (user_id, offset) = (command.user_id.clone(), at.origin.offset);
     let given = DeviceOrder { user_id: user_id.clone(), linked, at: at.appended_at, offset };
     let known = known(device, state)?;
-    let Some(next) = order(&known, given, at.origin, rules.users_per_device) else {
+    let Some(next) = order(&known, &given, at.origin, rules.users_per_device) else {
         return Ok(Ordered::default());
     };
     let link = IdentityLink {

@@ -47,7 +47,7 @@ impl Group {
         let within = |start: &&str| {
             place.strip_prefix(*start).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        let group = GROUPS.iter().find(|(_, starts)| starts.iter().any(|start| within(start)));
+        let group = GROUPS.iter().find(|(_, starts)| starts.iter().any(within));
         group.map(|(group, _)| *group)
     }
 }

@@ -81,7 +81,7 @@ pub(crate) fn take(device: &IdentityState, candidate: Candidate<'_>, limit: usiz
 /// Puts the users in order and lets those go that are too many; whom an operator linked is not
 /// counted.
 fn rank(device: &mut IdentityState, limit: usize) {
-    device.held.sort_by(|a, b| first(a).cmp(&first(b)));
+    device.held.sort_by_key(first);
     let orders = std::mem::take(&mut device.orders);
     let exempt =
         |user: &DeviceUser| orders.iter().any(|it| it.linked && it.user_id == user.user_id);
@@ -150,7 +150,7 @@ fn alone(candidate: Candidate<'_>) -> DeviceUser {
 /// The device after an operator's order; an order that is no newer than the last changes nothing.
 pub(crate) fn order(
     device: &IdentityState,
-    order: DeviceOrder,
+    order: &DeviceOrder,
     cause: Origin,
     limit: usize,
 ) -> Option<IdentityState> {

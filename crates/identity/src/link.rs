@@ -105,7 +105,7 @@ fn facts(person: PersonId, basis: &str) -> IdentityFacts {
 #[derive(Default)]
 pub(crate) struct Links {
     /// Candidates that say something new.
-    pub(crate) links: Vec<IdentityLink>,
+    pub(crate) candidates: Vec<IdentityLink>,
     /// The device's state, where a candidate changed it.
     pub(crate) device: Option<IdentityState>,
     /// Merges of users.
@@ -140,7 +140,7 @@ pub(crate) fn links(
             refusal = taken.refusal;
             found.device = taken.device;
         }
-        found.links.push(link(event, waybill, (device, user), refusal));
+        found.candidates.push(link(event, waybill, (device, user), refusal));
     }
     if let Some(former) = former.filter(|_| merges) {
         found.aliases.extend(alias(event, waybill, (former, user), rules, state));

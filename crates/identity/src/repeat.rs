@@ -64,9 +64,9 @@ impl<'a> Message<'a> {
     }
 
     /// What to file of one whose id came with another payload before.
-    pub(crate) fn beside(&self, first: JournalEntry, day: Day) -> Vec<JournalEntry> {
+    pub(crate) fn beside(&self, first: &JournalEntry, day: Day) -> Vec<JournalEntry> {
         vec![
-            JournalEntry { day, ..first },
+            JournalEntry { day, ..first.clone() },
             self.entry(self.payload_key(), day),
             self.entry(MessageKey::of_origin(self.origin), day),
         ]

@@ -65,7 +65,7 @@ pub fn stitch(
         Novelty::New => message.alone(today),
         Novelty::OtherPayload(first) => {
             flags.push(FLAG_OTHER_PAYLOAD.to_owned());
-            message.beside(first, today)
+            message.beside(&first, today)
         }
     };
     let told = match &event.validation.business_key {
@@ -78,7 +78,7 @@ pub fn stitch(
     let at_home = home.zip(device.as_ref());
     let links = links(&event.event, cx.waybill, at_home, rules, state);
     if let Some(Telling::Dropped(discarded)) = told {
-        let changes = Changes { links: links.links, ..Changes::default() };
+        let changes = Changes { links: links.candidates, ..Changes::default() };
         return Ok((discarded.into(), changes));
     }
     let mut identity = person(&event.event, &ids, device.as_ref(), state);
@@ -89,7 +89,7 @@ pub fn stitch(
     let mut changes = Changes {
         seen,
         device: links.device,
-        links: links.links,
+        links: links.candidates,
         aliases: links.aliases,
         ..Changes::default()
     };
