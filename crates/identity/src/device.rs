@@ -7,6 +7,7 @@
 //! told. For the present the last candidate holds; if it is a refused one, nobody is known.
 
 use event::{DeviceOrder, DeviceUser, IdentityState, Millis, Origin};
+use serde::{Deserialize, Serialize};
 
 const MINUTE: Millis = 60_000;
 
@@ -19,25 +20,34 @@ pub(crate) struct Candidate<'a> {
 }
 
 /// Why a candidate does not hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Refusal {
     /// An id is among those that never link.
+    #[serde(rename = "blocked-value")]
     Blocked,
     /// The device has more users than it may have.
+    #[serde(rename = "too-many-users")]
     TooManyUsers,
+    /// The user has more devices than it may have: found over all partitions, so never told by
+    /// the step, only by the resolution.
+    #[serde(rename = "too-many-devices")]
+    TooManyDevices,
     /// An operator ordered that the two are not linked.
+    #[serde(rename = "unlinked")]
     Unlinked,
 }
 
 impl Refusal {
     /// Every reason.
-    pub const ALL: [Self; 3] = [Self::Blocked, Self::TooManyUsers, Self::Unlinked];
+    pub const ALL: [Self; 4] =
+        [Self::Blocked, Self::TooManyUsers, Self::TooManyDevices, Self::Unlinked];
 
     /// The word that stands for it in links and views.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Blocked => "blocked-value",
             Self::TooManyUsers => "too-many-users",
+            Self::TooManyDevices => "too-many-devices",
             Self::Unlinked => "unlinked",
         }
     }
@@ -192,6 +202,7 @@ fn last(user: &DeviceUser) -> (Millis, Origin) {
     (user.last_time, user.last_cause)
 }
 
-fn minute(time: Millis) -> Millis {
+/// The minute in which an event time lies, in minutes since 1970.
+pub(crate) fn minute(time: Millis) -> Millis {
     time.div_euclid(MINUTE)
 }

@@ -17,6 +17,7 @@ mod key;
 mod link;
 mod person;
 mod repeat;
+mod resolve;
 mod rules;
 mod session;
 mod state;
@@ -36,6 +37,7 @@ pub use link::{
     RULE_IDENTIFY, UNLINK,
 };
 pub use person::PersonId;
+pub use resolve::{Interval, Judged, KnownDevice, KnownPerson, Limits, Resolution, Told, resolve};
 pub use rules::{Blocked, Rules};
 pub use session::{FLAG_LATE, FLAG_RATE};
 pub use state::State;

@@ -76,8 +76,12 @@ impl Remembered {
         self.business.extend(changes.business.clone().map(|it| (it.key, it)));
         self.sessions.extend(changes.session.clone().map(|it| (it.device, it)));
         self.contexts.extend(changes.context.clone().map(|it| (it.device, it)));
-        self.devices.extend(changes.device.clone().map(|it| (device_hash(&it.device_key), it)));
+        self.keep_device(changes.device.clone());
         changes.aliases.iter().for_each(|alias| self.aliases.apply(alias));
+    }
+
+    pub(crate) fn keep_device(&mut self, device: Option<IdentityState>) {
+        self.devices.extend(device.map(|it| (device_hash(&it.device_key), it)));
     }
 
     pub(crate) fn play(
