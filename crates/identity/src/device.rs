@@ -1,10 +1,15 @@
-//! The users of a device, as a function of the set of its candidate links: whatever the order in
-//! which they arrive, and however often, the state is the same.
+//! The users of a device, in bounded memory: what the step believes of the rule in
+//! [`resolve`](crate::resolve).
 //!
 //! Candidates are ordered by event time, then origin. The first `limit` users, by their first
 //! candidates, are held; those of others are refused. Of the candidates of one user within one
 //! minute of event time only the first counts, so that each event of a busy visit need not be
 //! told. For the present the last candidate holds; if it is a refused one, nobody is known.
+//!
+//! Who is held does not depend on the order of arrival. Of those who are refused only the last is
+//! remembered: a user that is held again after others were refused, or for whom an order makes
+//! room, is known by the candidates that come from then on. All of them were told, so that the
+//! warehouse knows better.
 
 use event::{DeviceOrder, DeviceUser, IdentityState, Millis, Origin};
 use serde::{Deserialize, Serialize};
@@ -72,34 +77,50 @@ pub(crate) fn take(device: &IdentityState, candidate: Candidate<'_>, limit: usiz
             return Taken { device: None, is_news: false, refusal: held_refusal() };
         }
     } else if let Some(user) = device.refused.as_ref().filter(|it| it.user_id == candidate.user)
-        && device.held.len() >= limit
+        && !has_room(device, limit)
         && says_nothing(user, candidate)
     {
         return Taken { device: None, is_news: false, refusal: Some(Refusal::TooManyUsers) };
     }
     let mut next = device.clone();
-    match next.held.iter_mut().find(|user| user.user_id == candidate.user) {
-        Some(user) => merge(user, candidate),
-        None => next.held.push(alone(candidate)),
-    }
+    enter(&mut next, candidate);
     rank(&mut next, limit);
     let is_held = next.held.iter().any(|user| user.user_id == candidate.user);
     let refusal = if is_held { held_refusal() } else { Some(Refusal::TooManyUsers) };
     Taken { is_news: true, refusal, device: (next != *device).then_some(next) }
 }
 
-/// Puts the users in order and lets those go that are too many; whom an operator linked is not
-/// counted.
+/// Adds the candidate to what is known of its user.
+fn enter(device: &mut IdentityState, candidate: Candidate<'_>) {
+    let is_its = |user: &DeviceUser| user.user_id == candidate.user;
+    if let Some(user) = device.held.iter_mut().find(|user| is_its(user)) {
+        return merge(user, candidate);
+    }
+    let refused = device.refused.take_if(|user| is_its(user));
+    let mut user = refused.unwrap_or_else(|| alone(candidate));
+    merge(&mut user, candidate);
+    device.held.push(user);
+}
+
+/// Whether an operator decided about the user: whom an order links or unlinks is not counted.
+fn is_ordered(orders: &[DeviceOrder], user: &DeviceUser) -> bool {
+    orders.iter().any(|order| order.user_id == user.user_id)
+}
+
+fn has_room(device: &IdentityState, limit: usize) -> bool {
+    let counted = device.held.iter().filter(|user| !is_ordered(&device.orders, user));
+    counted.count() < limit
+}
+
+/// Puts the users in order and lets those go that are too many.
 fn rank(device: &mut IdentityState, limit: usize) {
     device.held.sort_by_key(first);
     let orders = std::mem::take(&mut device.orders);
-    let exempt =
-        |user: &DeviceUser| orders.iter().any(|it| it.linked && it.user_id == user.user_id);
     let mut counted = 0;
     let (held, more): (Vec<_>, Vec<_>) = device.held.drain(..).partition(|user| {
-        let is_exempt = exempt(user);
-        counted += usize::from(!is_exempt);
-        is_exempt || counted <= limit
+        let is_ordered = is_ordered(&orders, user);
+        counted += usize::from(!is_ordered);
+        is_ordered || counted <= limit
     });
     (device.held, device.orders) = (held, orders);
     for user in more {
@@ -108,26 +129,10 @@ fn rank(device: &mut IdentityState, limit: usize) {
             None => user,
         });
     }
-    // One that is held again, by an earlier candidate, is refused no more.
-    let held = |user: &DeviceUser| device.held.iter().any(|it| it.user_id == user.user_id);
-    if device.refused.as_ref().is_some_and(held) {
-        device.refused = None;
-    }
 }
 
 fn later(one: DeviceUser, other: DeviceUser) -> DeviceUser {
-    if one.user_id == other.user_id {
-        let mut both = one;
-        let (time, cause) = last(&other);
-        merge(&mut both, Candidate { user: &other.user_id, time, cause });
-        let (time, cause) = first(&other);
-        merge(&mut both, Candidate { user: &other.user_id, time, cause });
-        both
-    } else if last(&one) >= last(&other) {
-        one
-    } else {
-        other
-    }
+    if last(&one) >= last(&other) { one } else { other }
 }
 
 fn merge(user: &mut DeviceUser, candidate: Candidate<'_>) {
@@ -158,6 +163,7 @@ fn alone(candidate: Candidate<'_>) -> DeviceUser {
 }
 
 /// The device after an operator's order; an order that is no newer than the last changes nothing.
+/// (Offsets begin anew when `identity-commands` is created anew: the time goes first.)
 pub(crate) fn order(
     device: &IdentityState,
     order: &DeviceOrder,
@@ -166,16 +172,15 @@ pub(crate) fn order(
 ) -> Option<IdentityState> {
     let mut next = device.clone();
     match next.orders.iter_mut().find(|it| it.user_id == order.user_id) {
-        Some(last) if last.offset >= order.offset => return None,
+        Some(last) if (last.at, last.offset) >= (order.at, order.offset) => return None,
         Some(last) => *last = order.clone(),
         None => next.orders.push(order.clone()),
     }
     if order.linked {
         let candidate = Candidate { user: &order.user_id, time: order.at, cause };
-        match next.held.iter_mut().find(|user| user.user_id == order.user_id) {
-            Some(user) => merge(user, candidate),
-            None => next.held.push(alone(candidate)),
-        }
+        enter(&mut next, candidate);
+    } else if let Some(user) = next.refused.take_if(|user| user.user_id == order.user_id) {
+        next.held.push(user);
     }
     rank(&mut next, limit);
     Some(next)

@@ -94,7 +94,7 @@ pub struct Told<'a> {
     pub user_id: Option<&'a str>,
     /// Anonymous id as sent.
     pub anonymous_id: Option<&'a str>,
-    /// Key of the source and message id, which always are there.
+    /// Source and message id: every event has them.
     pub message: (&'a str, &'a str),
     /// Event time, milliseconds UTC.
     pub time: Millis,

@@ -9,8 +9,10 @@
 #[allow(dead_code, reason = "each test file uses a part")]
 mod remembered;
 
-use event::{EnrichedEvent, IdentityFacts};
-use identity::{Changes, PersonId, device_hash, stitch};
+use std::collections::BTreeMap;
+
+use event::{EnrichedEvent, IdentityFacts, IdentityLink, IdentityState};
+use identity::{Changes, Limits, PersonId, Refusal, Rules, Told, device_hash, resolve, stitch};
 use pipeline::Verdict;
 use proptest::prelude::*;
 use remembered::{Remembered, at, rules, with_ids};
@@ -96,28 +98,96 @@ fn a_repeat_makes_no_link() {
     assert_eq!(changes, Changes::default());
 }
 
+/// A history of one device: user, event time; the number of each is its place.
+fn told() -> impl Strategy<Value = Vec<(i64, u8, i64)>> {
+    prop::collection::vec((0..5_u8, 0..400_000_i64), 1..14)
+        .prop_map(|told| (0..).zip(told).map(|(at, (user, time))| (at, user, time)).collect())
+}
+
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
     #[test]
-    fn the_users_of_a_device_do_not_depend_on_the_order_in_which_its_links_arrive(
-        links in prop::collection::vec((0..4_u8, 0..200_000_i64), 1..12),
-        seed in any::<prop::sample::Index>(),
+    fn whom_a_device_holds_is_what_the_resolution_holds_in_any_order_of_arrival(
+        (told, shuffled) in told().prop_flat_map(|told| (Just(told.clone()), Just(told).prop_shuffle())),
+        limit in 1..4_usize,
     ) {
-        let told: Vec<(i64, u8, i64)> =
-            (0..).zip(&links).map(|(offset, (user, time))| (offset, *user, *time)).collect();
-        let mut shuffled = told.clone();
-        shuffled.rotate_left(seed.index(told.len()));
-        shuffled.reverse();
-        prop_assert_eq!(device_after(&told), device_after(&shuffled));
+        let (state, links, _) = device_after(&told, limit);
+        let (other, _, _) = device_after(&shuffled, limit);
+        let held = |state: &IdentityState| -> Vec<_> {
+            state.held.iter().map(|user| (user.user_id.clone(), user.first_time, user.first_cause)).collect()
+        };
+        prop_assert_eq!(held(&state), held(&other));
+
+        let limits = Limits { users_per_device: limit, devices_per_user: 200 };
+        let known = resolve(&links, [], limits);
+        let mut firsts = BTreeMap::new();
+        for candidate in known.devices["a"].candidates.iter().filter(|it| it.refused.is_none()) {
+            let first = (candidate.event_time, candidate.cause);
+            firsts.entry(candidate.user_id.clone()).or_insert(first);
+        }
+        let of_state: BTreeMap<_, _> =
+            held(&state).into_iter().map(|(user, time, cause)| (user, (time, cause))).collect();
+        prop_assert_eq!(of_state, firsts);
+    }
+
+    #[test]
+    fn where_nobody_is_refused_the_present_person_is_the_one_that_the_resolution_knows(
+        told in told().prop_shuffle(),
+    ) {
+        let (_, links, person) = device_after(&told, 5);
+        let known = resolve(&links, [], Limits::default());
+        let asked = Told { anonymous_id: Some("a"), time: i64::MAX, ..Told::default() };
+        let expected = known.person(asked);
+        prop_assert_eq!(person.link_origin, expected.link.map(|origin| origin.to_string()));
+        prop_assert_eq!(person.person_id, expected.person_id);
     }
 }
 
-fn device_after(told: &[(i64, u8, i64)]) -> event::IdentityState {
+/// The state of the device, what was told of it, and the person of an anonymous event afterwards.
+fn device_after(
+    told: &[(i64, u8, i64)],
+    limit: usize,
+) -> (IdentityState, Vec<IdentityLink>, IdentityFacts) {
+    let rules = Rules { users_per_device: limit, ..rules() };
     let mut past = Remembered::default();
+    let mut links = Vec::new();
+    let mut play = |event, offset| {
+        let (verdict, changes) = stitch(event, &at(offset, 0), &rules, &past).unwrap();
+        past.keep(&changes);
+        links.extend(changes.links);
+        let Verdict::Emit(stitched) = verdict else { panic!("{verdict:?} is not emitted") };
+        stitched.identity
+    };
     for (offset, user, time) in told {
-        let mut event =
-            with_ids(&format!("m{offset}"), "track", Some("a"), Some(&format!("u{user}")));
+        let user = format!("u{user}");
+        let mut event = with_ids(&format!("m{offset}"), "track", Some("a"), Some(&user));
         event.event.timestamp = *time;
-        play(&mut past, event, *offset);
+        play(event, *offset);
     }
-    past.devices[&device_hash("a")].clone()
+    let person = play(with_ids("last", "page", Some("a"), None), 1_000);
+    (past.devices[&device_hash("a")].clone(), links, person)
+}
+
+#[test]
+fn nobody_is_known_while_the_last_candidate_is_refused() {
+    let rules = Rules { users_per_device: 1, ..rules() };
+    let mut past = Remembered::default();
+    let mut play = |kind, user, offset: i64| {
+        let mut event = with_ids(&format!("m{offset}"), kind, Some("a"), user);
+        event.event.timestamp = offset * 60_000;
+        let (verdict, changes) = stitch(event, &at(offset, 0), &rules, &past).unwrap();
+        past.keep(&changes);
+        let Verdict::Emit(stitched) = verdict else { panic!("{verdict:?} is not emitted") };
+        let refused = changes.links.first().and_then(|link| link.refused.clone());
+        (stitched.identity.user_id, refused)
+    };
+    let user = |id: &str| Some(id.to_owned());
+    assert_eq!(play("identify", Some("u1"), 1), (user("u1"), None));
+    assert_eq!(play("page", None, 2), (user("u1"), None));
+    let refused = user(Refusal::TooManyUsers.word());
+    assert_eq!(play("identify", Some("u2"), 3), (user("u2"), refused));
+    assert_eq!(play("page", None, 4), (None, None), "whose it is now, no one may say");
+    assert_eq!(play("identify", Some("u1"), 5), (user("u1"), None));
+    assert_eq!(play("page", None, 6), (user("u1"), None));
 }
