@@ -3,7 +3,10 @@
 use event::{BusinessEntry, BusinessKey, Origin};
 use pipeline::{DiscardReason, Discarded, Halt};
 
-use crate::{Day, MessageKey, State};
+use crate::{
+    MessageKey,
+    repeat::{Past, already_emitted},
+};
 
 /// The word of a plan that lets an event pass that tells what was told before.
 pub const ON_REPEAT_FLAG: &str = "flag";
@@ -24,19 +27,23 @@ pub(crate) enum Telling {
     Dropped(Discarded),
 }
 
+/// Judges an event by its business key. Nothing older than the store's own window counts, however
+/// long the plan's is.
 pub(crate) fn judge(
     business: &BusinessKey,
     origin: Origin,
-    today: Day,
-    state: &dyn State,
+    past: &Past<'_>,
 ) -> Result<Telling, Halt> {
-    let key = MessageKey::of_business(&business.key);
-    let entry = BusinessEntry { key: key.to_fixed(), origin, rank: business.rank, day: today };
-    let oldest = today.saturating_sub(business.window_days);
-    let Some(before) = state.told(key)?.filter(|told| told.day >= oldest) else {
+    let (key, day) = (MessageKey::of_business(&business.key), past.today);
+    let entry = BusinessEntry { key: key.to_fixed(), origin, rank: business.rank, day };
+    let oldest = day.saturating_sub(business.window_days).max(past.oldest);
+    let Some(before) = past.state.told(key)?.filter(|told| told.day >= oldest) else {
         return Ok(Telling::First(entry));
     };
-    Ok(if business.rank < before.rank {
+    Ok(if before.origin == origin {
+        // Redriven under another message id: an event never takes its own place.
+        Telling::Dropped(already_emitted())
+    } else if business.rank < before.rank {
         Telling::Better { entry, before: before.origin }
     } else if business.on_repeat == ON_REPEAT_FLAG {
         Telling::Flagged(before.origin)

@@ -26,8 +26,14 @@ pub enum NotFollowed {
     #[error("its action is neither link nor unlink")]
     Action,
     /// An order is about a device and a user, or about two users.
-    #[error("it names not exactly one of anonymous_id and previous_id, or one id twice")]
+    #[error(
+        "it must name a user_id and exactly one of anonymous_id and previous_id; none is empty, \
+         and previous_id is not user_id"
+    )]
     Ids,
+    /// Nobody can be linked by an id that never links.
+    #[error("one of its ids is in blocked_ids of [identity_stitch], and so never links")]
+    Blocked,
 }
 
 /// Follows an order. `at` is its position in `identity-commands`, with the append time.
@@ -42,14 +48,23 @@ pub fn follow(
         UNLINK => false,
         _ => return Ok(Err(NotFollowed::Action)),
     };
-    match (&command.anonymous_id, &command.previous_id) {
-        (Some(device), None) => Ok(Ok(of_device(command, (device, linked), at, rules, state)?)),
-        (None, Some(previous)) if *previous != command.user_id => {
-            let alias = Some(alias(command, (previous, linked), at));
-            Ok(Ok(Ordered { alias, ..Ordered::default() }))
-        }
-        _ => Ok(Err(NotFollowed::Ids)),
+    let (other, is_device) = match (&command.anonymous_id, &command.previous_id) {
+        (Some(device), None) => (device, true),
+        (None, Some(previous)) if *previous != command.user_id => (previous, false),
+        _ => return Ok(Err(NotFollowed::Ids)),
+    };
+    let ids = [other, &command.user_id];
+    if ids.iter().any(|id| id.is_empty()) {
+        return Ok(Err(NotFollowed::Ids));
     }
+    if linked && ids.iter().any(|id| rules.blocked.contains(id)) {
+        return Ok(Err(NotFollowed::Blocked));
+    }
+    if is_device {
+        return Ok(Ok(of_device(command, (other, linked), at, rules, state)?));
+    }
+    let alias = Some(alias(command, (other, linked), at));
+    Ok(Ok(Ordered { alias, ..Ordered::default() }))
 }
 
 fn of_device(

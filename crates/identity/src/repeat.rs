@@ -82,7 +82,7 @@ impl<'a> Message<'a> {
     }
 }
 
-fn already_emitted() -> Discarded {
+pub(crate) fn already_emitted() -> Discarded {
     let detail = "this stage has emitted the event with this number";
     Discarded::new(DiscardReason::AlreadyEmitted, detail)
 }

@@ -29,6 +29,16 @@ pub(crate) struct Visit {
     pub(crate) context: Option<ContextEntry>,
 }
 
+/// The session that the sender names, of an event whose device is not at home here.
+pub(crate) fn named(event: &EnrichedEvent) -> Option<SessionFacts> {
+    sent_id(&event.event.context).map(|id| as_sent(id, event.event.timestamp))
+}
+
+/// A session of which no more is known than that the sender named it.
+fn as_sent(id: String, started_at: Millis) -> SessionFacts {
+    SessionFacts { id, basis: "sent".to_owned(), number: None, started_at }
+}
+
 /// Puts the event into the session of its device, which is at home here.
 pub(crate) fn visit(
     event: &EnrichedEvent,
@@ -41,7 +51,10 @@ pub(crate) fn visit(
     let moment = Moment { event, origin: waybill.origin, device, gap: rules.session_gap };
     let mut visit = Visit::default();
     let mut session = match moment.place(before.as_ref()) {
-        Place::Nowhere => return Ok(visit),
+        Place::Elsewhere(facts) => {
+            visit.facts = facts;
+            return Ok(visit);
+        }
         Place::Earlier(facts) => {
             visit.facts = facts;
             visit.flags.push(FLAG_LATE.to_owned());
@@ -67,8 +80,8 @@ fn facts(session: &SessionEntry) -> SessionFacts {
 }
 
 enum Place {
-    /// A server's event without a session.
-    Nowhere,
+    /// A server's event that is of no session of the device, as far as is known.
+    Elsewhere(Option<SessionFacts>),
     /// An event of a session before the one that is remembered.
     Earlier(Option<SessionFacts>),
     In(SessionEntry),
@@ -95,9 +108,9 @@ impl Moment<'_> {
     fn place(&self, before: Option<&SessionEntry>) -> Place {
         match (sent_id(&self.event.event.context), before) {
             (Some(id), Some(now)) if now.id == id => Place::In(self.going_on(now)),
+            (Some(id), _) if self.is_server() => Place::Elsewhere(Some(as_sent(id, self.time()))),
             (Some(id), Some(now)) if self.time() < now.started_at => {
-                let (basis, started_at) = ("sent".to_owned(), self.time());
-                Place::Earlier(Some(SessionFacts { id, basis, number: None, started_at }))
+                Place::Earlier(Some(as_sent(id, self.time())))
             }
             (Some(id), before) => Place::In(self.new_session(Some(id), before)),
             (None, Some(now)) if self.time() < now.started_at.saturating_sub(self.gap) => {
@@ -106,7 +119,7 @@ impl Moment<'_> {
             (None, Some(now)) if self.time() <= now.last_at.saturating_add(self.gap) => {
                 Place::In(self.going_on(now))
             }
-            (None, _) if self.is_server() => Place::Nowhere,
+            (None, _) if self.is_server() => Place::Elsewhere(None),
             (None, before) => Place::In(self.new_session(None, before)),
         }
     }
@@ -155,7 +168,8 @@ fn count(
     }
 }
 
-/// Takes from the event what the session did not know, and gives it what it may inherit.
+/// Takes from the event what the session did not know, and gives it what it may inherit. A server
+/// only takes: its user agent and its locale are not the visitor's.
 fn hand_down(
     session: &mut SessionEntry,
     moment: &Moment<'_>,
@@ -164,12 +178,18 @@ fn hand_down(
 ) -> Result<(), Halt> {
     let facts = &moment.event.enrichment;
     let told = context::told(facts);
-    let news = told & !session.known;
+    let gives = if moment.is_server() { 0 } else { told };
     let wanted = context::wanted(&moment.event.validation.inheritable, told) & session.known;
-    if news == 0 && wanted == 0 {
+    if gives & !session.known == 0 && wanted == 0 {
         return Ok(());
     }
-    let known = past.state.context(moment.device)?.filter(|it| it.session == session.id);
+    let of_session = |it: &ContextEntry| it.session == session.id && it.day >= past.oldest;
+    let known = past.state.context(moment.device)?.filter(of_session);
+    if known.is_none() {
+        // It is out of the window, of a session that has gone on for longer: to be told again.
+        session.known = 0;
+    }
+    let news = gives & !session.known;
     let mut values = known.map(|it| it.values).unwrap_or_default();
     visit.inherited = context::inherited(&values, wanted);
     if news != 0 {

@@ -12,14 +12,14 @@ use crate::{
     device_hash,
     link::{Ids, home, known, links, person},
     repeat::{Message, Novelty, Past},
-    session::{Visit, visit},
+    session::{Visit, named, visit},
 };
 
 /// The flag of an event whose message id came with another payload before.
 pub const FLAG_OTHER_PAYLOAD: &str = "same-id-other-payload";
 
-/// What must be remembered and told of a record; nothing unless it was emitted, but the links of
-/// an event that was told before.
+/// What must be remembered and told of a record; nothing unless it was emitted, but what an event
+/// that was told before says of who is who: its source may know an id that the first did not.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
     /// What to file under which key. One entry for a new message; three for one whose id came
@@ -49,7 +49,9 @@ pub struct Changes {
 /// that is absent means that nothing of this message is remembered.
 ///
 /// An event with a business key is judged by that too: what an event of the same or a higher
-/// precedence told is dropped or flagged, what one of a lower precedence told is superseded.
+/// precedence told is dropped or flagged, what one of a lower precedence told is superseded. What
+/// is dropped for that is not remembered as a message: it was not emitted, and its repeat meets
+/// the business key again.
 pub fn stitch(
     event: EnrichedEvent,
     cx: &Context,
@@ -69,7 +71,7 @@ pub fn stitch(
         }
     };
     let told = match &event.validation.business_key {
-        Some(business) => Some(business::judge(business, cx.waybill.origin, today, state)?),
+        Some(business) => Some(business::judge(business, cx.waybill.origin, &past)?),
         None => None,
     };
     let ids = Ids::of(&event.event, rules);
@@ -78,13 +80,14 @@ pub fn stitch(
     let at_home = home.zip(device.as_ref());
     let links = links(&event.event, cx.waybill, at_home, rules, state);
     if let Some(Telling::Dropped(discarded)) = told {
-        let changes = Changes { links: links.candidates, ..Changes::default() };
-        return Ok((discarded.into(), changes));
+        let (links, aliases) = (links.candidates, links.aliases);
+        return Ok((discarded.into(), Changes { links, aliases, ..Changes::default() }));
     }
     let mut identity = person(&event.event, &ids, device.as_ref(), state);
-    let hash = home.map(device_hash);
-    let visit = hash.map(|hash| visit(&event, cx.waybill, hash, rules, &past)).transpose()?;
-    let visit = visit.unwrap_or_default();
+    let visit = match home.map(device_hash) {
+        Some(device) => visit(&event, cx.waybill, device, rules, &past)?,
+        None => Visit { facts: named(&event), ..Visit::default() },
+    };
     flags.extend(ids.flags);
     let mut changes = Changes {
         seen,
