@@ -41,11 +41,16 @@ impl Enrichment for Campaign {
     }
 }
 
-fn told(campaign: &CampaignView) -> Option<CampaignFacts> {
-    let CampaignView { source, medium, name, term, content, id, .. } = campaign.clone();
+fn told(campaign: &CampaignView<'_>) -> Option<CampaignFacts> {
+    let CampaignView { source, medium, name, term, content, id, .. } = campaign;
+    let fields = [source, medium, name, term, content, id];
+    if fields.iter().all(|field| field.is_none()) {
+        return None;
+    }
+    let [source, medium, name, term, content, id] =
+        fields.map(|field| field.as_deref().map(str::to_owned));
     let taken_from = "context".to_owned();
-    let told = CampaignFacts { taken_from, source, medium, name, term, content, id };
-    fields(&told).iter().any(|(_, field)| field.is_some()).then_some(told)
+    Some(CampaignFacts { taken_from, source, medium, name, term, content, id })
 }
 
 fn fields(campaign: &CampaignFacts) -> [(&'static str, Option<&str>); 6] {
@@ -68,7 +73,7 @@ fn tell_differences(told: &CampaignFacts, seen: &CampaignFacts, derived: &mut Ve
 }
 
 /// The first of the page's texts that has UTM parameters.
-fn of_page(page: &PageView) -> Option<CampaignFacts> {
+fn of_page(page: &PageView<'_>) -> Option<CampaignFacts> {
     page.parameter_texts().find_map(of_parameters)
 }
 

@@ -206,11 +206,11 @@ fn first_of_each<'a>(
 /// What the sender tells: `context.campaign.gclid`, and `context.referrer` with `type` and `id`.
 fn told<'a>(
     list: &'a ClickIdList,
-    context: &'a ContextView,
+    context: &'a ContextView<'a>,
 ) -> impl Iterator<Item = (usize, Cow<'a, str>)> {
     let further = context.campaign.further.iter();
     let of_campaign = further.filter_map(|(name, value)| {
-        Some((*list.names.get_in_any_case(name)?, Cow::Borrowed(value.as_str())))
+        Some((*list.names.get_in_any_case(name)?, Cow::Borrowed(value.as_ref())))
     });
     let ReferrerView { kind, id, .. } = &context.referrer;
     let of_referrer = kind.as_deref().zip(id.as_deref());
@@ -222,7 +222,7 @@ fn told<'a>(
 /// What the URL of the page tells.
 fn seen<'a>(
     list: &'a ClickIdList,
-    context: &'a ContextView,
+    context: &'a ContextView<'a>,
 ) -> impl Iterator<Item = (usize, Cow<'a, str>)> {
     let texts = context.page.parameter_texts();
     texts.flat_map(parameters).filter_map(|parameter| {

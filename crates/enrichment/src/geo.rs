@@ -76,10 +76,11 @@ impl Enrichment for Geo {
 
 /// What is sent wins field by field. Of a place in another country than the sent one nothing is taken:
 /// a mixture of both would be nowhere.
-fn place(sent: &LocationView, found: PlaceRow<'_>, facts: &mut EnrichmentFacts) -> GeoFacts {
+fn place(sent: &LocationView<'_>, found: PlaceRow<'_>, facts: &mut EnrichmentFacts) -> GeoFacts {
     let country = sent.country.as_deref().and_then(|text| country_code(text, facts));
     let is_elsewhere =
         country.as_deref().zip(found.country).is_some_and(|(sent, found)| sent != found);
+    let owned = |text: Option<&str>| text.map(str::to_owned);
     let mut field = |name: &str, sent: Option<String>, found: Option<&str>| {
         let differs = is_elsewhere || sent.is_some();
         if let Some(found) = found.filter(|found| differs && sent.as_deref() != Some(found)) {
@@ -89,8 +90,8 @@ fn place(sent: &LocationView, found: PlaceRow<'_>, facts: &mut EnrichmentFacts) 
     };
     GeoFacts {
         country: field("geo.country", country, found.country),
-        region: field("geo.region", sent.region.clone(), found.region),
-        city: field("geo.city", sent.city.clone(), found.city),
+        region: field("geo.region", owned(sent.region.as_deref()), found.region),
+        city: field("geo.city", owned(sent.city.as_deref()), found.city),
         timezone: field("geo.timezone", None, found.timezone),
     }
 }

@@ -45,7 +45,10 @@ impl Enrichment for Ip {
 }
 
 /// What the sender says comes first, unless the source's plan has taken it away already.
-fn end_users<'a>(event: &'a Event, context: &'a ContextView) -> Option<(&'a str, &'static str)> {
+fn end_users<'a>(
+    event: &'a Event,
+    context: &'a ContextView<'a>,
+) -> Option<(&'a str, &'static str)> {
     let is_left = |text: &&str| address::read(text) != Told::Replaced;
     let sent = context.ip.as_deref().filter(is_left).map(|text| (text, "context"));
     sent.or_else(|| Some((of_the_end_user(event)?.ip.as_deref()?, "request")))

@@ -10,7 +10,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use crate::{Enrichment, Subject, context_view::Name, decimal};
+use crate::{Enrichment, Subject, decimal, members::Name};
 
 /// Properties that are amounts: those of an order and of a product in Segment's e-commerce spec, and
 /// `value`, which its spec of track has for "an abstract value". Sorted.

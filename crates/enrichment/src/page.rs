@@ -41,7 +41,7 @@ impl Enrichment for Page {
     }
 }
 
-fn split(url: &str, page: &PageView, derived: &mut Vec<Derived>) -> PageFacts {
+fn split(url: &str, page: &PageView<'_>, derived: &mut Vec<Derived>) -> PageFacts {
     let parsed = page.parsed.as_ref();
     let path = parsed.map(Url::path);
     let query = parsed.and_then(Url::query).filter(|query| !query.is_empty());
@@ -52,7 +52,7 @@ fn split(url: &str, page: &PageView, derived: &mut Vec<Derived>) -> PageFacts {
         host: page.host(),
         path: first(page.path.as_deref(), path, "page.path", derived),
         query: first(search, query, "page.query", derived),
-        title: page.title.clone(),
+        title: page.title.as_deref().map(str::to_owned),
     }
 }
 

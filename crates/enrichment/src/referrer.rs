@@ -130,13 +130,13 @@ fn tell(field: &str, value: &str, derived: &mut Vec<Derived>) {
 }
 
 /// The page's referrer, else the one that the sender tells apart from the page, else what ingest saw.
-fn referrer_of<'a>(event: &'a Event, context: &'a ContextView) -> Option<&'a str> {
+fn referrer_of<'a>(event: &'a Event, context: &'a ContextView<'a>) -> Option<&'a str> {
     let told = context.page.referrer.as_deref().or(context.referrer.url.as_deref());
     told.or_else(|| seen(event, context))
 }
 
 /// What the sender says of this referrer: `context.referrer`, unless that tells another one's URL.
-fn told_of<'a>(url: &str, told: &'a ReferrerView) -> Option<&'a ReferrerView> {
+fn told_of<'a>(url: &str, told: &'a ReferrerView<'a>) -> Option<&'a ReferrerView<'a>> {
     told.url.as_deref().is_none_or(|told| told == url).then_some(told)
 }
 
@@ -165,7 +165,7 @@ fn is_own(host: &str, subject: &Subject<'_>) -> bool {
 ///
 /// A browser puts the page that *sends* the event into it, which is no referrer of that page: only
 /// a host that is neither the page's nor the request's origin tells something.
-fn seen<'a>(event: &'a Event, context: &ContextView) -> Option<&'a str> {
+fn seen<'a>(event: &'a Event, context: &ContextView<'_>) -> Option<&'a str> {
     let request = event.request.as_ref().filter(|_| event.source_kind == "browser")?;
     let referer = request.referer.as_deref().filter(|_| !context.page.tells_referrer)?;
     let from = Url::parse(referer.trim()).ok().and_then(|url| host(&url))?;

@@ -11,7 +11,7 @@ pub struct Subject<'a> {
     /// The event, as validate let it pass.
     pub event: &'a Event,
     /// Its context, parsed once.
-    pub context: &'a ContextView,
+    pub context: &'a ContextView<'a>,
     /// When the broker appended it; milliseconds UTC.
     pub appended_at: Millis,
     /// What is configured of its source; `None` where that was taken out of the configuration since.

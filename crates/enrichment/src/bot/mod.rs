@@ -86,7 +86,7 @@ impl Bot {
         Self { programs, datacenters, texts: ByText::default(), version }
     }
 
-    fn in_text(&self, event: &Event, context: &ContextView) -> Signs {
+    fn in_text(&self, event: &Event, context: &ContextView<'_>) -> Signs {
         let kind = event.source_kind.as_str();
         let Some((text, from)) = end_users_text(event, context) else { return Signs::default() };
         if kind == "mobile" && from == "request" {
@@ -99,10 +99,10 @@ impl Bot {
 }
 
 /// Chrome names itself differently in its hints where it has no window.
-fn hints_say_headless(event: &Event, context: &ContextView) -> bool {
+fn hints_say_headless(event: &Event, context: &ContextView<'_>) -> bool {
     let says_so = |hints: &str| hints.contains("HeadlessChrome");
     let seen = || of_the_end_user(event)?.client_hints.as_deref();
-    context.user_agent_data.as_deref().is_some_and(says_so)
+    context.user_agent_data.is_some_and(says_so)
         || event.source_kind == "browser" && seen().is_some_and(says_so)
 }
 

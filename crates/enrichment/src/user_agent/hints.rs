@@ -4,7 +4,7 @@
 use serde::Deserialize;
 
 use super::{class::DeviceClass, structured};
-use crate::context_view::Members;
+use crate::members::Members;
 
 /// What client hints say, in our words.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -102,10 +102,15 @@ impl UserAgent {
     }
 
     /// The hints that are the end user's.
-    fn hints(&self, event: &Event, context: &ContextView, text: Option<&str>) -> Arc<ClientHints> {
+    fn hints(
+        &self,
+        event: &Event,
+        context: &ContextView<'_>,
+        text: Option<&str>,
+    ) -> Arc<ClientHints> {
         let read_sent = |json: &str| Arc::new(ClientHints::of_user_agent_data(json));
         let read_seen = |json: &str| Arc::new(ClientHints::of_headers(json));
-        let sent = context.user_agent_data.as_deref();
+        let sent = context.user_agent_data;
         let sent = sent.map(|json| self.hints_sent.get(json, read_sent));
         let seen = of_the_end_user(event)
             .filter(|request| request.user_agent.as_deref() == text)
@@ -121,7 +126,7 @@ impl UserAgent {
 /// What the sender says comes first: behind a proxy or an SDK the header is another program's.
 pub(crate) fn end_users_text<'a>(
     event: &'a Event,
-    context: &'a ContextView,
+    context: &'a ContextView<'a>,
 ) -> Option<(&'a str, &'static str)> {
     let sent = context.user_agent.as_deref().map(|text| (text, "context"));
     let seen = || of_the_end_user(event)?.user_agent.as_deref().map(|text| (text, "request"));

@@ -1,5 +1,7 @@
 //! What the sender says of the device in so many words: `context.device` and `context.os`.
 
+use std::borrow::Cow;
+
 use event::{Derived, UserAgentFacts};
 
 use super::{DeviceClass, system_name};
@@ -7,25 +9,25 @@ use crate::ContextView;
 
 /// `context.device` of an event. Its `name` is not read: people name phones after themselves.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct DeviceView {
+pub struct DeviceView<'a> {
     /// `manufacturer`, such as `Apple`.
-    pub manufacturer: Option<String>,
+    pub manufacturer: Option<Cow<'a, str>>,
     /// `model`, such as `iPhone16,2`.
-    pub model: Option<String>,
+    pub model: Option<Cow<'a, str>>,
     /// `type`: a kind of device, or with many SDKs its system.
-    pub kind: Option<String>,
+    pub kind: Option<Cow<'a, str>>,
 }
 
 /// `context.os` of an event.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SystemView {
+pub struct SystemView<'a> {
     /// `name`, such as `iOS`.
-    pub name: Option<String>,
+    pub name: Option<Cow<'a, str>>,
     /// `version`, such as `18.1`.
-    pub version: Option<String>,
+    pub version: Option<Cow<'a, str>>,
 }
 
-impl ContextView {
+impl ContextView<'_> {
     pub(super) fn says_something_of_the_device(&self) -> bool {
         let Self { device, os, .. } = self;
         os.name.is_some() || device.model.is_some() || device.manufacturer.is_some()
@@ -34,7 +36,7 @@ impl ContextView {
 
 /// Puts the sender's word over what was worked out, and tells what that was where it differs.
 pub(super) fn settle(
-    context: &ContextView,
+    context: &ContextView<'_>,
     agent: &mut UserAgentFacts,
     derived: &mut Vec<Derived>,
 ) {
@@ -52,6 +54,7 @@ pub(super) fn settle(
         derived
             .extend(differing.map(|value| Derived { field: format!("user_agent.{field}"), value }));
     };
+    let told = |of: &Option<Cow<'_, str>>| of.as_deref().map(str::to_owned);
     let name = os.name.as_deref().map(system_name);
     // A version belongs to the system that it was read with.
     if name
@@ -62,16 +65,16 @@ pub(super) fn settle(
         agent.os_version = None;
     }
     settle("os", name, &mut agent.os, same_system);
-    settle("os_version", os.version.clone(), &mut agent.os_version, same_start);
-    settle("device_brand", device.manufacturer.clone(), &mut agent.device_brand, same_start);
-    settle("device_model", device.model.clone(), &mut agent.device_model, same_start);
+    settle("os_version", told(&os.version), &mut agent.os_version, same_start);
+    settle("device_brand", told(&device.manufacturer), &mut agent.device_brand, same_start);
+    settle("device_model", told(&device.model), &mut agent.device_model, same_start);
     settle("device_class", class(context), &mut agent.device_class, str::eq);
 }
 
 /// Whether two values say the same, one perhaps more exactly.
 type Agree = fn(&str, &str) -> bool;
 
-fn class(context: &ContextView) -> Option<String> {
+fn class(context: &ContextView<'_>) -> Option<String> {
     let of_type = context.device.kind.as_deref().and_then(DeviceClass::of_type);
     let of_model = || context.device.model.as_deref().and_then(DeviceClass::of_model);
     of_type.or_else(of_model).map(|class| class.word().to_owned())
