@@ -47,7 +47,7 @@ fn what_a_program_maps_is_emitted_under_the_same_key_and_ids_and_told_among_what
 fn a_program_reads_the_facts_that_were_worked_out() {
     let reads = ".category = string(.enrichment.user_agent.browser) ?? \"none\"";
     let Verdict::Emit(emitted) = apply(reads) else { panic!("not emitted") };
-    let browser = emitted.enrichment.user_agent.and_then(|facts| facts.browser);
+    let browser = emitted.enrichment.user_agent.and_then(|facts| facts.browser.clone());
     assert!(browser.is_some());
     assert_eq!(emitted.event.category, browser);
 }

@@ -7,6 +7,7 @@ use tracking_plan::SourceConfig;
 
 use crate::{
     ContextView, Places, Settings, SettingsProblem, Subject,
+    agent_text::AgentTexts,
     bot::Bot,
     campaign::Campaign,
     click_ids::{ClickIdList, ClickIds},
@@ -131,12 +132,13 @@ fn all(
     problems: &mut Vec<SettingsProblem>,
 ) -> Vec<Box<dyn Enrichment>> {
     let click_ids = Arc::new(ClickIdList::of(&settings.click_ids, problems));
+    let agent_texts = Arc::new(AgentTexts::default());
     vec![
         Box::new(Ip),
         // These two read the facts of Ip.
         Box::new(Geo::new(places)),
         Box::new(Network::new(places)),
-        Box::new(UserAgent::new(settings.user_agent)),
+        Box::new(UserAgent::new(settings.user_agent, Arc::clone(&agent_texts))),
         Box::new(Page),
         Box::new(Campaign),
         Box::new(ClickIds::new(Arc::clone(&click_ids))),
@@ -146,7 +148,7 @@ fn all(
         Box::new(TimeZone::default()),
         Box::new(Money::built_in()),
         // Reads what the others found of user agent and network.
-        Box::new(Bot::new(&settings.bot, problems)),
+        Box::new(Bot::new(&settings.bot, agent_texts, problems)),
     ]
 }
 

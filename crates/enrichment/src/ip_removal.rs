@@ -316,7 +316,7 @@ fn headers_mut(request: &mut RequestFacts) -> impl Iterator<Item = (&mut String,
 fn texts(facts: &mut EnrichmentFacts) -> Vec<&mut String> {
     let mut texts: Vec<&mut String> = Vec::new();
     if let Some(agent) = &mut facts.user_agent {
-        texts.push(&mut agent.text);
+        texts.push(&mut Arc::make_mut(agent).text);
     }
     if let Some(page) = &mut facts.page {
         texts.push(&mut page.url);

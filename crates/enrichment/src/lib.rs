@@ -6,6 +6,7 @@
 
 mod address;
 mod address_kind;
+mod agent_text;
 mod bot;
 mod by_text;
 mod campaign;

@@ -12,7 +12,7 @@ use crate::{Described, Event, Hints, Keyed, ValidationFacts, shared_runs};
 pub struct EnrichmentFacts {
     #[serde(deserialize_with = "shared_runs::deserialize")]
     pub applied: Arc<[EnrichmentRun]>,
-    pub user_agent: Option<UserAgentFacts>,
+    pub user_agent: Option<Arc<UserAgentFacts>>,
     pub bot: BotFacts,
     pub page: Option<PageFacts>,
     pub campaign: Option<CampaignFacts>,

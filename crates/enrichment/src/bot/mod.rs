@@ -14,15 +14,18 @@ mod programs;
 mod settings;
 mod sign;
 
+use std::sync::Arc;
+
 use datacenters::Datacenters;
 use event::{BotFacts, EnrichmentFacts, Event};
 use programs::Programs;
 pub use settings::BotSettings;
-use sign::{Sign, Signs};
+use sign::Sign;
+pub(crate) use sign::Signs;
 
 use crate::{
     ContextView, Enrichment, SettingsProblem, Subject,
-    by_text::ByText,
+    agent_text::AgentTexts,
     context_view::of_the_end_user,
     user_agent::{end_users_text, start},
 };
@@ -31,7 +34,7 @@ use crate::{
 pub(crate) struct Bot {
     programs: Programs,
     datacenters: Datacenters,
-    texts: ByText<Signs>,
+    texts: Arc<AgentTexts>,
     version: String,
 }
 
@@ -77,13 +80,17 @@ impl Enrichment for Bot {
 }
 
 impl Bot {
-    pub(crate) fn new(settings: &BotSettings, problems: &mut Vec<SettingsProblem>) -> Self {
+    pub(crate) fn new(
+        settings: &BotSettings,
+        texts: Arc<AgentTexts>,
+        problems: &mut Vec<SettingsProblem>,
+    ) -> Self {
         let programs = Programs::built_in();
         let datacenters = Datacenters::new(settings, problems);
         let lists = (programs.version(), datacenters.version());
         let version =
             format!("1 isbot-0.1.3 woothee-0.13.0 bots-{} datacenters-{}", lists.0, lists.1);
-        Self { programs, datacenters, texts: ByText::default(), version }
+        Self { programs, datacenters, texts, version }
     }
 
     fn in_text(&self, event: &Event, context: &ContextView<'_>) -> Signs {
@@ -92,7 +99,11 @@ impl Bot {
         if kind == "mobile" && from == "request" {
             return Signs::default();
         }
-        let signs = self.texts.get(start(text), |text| self.programs.signs(text));
+        let signs = *self
+            .texts
+            .get(start(text), |_| Arc::default())
+            .signs
+            .get_or_init(|| self.programs.signs(start(text)));
         let is_own_library = kind != "browser" && signs.are_of_a_library();
         if is_own_library { Signs::default() } else { signs }
     }
@@ -126,7 +137,8 @@ mod tests {
     }
 
     fn judged(kind: &str, asn: Option<i64>, source: Option<&SourceConfig>) -> BotFacts {
-        let bot = Bot::new(&BotSettings { datacenter_asns: vec![64_500] }, &mut Vec::new());
+        let settings = BotSettings { datacenter_asns: vec![64_500] };
+        let bot = Bot::new(&settings, Arc::default(), &mut Vec::new());
         let (event, context) = (event(kind), ContextView::default());
         let network = NetworkFacts { asn, organisation: None };
         let mut facts = EnrichmentFacts { network: Some(network), ..EnrichmentFacts::default() };

@@ -53,7 +53,7 @@ impl Sign {
 
 /// The signs that are present.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Signs(u8);
+pub(crate) struct Signs(u8);
 
 impl Signs {
     pub(super) fn add(&mut self, sign: Sign) {

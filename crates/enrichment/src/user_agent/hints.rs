@@ -28,6 +28,17 @@ pub(super) struct HintedBrowser {
     pub(super) is_full: bool,
 }
 
+/// What no hints say.
+pub(super) const NO_HINTS: ClientHints = ClientHints {
+    browser: None,
+    mobile: None,
+    os: None,
+    os_version: None,
+    model: None,
+    form: None,
+    malformed: false,
+};
+
 impl ClientHints {
     /// Of `context.userAgentData` (JSON text of an object).
     pub(super) fn of_user_agent_data(json: &str) -> Self {

@@ -24,18 +24,24 @@ mod structured;
 mod systems;
 mod text;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use event::{EnrichmentFacts, Event, UserAgentFacts};
 
 pub(crate) use class::DeviceClass;
 use detail::DeviceDetail;
-use hints::ClientHints;
+use hints::{ClientHints, NO_HINTS};
 pub use settings::UserAgentSettings;
 pub use stated::{DeviceView, SystemView};
-use text::{TextReader, TextReading};
+use text::TextReader;
+pub(crate) use text::TextReading;
 
-use crate::{ContextView, Enrichment, Subject, by_text::ByText, context_view::of_the_end_user};
+use crate::{
+    ContextView, Enrichment, Subject,
+    agent_text::{AgentText, AgentTexts},
+    by_text::ByText,
+    context_view::of_the_end_user,
+};
 
 /// How much of a text is read, in bytes. Longer ones are flagged `user-agent-too-long`.
 const READ_BYTES: usize = 1024;
@@ -44,7 +50,7 @@ const READ_BYTES: usize = 1024;
 #[derive(Default)]
 pub(crate) struct UserAgent {
     reader: TextReader,
-    texts: ByText<Arc<TextReading>>,
+    texts: Arc<AgentTexts>,
     hints_sent: ByText<Arc<ClientHints>>,
     hints_seen: ByText<Arc<ClientHints>>,
 }
@@ -77,28 +83,50 @@ impl Enrichment for UserAgent {
         let Subject { event, context, .. } = *subject;
         let text = end_users_text(event, context);
         let hints = self.hints(event, context, text.map(|(text, _)| text));
-        if text.is_none() && !hints.say_something() && !context.says_something_of_the_device() {
+        let says_something = hints.as_ref().is_some_and(|hints| hints.say_something());
+        if text.is_none() && !says_something && !context.says_something_of_the_device() {
             return;
         }
         let (text, taken_from) = text.unwrap_or(("", "device"));
         if text.len() > READ_BYTES {
             facts.flags.push("user-agent-too-long".to_owned());
         }
-        if hints.malformed {
+        if hints.as_ref().is_some_and(|hints| hints.malformed) {
             facts.flags.push("invalid-client-hints".to_owned());
         }
-        let reading = self.texts.get(start(text), |text| Arc::new(self.reader.read(text)));
-        let mut agent = worked_out(&reading, &hints);
-        (agent.text, agent.taken_from) = (text.to_owned(), taken_from.to_owned());
-        stated::settle(context, &mut agent, &mut facts.derived);
-        facts.user_agent = Some(agent);
+        let known = self.texts.get(start(text), |_| Arc::default());
+        let mut work_out = || {
+            let reading = known.reading.get_or_init(|| self.reader.read(start(text)));
+            let mut agent = worked_out(reading, hints.as_deref().unwrap_or(&NO_HINTS));
+            (agent.text, agent.taken_from) = (text.to_owned(), taken_from.to_owned());
+            stated::settle(context, &mut agent, &mut facts.derived);
+            Arc::new(agent)
+        };
+        let tells_more = hints.is_some() || context.says_anything_of_the_device();
+        let shared = known.facts_taken_from(taken_from).filter(|_| !tells_more);
+        facts.user_agent = Some(match shared.filter(|_| text.len() <= READ_BYTES) {
+            Some(shared) => Arc::clone(shared.get_or_init(work_out)),
+            None => work_out(),
+        });
+    }
+}
+
+impl AgentText {
+    /// The facts of the text alone.
+    fn facts_taken_from(&self, taken_from: &str) -> Option<&OnceLock<Arc<UserAgentFacts>>> {
+        let [context, request] = &self.facts;
+        match taken_from {
+            "context" => Some(context),
+            "request" => Some(request),
+            _ => None,
+        }
     }
 }
 
 impl UserAgent {
-    pub(crate) fn new(settings: UserAgentSettings) -> Self {
+    pub(crate) fn new(settings: UserAgentSettings, texts: Arc<AgentTexts>) -> Self {
         let detail = settings.device_detail.then(DeviceDetail::built_in).flatten();
-        Self { reader: TextReader::with(detail), ..Self::default() }
+        Self { reader: TextReader::with(detail), texts, ..Self::default() }
     }
 
     /// The hints that are the end user's.
@@ -107,7 +135,7 @@ impl UserAgent {
         event: &Event,
         context: &ContextView<'_>,
         text: Option<&str>,
-    ) -> Arc<ClientHints> {
+    ) -> Option<Arc<ClientHints>> {
         let read_sent = |json: &str| Arc::new(ClientHints::of_user_agent_data(json));
         let read_seen = |json: &str| Arc::new(ClientHints::of_headers(json));
         let sent = context.user_agent_data;
@@ -117,8 +145,8 @@ impl UserAgent {
             .and_then(|request| request.client_hints.as_deref());
         let seen = seen.map(|json| self.hints_seen.get(json, read_seen));
         match (sent, seen) {
-            (Some(sent), Some(seen)) => Arc::new(ClientHints::clone(&sent).or(&seen)),
-            (sent, seen) => sent.or(seen).unwrap_or_default(),
+            (Some(sent), Some(seen)) => Some(Arc::new(ClientHints::clone(&sent).or(&seen))),
+            (sent, seen) => sent.or(seen),
         }
     }
 }

@@ -28,6 +28,10 @@ pub struct SystemView<'a> {
 }
 
 impl ContextView<'_> {
+    pub(super) fn says_anything_of_the_device(&self) -> bool {
+        self.device != DeviceView::default() || self.os != SystemView::default()
+    }
+
     pub(super) fn says_something_of_the_device(&self) -> bool {
         let Self { device, os, .. } = self;
         os.name.is_some() || device.model.is_some() || device.manufacturer.is_some()

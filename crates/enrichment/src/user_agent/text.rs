@@ -6,7 +6,7 @@ use super::{browsers, class::DeviceClass, detail::DeviceDetail, systems, systems
 
 /// What one text says. Everything is as written, but that names are always spelled alike.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct TextReading {
+pub(crate) struct TextReading {
     pub(super) browser: Option<String>,
     pub(super) browser_version: Option<String>,
     pub(super) os: Option<String>,

@@ -175,7 +175,7 @@ impl EventRow {
     }
 
     fn agent<'a>(&'a self, fact: Fact<'a, UserAgentFacts>) -> Option<&'a str> {
-        self.enrichment().user_agent.as_ref().and_then(fact)
+        self.enrichment().user_agent.as_deref().and_then(fact)
     }
 
     fn page<'a>(&'a self, fact: Fact<'a, PageFacts>) -> Option<&'a str> {
