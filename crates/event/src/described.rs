@@ -17,10 +17,29 @@ pub struct Hints {
 pub trait Described {
     /// Its source, name and message id, as far as they are known.
     fn hints(&self) -> Hints;
+
+    /// Its source alone.
+    fn source(&self) -> Option<&str>;
 }
 
 /// An event that knows the key of its record.
 pub trait Keyed {
     /// The key of the record.
     fn key(&self) -> &str;
+}
+
+impl<T: Described> Described for Box<T> {
+    fn hints(&self) -> Hints {
+        (**self).hints()
+    }
+
+    fn source(&self) -> Option<&str> {
+        (**self).source()
+    }
+}
+
+impl<T: Keyed> Keyed for Box<T> {
+    fn key(&self) -> &str {
+        (**self).key()
+    }
 }

@@ -180,6 +180,10 @@ impl Described for EnrichedEvent {
     fn hints(&self) -> Hints {
         self.event.hints()
     }
+
+    fn source(&self) -> Option<&str> {
+        self.event.source()
+    }
 }
 
 impl Keyed for EnrichedEvent {

@@ -92,4 +92,8 @@ impl Described for RawEvent {
             environment: None,
         }
     }
+
+    fn source(&self) -> Option<&str> {
+        self.source.as_deref()
+    }
 }

@@ -60,6 +60,10 @@ impl Described for StitchedEvent {
     fn hints(&self) -> Hints {
         self.event.hints()
     }
+
+    fn source(&self) -> Option<&str> {
+        self.event.source()
+    }
 }
 
 impl Keyed for StitchedEvent {

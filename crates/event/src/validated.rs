@@ -92,11 +92,19 @@ impl Described for Event {
             environment: Some(self.environment.clone()),
         }
     }
+
+    fn source(&self) -> Option<&str> {
+        Some(&self.source)
+    }
 }
 
 impl Described for ValidatedEvent {
     fn hints(&self) -> Hints {
         self.event.hints()
+    }
+
+    fn source(&self) -> Option<&str> {
+        self.event.source()
     }
 }
 

@@ -7,8 +7,9 @@ use serde::Serialize;
 use topology::{Stage, Topic};
 
 use crate::{
+    config::STAGE_MESSAGE_BYTES,
     processor::{Fate, Processed, Processor},
-    record::Numbered,
+    record::{Numbered, Record},
 };
 
 /// Runs a pure [`Step`] as a stage. `D` decodes its input.
@@ -44,6 +45,21 @@ impl<S: Step, D> StepProcessor<S, D> {
     }
 }
 
+impl<S, D> StepProcessor<S, D>
+where
+    S: Step,
+    S::In: Described,
+    D: Decode<S::In>,
+{
+    /// What may be said of the event as it came: a step may have changed it since. Few events need it,
+    /// so it is read again for them rather than kept of each.
+    fn hints(&mut self, record: &Record) -> Result<Hints, Halt> {
+        let value = record.value.as_deref().unwrap_or_default();
+        let event = self.decoder.decode(value)?;
+        Ok(event.map(|event| event.hints()).unwrap_or_default())
+    }
+}
+
 impl<S, D> Processor for StepProcessor<S, D>
 where
     S: Step,
@@ -57,7 +73,7 @@ where
             Ok(event) => event,
             Err(rejected) => return Ok(undescribed(Fate::Reject(rejected))),
         };
-        let hints = event.hints();
+        let source = event.source().map(str::to_owned);
         let redriven = matches!(numbered.record.position.topic, Topic::Redrive(_));
         let cx = Context { waybill: numbered.waybill, redriven };
         let fate = match self.step.apply(event, &cx)? {
@@ -70,8 +86,19 @@ where
                 }
             },
         };
+        let hints = match &fate {
+            Fate::Emit { key, value } if surely_fits(numbered.record, key, value) => {
+                Hints { source, ..Hints::default() }
+            }
+            _ => self.hints(numbered.record)?,
+        };
         Ok(Processed { fate, hints, side: Vec::new() })
     }
+}
+
+/// Whether an output is far from too large: then nothing is told of it but its source.
+fn surely_fits(record: &Record, key: &[u8], value: &[u8]) -> bool {
+    record.size() + key.len() + value.len() <= STAGE_MESSAGE_BYTES / 2
 }
 
 fn undescribed(fate: Fate) -> Processed {
