@@ -30,8 +30,8 @@ impl EnrichStep {
     }
 
     /// Last, so that no program sees what may not travel on.
-    fn transformed(&self, mut event: EnrichedEvent) -> Verdict<EnrichedEvent> {
-        let EnrichedEvent { event: sent, enrichment, .. } = &mut event;
+    fn transformed(&self, mut event: Box<EnrichedEvent>) -> Verdict<Box<EnrichedEvent>> {
+        let EnrichedEvent { event: sent, enrichment, .. } = &mut *event;
         match transform(&self.transformations, sent, enrichment) {
             Ok(()) => Verdict::Emit(event),
             Err(Stopped::Filtered { name }) => {
@@ -57,9 +57,14 @@ fn transform(
 
 impl Step for EnrichStep {
     type In = ValidatedEvent;
-    type Out = EnrichedEvent;
+    /// Boxed, since it has two kilobytes and is handed on several times.
+    type Out = Box<EnrichedEvent>;
 
-    fn apply(&self, event: ValidatedEvent, cx: &Context) -> Result<Verdict<EnrichedEvent>, Halt> {
+    fn apply(
+        &self,
+        event: ValidatedEvent,
+        cx: &Context,
+    ) -> Result<Verdict<Box<EnrichedEvent>>, Halt> {
         let ValidatedEvent { mut event, validation } = event;
         let catalog = self.catalog.current();
         let source = catalog.source(&event.source).map(|source| &source.config);
@@ -68,7 +73,7 @@ impl Step for EnrichStep {
         let policy = source.map(|source| source.bots).unwrap_or_default();
         Ok(match unwanted(&enrichment.bot, policy) {
             Some(discarded) => discarded.into(),
-            None => self.transformed(EnrichedEvent { event, validation, enrichment }),
+            None => self.transformed(Box::new(EnrichedEvent { event, validation, enrichment })),
         })
     }
 }

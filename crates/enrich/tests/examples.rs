@@ -63,7 +63,7 @@ fn enriched() -> BTreeMap<String, EnrichedEvent> {
     let apply = |(name, text): (String, String)| {
         let event: ValidatedEvent = serde_json::from_str(&text).expect(&name);
         match step.apply(event, &CONTEXT).unwrap() {
-            Verdict::Emit(event) => (name, event),
+            Verdict::Emit(event) => (name, *event),
             other => panic!("{name}: {other:?}"),
         }
     };
