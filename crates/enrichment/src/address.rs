@@ -30,6 +30,13 @@ pub(crate) fn read(text: &str) -> Told {
     }
 }
 
+/// How an address is usually written, that was read from this text. An IPv4 address can be written in
+/// one way only.
+pub(crate) fn usual(address: IpAddr, text: &str) -> String {
+    let is_bare = text.bytes().all(|byte| byte == b'.' || byte.is_ascii_digit());
+    if address.is_ipv4() && is_bare { text.to_owned() } else { address.to_string() }
+}
+
 fn address(text: &str) -> Option<IpAddr> {
     let bare = bracketed(text).or_else(|| before_port(text)).unwrap_or(text);
     // A zone (RFC 4007) names an interface of the sender's machine.

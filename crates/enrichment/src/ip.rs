@@ -4,7 +4,7 @@ use event::{EnrichmentFacts, Event, IpFacts};
 
 use crate::{
     ContextView, Enrichment, Subject,
-    address::{self, Told},
+    address::{self, Told, usual},
     address_kind::kind_of,
     context_view::of_the_end_user,
 };
@@ -32,7 +32,7 @@ impl Enrichment for Ip {
     fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
         let Some((text, taken_from)) = end_users(subject.event, subject.context) else { return };
         let (address, kind, policy) = match address::read(text) {
-            Told::Address(address) => (Some(address.to_string()), kind_of(address), ""),
+            Told::Address(address) => (Some(usual(address, text)), kind_of(address), ""),
             Told::Garbage | Told::Replaced => (Some(text.to_owned()), "invalid", ""),
             Told::DoNotRecord => (None, "reserved", "drop"),
         };

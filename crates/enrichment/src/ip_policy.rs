@@ -75,14 +75,43 @@ pub(crate) fn check(settings: &Settings, problems: &mut Vec<SettingsProblem>) {
     }
 }
 
+/// What [`truncated`] leaves of an address that is usually written so.
+pub(crate) fn truncated_text(address: IpAddr, usual: &str) -> String {
+    match usual.rsplit_once('.') {
+        Some((network, _)) if address.is_ipv4() => [network, ".0"].concat(),
+        _ => truncated(address).to_string(),
+    }
+}
+
 /// The first 24 bits of an address of IPv4, the first 48 of one of IPv6. An address of 6to4 (RFC 3056)
 /// has one of IPv4 in bits 16 to 47: of that one the first 24.
-pub(crate) fn truncated(address: IpAddr) -> IpAddr {
+fn truncated(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(address) => Ipv4Addr::from(u32::from(address) & (u32::MAX << 8)).into(),
         IpAddr::V6(address) => {
             let kept = if address.segments()[0] == 0x2002 { 40 } else { 48 };
             Ipv6Addr::from(u128::from(address) & (u128::MAX << (128 - kept))).into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1000) })]
+
+        #[test]
+        fn the_text_of_what_is_left_is_that_of_the_address_that_is_left(
+            v6 in any::<u128>(), v4 in any::<u32>(), is_v4: bool,
+        ) {
+            let (v4, v6) = (Ipv4Addr::from(v4).into(), Ipv6Addr::from(v6).into());
+            let address = if is_v4 { v4 } else { v6 };
+            let text = truncated_text(address, &address.to_string());
+            prop_assert_eq!(text, truncated(address).to_string());
         }
     }
 }

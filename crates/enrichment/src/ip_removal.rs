@@ -9,10 +9,10 @@ use tracking_plan::plan::{Change, Tokens, rewrite};
 
 use crate::{
     IpPolicy, Removal, Settings, SettingsProblem,
-    address::{self, Told},
+    address::{self, Told, usual},
     address_kind::kind_of,
     ip_hash::RotatingHash,
-    ip_policy::{self, truncated},
+    ip_policy::{self, truncated_text},
     leftovers::{Written, replaced},
 };
 
@@ -121,6 +121,17 @@ struct Seen {
     left: Option<String>,
 }
 
+impl Seen {
+    /// What is left of the address where it is written so.
+    fn left_of(&self, text: &str) -> Left {
+        match &self.left {
+            None => Left::Nothing,
+            Some(left) if left == text => Left::Same,
+            Some(left) => Left::Text(left.clone()),
+        }
+    }
+}
+
 /// What is left of a value.
 enum Left {
     /// It stays as it is.
@@ -152,6 +163,9 @@ impl Cut<'_> {
     }
 
     fn left(&mut self, text: &str) -> Left {
+        if let Some(seen) = self.seen.iter().find(|seen| seen.usual == text) {
+            return seen.left_of(text);
+        }
         match address::read(text) {
             Told::DoNotRecord | Told::Replaced => Left::Same,
             Told::Garbage => Left::Nothing,
@@ -171,17 +185,13 @@ impl Cut<'_> {
         if text != seen.usual && !seen.written.iter().any(|written| written == text) {
             seen.written.push(text.to_owned());
         }
-        match &seen.left {
-            None => Left::Nothing,
-            Some(left) if left == text => Left::Same,
-            Some(left) => Left::Text(left.clone()),
-        }
+        seen.left_of(text)
     }
 
     fn cut(&self, address: IpAddr, usual: &str) -> Option<String> {
         match self.policy {
             IpPolicy::Keep => Some(usual.to_owned()),
-            IpPolicy::Truncate => Some(truncated(address).to_string()),
+            IpPolicy::Truncate => Some(truncated_text(address, usual)),
             IpPolicy::Hash => {
                 self.rule.hashing.as_ref().map(|it| it.hash(address, self.appended_at))
             }
@@ -284,12 +294,6 @@ impl Cut<'_> {
         }
         addresses
     }
-}
-
-/// How an address is usually written. An IPv4 address can be written in one way only.
-fn usual(address: IpAddr, text: &str) -> String {
-    let is_bare = text.bytes().all(|byte| byte == b'.' || byte.is_ascii_digit());
-    if address.is_ipv4() && is_bare { text.to_owned() } else { address.to_string() }
 }
 
 fn told(place: &str, policy: IpPolicy) -> String {
