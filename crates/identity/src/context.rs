@@ -57,15 +57,21 @@ pub fn is_inheritable(place: &str) -> bool {
     Group::of(place).is_some()
 }
 
+/// The places of `context` that a session can hand down, with what stands below them.
+pub fn inheritable_places() -> impl Iterator<Item = &'static str> {
+    GROUPS.iter().flat_map(|(_, starts)| starts.iter().copied())
+}
+
 /// The groups that the event tells: a bit for each.
 pub(crate) fn told(facts: &EnrichmentFacts) -> i32 {
     let told = GROUPS.iter().filter(|(group, _)| group.told_by(facts));
     told.fold(0, |bits, (group, _)| bits | group.bit())
 }
 
-/// The groups that the plan lets the event inherit and it does not tell.
+/// The groups that the plan lets the event inherit and it does not tell. The places are pointers
+/// from the event's top, such as `/context/locale`.
 pub(crate) fn wanted(places: &[String], told: i32) -> i32 {
-    let groups = places.iter().filter_map(|place| Group::of(place));
+    let groups = places.iter().filter_map(|place| Group::of(place.strip_prefix("/context")?));
     groups.fold(0, |bits, group| bits | group.bit()) & !told
 }
 
@@ -175,5 +181,32 @@ impl Values {
             ("device_brand", &agent.device_brand),
             ("device_model", &agent.device_model),
         ]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_facts_of_validate_name_as_inheritable_is_wanted() {
+        let wanted = |places: &[&str], told| {
+            let places: Vec<String> = places.iter().map(|place| (*place).to_owned()).collect();
+            super::wanted(&places, told)
+        };
+        let [page, locale] = [Group::Page.bit(), Group::Locale.bit()];
+        assert_eq!(wanted(&["/context/page/url", "/context/locale"], 0), page | locale);
+        assert_eq!(wanted(&["/context/page/url", "/context/locale"], locale), page);
+        assert_eq!(wanted(&["/context/sessionId", "/properties/locale"], 0), 0);
+    }
+
+    #[test]
+    fn every_place_that_is_listed_can_be_handed_down_with_what_is_below_it() {
+        for place in inheritable_places() {
+            assert!(is_inheritable(place) && is_inheritable(&format!("{place}/x")), "{place}");
+        }
+        for other in ["/sessionId", "/localex", "locale", "/context/locale", ""] {
+            assert!(!is_inheritable(other), "{other}");
+        }
     }
 }

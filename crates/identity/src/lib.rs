@@ -26,7 +26,7 @@ mod stitch;
 pub use alias::{Aliases, Known, MERGE, UNMERGE};
 pub use business::{FLAG_TOLD_BEFORE, ON_REPEAT_FLAG};
 pub use command::{NotFollowed, Ordered, follow};
-pub use context::is_inheritable;
+pub use context::{inheritable_places, is_inheritable};
 pub use day::{Day, Window, day_of};
 pub use device::Refusal;
 pub use fingerprint::fingerprint;
