@@ -73,7 +73,8 @@ pub(crate) struct Required {
     pub(crate) pointers: Vec<String>,
     /// Their bits.
     pub(crate) mask: u128,
-    pub(crate) inheritable: bool,
+    /// Which of the pointers the session may provide.
+    pub(crate) inheritable: Option<String>,
     pub(crate) on_violation: OnViolation,
 }
 
@@ -290,13 +291,22 @@ impl Compiler<'_> {
                     .map(|pointer| format!("/context{pointer}"))
                     .collect(),
                 mask,
-                inheritable: rule.inheritable.contains(place),
+                inheritable: handed_down(place)
+                    .filter(|_| rule.inheritable.contains(place))
+                    .map(|pointer| format!("/context{pointer}")),
                 on_violation,
             });
         }
         for (index, place) in rule.inheritable.iter().enumerate() {
             if !rule.required.contains(place) {
                 let text = "is inheritable but not required: name it under `required` too";
+                self.refuse(&format!("{at}/inheritable/{index}"), text);
+            } else if handed_down(place).is_none() {
+                let places: Vec<&str> = identity::inheritable_places().collect();
+                let text = format!(
+                    "is nothing that a session can hand down, which is what stands at or below {}",
+                    places.join(", ")
+                );
                 self.refuse(&format!("{at}/inheritable/{index}"), text);
             }
         }
@@ -329,6 +339,11 @@ impl Compiler<'_> {
         }
         mask
     }
+}
+
+/// The pointer of a place, or of its alternatives the first, that a session can hand down.
+fn handed_down(place: &Place) -> Option<&String> {
+    place.pointers().iter().find(|pointer| identity::is_inheritable(pointer))
 }
 
 const fn of_kind(rules: &ContextRules, kind: SourceKind) -> &ContextRule {

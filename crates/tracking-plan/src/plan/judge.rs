@@ -143,8 +143,8 @@ impl Judging<'_> {
     fn context(&mut self, check: &ContextCheck) {
         let there = check.paths.find(self.subject.texts[CONTEXT]);
         for place in check.places.iter().filter(|place| place.mask & there == 0) {
-            if place.inheritable {
-                self.judgement.inheritable.extend(place.pointers.first().cloned());
+            if let Some(pointer) = &place.inheritable {
+                self.judgement.inheritable.push(pointer.clone());
                 continue;
             }
             let kind = self.subject.source_kind;

@@ -104,6 +104,10 @@ mod tests {
             ),
             ("context: {all: {required: [[]]}}", "/context/all/required/0: is an empty list"),
             ("context: {all: {required: [page]}}", "/context/all/required/0: is no JSON pointer"),
+            (
+                "context: {all: {required: [/sessionId], inheritable: [/sessionId]}}",
+                "/context/all/inheritable/0: is nothing that a session can hand down, which is what stands at or below /page/referrer, ",
+            ),
             ("consent: {path: /context/*/x, categories: {a: {}}}", "/consent/path: is one place"),
             (
                 "consent: {path: /user_id/x, categories: {a: {}}}",
