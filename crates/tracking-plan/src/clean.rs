@@ -230,6 +230,10 @@ impl Parts {
         all.map(str::to_owned).collect()
     }
 
+    pub(crate) fn look_again_for_the_group(&mut self) {
+        self.ids.look_again_for_the_group(&self.context);
+    }
+
     fn into_event(self, raw: RawEvent, kind: EventType, source: &Source) -> Event {
         Event {
             source: source.id.clone(),

@@ -2,7 +2,7 @@
 
 use event::RawEvent;
 
-use crate::{findings::Findings, placeholder::is_placeholder};
+use crate::{findings::Findings, placeholder::is_placeholder, told_id::ToldId};
 
 /// Longest message id, in characters (Segment's spec; facts of the SDKs in use).
 pub const MAX_MESSAGE_ID_CHARS: usize = 100;
@@ -25,6 +25,7 @@ const MESSAGE: Junk = Junk { field: "/message_id", flag: "junk-message-id" };
 const ANONYMOUS: Junk = Junk { field: "/anonymous_id", flag: "junk-anonymous-id" };
 const USER: Junk = Junk { field: "/user_id", flag: "junk-user-id" };
 const GROUP: Junk = Junk { field: "/group_id", flag: "junk-group-id" };
+const GROUP_IN_CONTEXT: Junk = Junk { field: "/context/groupId", flag: GROUP.flag };
 const PREVIOUS: Junk = Junk { field: "/previous_id", flag: "junk-previous-id" };
 
 /// Ids without the spaces around them; an empty one and a placeholder are absent. (A placeholder
@@ -36,6 +37,8 @@ pub(crate) struct Ids {
     pub(crate) user_id: Option<String>,
     pub(crate) group_id: Option<String>,
     pub(crate) previous_id: Option<String>,
+    /// Whether the event names its group nowhere but in its context, if it does.
+    pub(crate) group_is_of_context: bool,
     /// Where placeholders stood.
     pub(crate) junk: Vec<Junk>,
 }
@@ -52,18 +55,45 @@ impl Ids {
             }
             Some(id)
         };
-        let ids = Self {
+        let mut ids = Self {
             message_id: real(raw.message_id.take(), MESSAGE),
             anonymous_id: real(raw.anonymous_id.take(), ANONYMOUS),
             user_id: real(raw.user_id.take(), USER),
             group_id: real(raw.group_id.take(), GROUP),
             previous_id: real(raw.previous_id.take(), PREVIOUS),
+            group_is_of_context: false,
             junk,
         };
+        ids.group_is_of_context = ids.group_id.is_none();
+        ids.group_from_context(raw.context.as_deref().unwrap_or_default());
         if ids.message_id.as_ref().is_some_and(|id| id.chars().count() > MAX_MESSAGE_ID_CHARS) {
             findings.invalid("/message_id", "is longer than 100 characters");
         }
         ids
+    }
+
+    /// The group as the context names it that passes on: nothing that a rule hides is an id.
+    pub(crate) fn look_again_for_the_group(&mut self, context: &str) {
+        let told = self.junk.len();
+        self.group_from_context(context);
+        // What stands there now is no fault of the sender.
+        self.junk.truncate(told);
+    }
+
+    /// Takes the group from this context where the event itself names none: Segment's spec has
+    /// `context.groupId` for calls that are no group call.
+    fn group_from_context(&mut self, context: &str) {
+        if !self.group_is_of_context {
+            return;
+        }
+        self.group_id = None;
+        match ToldId::at(context, &["groupId".to_owned()]) {
+            ToldId::Id(id) => self.group_id = Some(id),
+            ToldId::Junk(_) if self.junk.iter().all(|junk| junk.flag != GROUP.flag) => {
+                self.junk.push(GROUP_IN_CONTEXT);
+            }
+            ToldId::Junk(_) | ToldId::Other(_) | ToldId::Absent => {}
+        }
     }
 }
 

@@ -24,6 +24,7 @@ pub mod plan;
 mod planned;
 mod source;
 mod times;
+mod told_id;
 
 pub use allowed_origin::AllowedOrigin;
 pub use bot_policy::{BotAction, BotPolicy};

@@ -53,6 +53,7 @@ pub(crate) fn planned(
     removals.extend(plan.private());
     if !removals.is_empty() {
         planned.removed = apply(&removals, catalog.hash_key(), &mut parts.texts_mut());
+        parts.look_again_for_the_group();
     }
     Ok(planned)
 }

@@ -142,7 +142,12 @@ fn change(how: How, value: &str, key: Option<&HashKey>) -> Change {
 
 /// Whether a text stands where a privacy rule has taken the value away: a hash or a mask.
 pub fn was_replaced(text: &str) -> bool {
-    is_hash(text) || text == MASK.trim_matches('"')
+    is_hash(text) || is_mask(text)
+}
+
+/// Whether a text is what stands in the place of every value that is masked.
+pub(crate) fn is_mask(text: &str) -> bool {
+    text == MASK.trim_matches('"')
 }
 
 /// Whether a text is what a rule made of a value before.

@@ -21,7 +21,7 @@ mod set;
 mod suppression;
 
 pub use apply::was_replaced;
-pub(crate) use apply::{Removal, apply};
+pub(crate) use apply::{Removal, apply, is_mask};
 pub use compile::{Plan, TYPES};
 pub use consent::{Category, ConsentRules, Denied, Unknown};
 pub use document::{
@@ -32,6 +32,7 @@ pub(crate) use judge::Subject;
 pub use naming::{Case, NameRule, NamingRules, same_words};
 pub use privacy::{HashKey, Normalise, PrivacyAction, PrivacyRule};
 pub use read::{PlanProblem, PlanSource, token};
+pub(crate) use rewrite::object_at;
 pub use rewrite::{Change, Tokens, rewrite};
 pub use schema::planned_names;
 pub use set::{NOTICE, PlanSet};
