@@ -177,9 +177,7 @@ fn unknown_plan(id: &str, name: &str, plans: &PlanSet) -> ConfigProblem {
 }
 
 fn check_id(id: &str, problems: &mut Vec<ConfigProblem>) {
-    let namespaced =
-        id.split_once('/').is_some_and(|(space, name)| is_word(space) && is_word(name));
-    if !namespaced {
+    if !is_source_id(id) {
         problems.push(ConfigProblem {
             key: format!("sources.{id:?}"),
             problem: "the id of a source has the form namespace/name in lower case".to_owned(),
@@ -187,6 +185,11 @@ fn check_id(id: &str, problems: &mut Vec<ConfigProblem>) {
                 .to_owned(),
         });
     }
+}
+
+/// Whether a text has the form namespace/name.
+pub(crate) fn is_source_id(id: &str) -> bool {
+    id.split_once('/').is_some_and(|(space, name)| is_word(space) && is_word(name))
 }
 
 fn is_word(text: &str) -> bool {

@@ -202,7 +202,7 @@ impl Parts {
             plan_version: planned.plan_version,
             removed: planned.removed,
             inheritable: planned.inheritable,
-            business_key: None,
+            business_key: planned.business_key,
             consent_granted: planned.consent_granted,
             consent_denied: planned.consent_denied,
         }
@@ -213,6 +213,7 @@ impl Parts {
         let of_plan = [
             (planned.plan_version.is_none(), "no-plan"),
             (!planned.would_reject.is_empty(), "would-reject"),
+            (planned.no_business_key, "no-business-key"),
         ];
         let others = [
             (self.times.told_twice, "two-times"),

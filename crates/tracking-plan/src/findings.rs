@@ -32,6 +32,13 @@ impl Findings {
         self.found.extend(found);
     }
 
+    /// Notes this where nothing is known of its place: one thing is told once.
+    pub(crate) fn note(&mut self, found: Found) {
+        if self.found.iter().all(|other| other.pointer != found.pointer) {
+            self.found.push(found);
+        }
+    }
+
     /// What is flagged; or the rejection, if anything rejects, which names every finding.
     pub(crate) fn judged(self, plan: Option<&str>) -> Result<Vec<Finding>, Rejected> {
         let (mut rejecting, flagged) = split(self.found);

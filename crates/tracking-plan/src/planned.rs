@@ -1,6 +1,6 @@
 //! The part of the verdict that the source's tracking plan has.
 
-use event::{Finding, Millis};
+use event::{BusinessKey, Finding, Millis};
 use pipeline::{DiscardReason, Discarded};
 
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     clean::Parts,
     event_type::EventType,
     findings::Findings,
-    plan::{Denied, Plan, Removal, Subject, apply},
+    plan::{Denied, Plan, Removal, Subject, apply, finding::Found},
 };
 
 /// What a plan adds to the facts of an event that it lets pass.
@@ -22,6 +22,9 @@ pub(crate) struct Planned {
     pub(crate) inheritable: Vec<String>,
     pub(crate) consent_granted: Vec<String>,
     pub(crate) consent_denied: Vec<String>,
+    pub(crate) business_key: Option<BusinessKey>,
+    /// Whether the plan declares a key for events of the source that this one does not have.
+    pub(crate) no_business_key: bool,
 }
 
 /// Applies the source's plan: its findings go to `findings`, and what it removes is taken out of the
@@ -55,6 +58,15 @@ pub(crate) fn planned(
         planned.removed = apply(&removals, catalog.hash_key(), &mut parts.texts_mut());
         parts.look_again_for_the_group();
     }
+    // Of what passes on: nothing that a rule hides may stand in a key.
+    match plan.business_key(parts, kind, source) {
+        Some(Ok(key)) => planned.business_key = Some(key),
+        Some(Err(found)) => {
+            planned.no_business_key = true;
+            findings.note(found);
+        }
+        None => {}
+    }
     Ok(planned)
 }
 
@@ -82,12 +94,25 @@ fn consent<'a>(
     Ok(())
 }
 
+impl Plan {
+    fn business_key(
+        &self,
+        parts: &Parts,
+        kind: EventType,
+        source: &Source,
+    ) -> Option<Result<BusinessKey, Found>> {
+        let rule = self.rule(kind.word(), parts.event.as_deref())?;
+        rule.business.as_ref()?.key(&source.id, parts.texts())
+    }
+}
+
 impl Parts {
     fn subject(&self, kind: EventType, source: &Source) -> Subject<'_> {
-        let texts =
-            [&self.context, &self.properties, &self.traits, &self.integrations, &self.extra];
-        let name = self.event.as_deref();
-        Subject::new(kind.word(), name, source.config.kind, texts.map(String::as_str))
+        Subject::new(kind.word(), self.event.as_deref(), source.config.kind, self.texts())
+    }
+
+    fn texts(&self) -> [&str; 5] {
+        [&self.context, &self.properties, &self.traits, &self.integrations, &self.extra]
     }
 
     fn texts_mut(&mut self) -> [&mut String; 5] {

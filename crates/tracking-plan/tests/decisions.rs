@@ -16,7 +16,7 @@ use event::{Finding, RawEvent, ValidatedEvent};
 use libtest_mimic::{Arguments, Failed, Trial};
 use pipeline::{DiscardReason, RejectReason, Verdict};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tracking_plan::{
     Rules, SourceCatalog, clean,
     plan::{HashKey, Normalise, PlanSet, SuppressionList},
@@ -58,6 +58,7 @@ struct Emitted {
     inheritable: Vec<String>,
     granted: Vec<String>,
     denied: Vec<String>,
+    business_key: Option<Value>,
     /// Only looked at where the row says something.
     properties: Option<Value>,
     traits: Option<Value>,
@@ -125,6 +126,7 @@ fn judged(verdict: Verdict<ValidatedEvent>, expected: &Expected) -> Expected {
                 inheritable: validation.inheritable,
                 granted: validation.consent_granted,
                 denied: validation.consent_denied,
+                business_key: validation.business_key.map(|key| json!(key)),
                 properties: shown(|it| &it.properties, &event.properties),
                 traits: shown(|it| &it.traits, &event.traits),
             }))

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::{
+    business::Business,
     consent::ConsentRules,
     document::{
         ContextRule, ContextRules, EventRule, OnViolation, Place, PlanDocument, Unplanned,
@@ -54,6 +55,7 @@ pub(crate) struct Rule {
     pub(crate) deprecated: bool,
     pub(crate) properties: Option<Schema>,
     pub(crate) traits: Option<Schema>,
+    pub(crate) business: Option<Business>,
     /// By kind of source: browser, mobile, server.
     pub(crate) context: Arc<[ContextCheck; 3]>,
 }
@@ -217,6 +219,7 @@ impl Compiler<'_> {
             deprecated: rule.deprecated.is_some(),
             properties: self.schema(&format!("{at}/properties"), rule.properties.as_ref()),
             traits: self.schema(&format!("{at}/traits"), rule.traits.as_ref()),
+            business: self.business(at, rule.business_key.as_ref()),
             context: self.contexts(at, rule, on_violation),
         }
     }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
 
+use super::business::BusinessRule;
 use super::consent::ConsentRules;
 use super::naming::NamingRules;
 use super::privacy::PrivacyRule;
@@ -83,6 +84,8 @@ pub struct EventRule {
     pub traits: Option<Value>,
     /// Context beside what the plan requires of all events.
     pub context: ContextRules,
+    /// What names the thing that the event tells of, where several sources tell of it.
+    pub business_key: Option<BusinessRule>,
 }
 
 /// Context by the kind of source.

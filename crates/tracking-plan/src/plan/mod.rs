@@ -5,6 +5,7 @@
 //! append time: the version in force at that time judges, and the next one is only observed.
 
 mod apply;
+mod business;
 mod compile;
 mod consent;
 mod document;
@@ -22,6 +23,7 @@ mod suppression;
 
 pub use apply::was_replaced;
 pub(crate) use apply::{Removal, apply, is_mask};
+pub use business::{BusinessRule, OnRepeat};
 pub use compile::{Plan, TYPES};
 pub use consent::{Category, ConsentRules, Denied, Unknown};
 pub use document::{

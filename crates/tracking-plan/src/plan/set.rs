@@ -80,6 +80,15 @@ impl PlanSet {
             .find(|plan| plan.effective_from.is_none_or(|from| from <= appended_at))
     }
 
+    /// The versions that hold for events appended then or later, of every plan.
+    pub fn holding_from(&self, appended_at: Millis) -> impl Iterator<Item = &Plan> {
+        self.plans.values().flat_map(move |versions| {
+            let over = |plan: &&Plan| plan.effective_from.is_none_or(|from| from <= appended_at);
+            let held = versions.iter().filter(over).count();
+            versions.iter().skip(held.saturating_sub(1))
+        })
+    }
+
     /// The version that comes next: it is observed before it holds.
     pub fn coming(&self, name: &str, appended_at: Millis) -> Option<&Plan> {
         let versions = self.plans.get(name)?;

@@ -14,8 +14,8 @@ use serde_json::Value;
 use tracking_plan::{
     FirstPartyPolicy, SourceConfig, SourceKind,
     plan::{
-        Denied, EventRule, Normalise, OnViolation, PlanDocument, PlanSource, PrivacyAction,
-        Unknown, Unplanned, UnplannedProperties,
+        Denied, EventRule, Normalise, OnRepeat, OnViolation, PlanDocument, PlanSource,
+        PrivacyAction, Unknown, Unplanned, UnplannedProperties,
     },
 };
 
@@ -33,6 +33,7 @@ fn policies() -> BTreeSet<String> {
         words::<Denied>("denied"),
         words::<PrivacyAction>("do"),
         words::<Normalise>("normalise"),
+        words::<OnRepeat>("on_repeat"),
     ];
     all.into_iter().flatten().collect()
 }
@@ -123,6 +124,8 @@ fn by_plan(row: &Row, plan: &PlanDocument) -> Vec<String> {
     shown.extend(by_consent(row, plan));
     if let Expected::Emit(emitted) = &row.verdict {
         shown.extend(by_privacy(emitted, plan));
+        let key = rule.business_key.as_ref().filter(|_| emitted.business_key.is_some());
+        shown.extend(key.map(|key| word("on_repeat", key.on_repeat)));
     }
     shown
 }
