@@ -36,6 +36,7 @@ migrations! {
     13 = "013_findings.sql",
     14 = "014_enrichment_facts.sql",
     15 = "015_discard_environment.sql",
+    16 = "016_identity_facts.sql",
 }
 
 impl Migration {

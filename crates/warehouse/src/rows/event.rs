@@ -2,8 +2,8 @@
 
 use event::{
     Amount, CampaignFacts, ClickId, Derived, EnrichmentFacts, EnrichmentRun, Event, GeoFacts,
-    IdentityFacts, IpFacts, MoneyFacts, NetworkFacts, PageFacts, ReferrerFacts, RequestFacts,
-    StitchedEvent, UserAgentFacts, ValidationFacts, Waybill,
+    IdentityFacts, Inherited, IpFacts, MoneyFacts, NetworkFacts, PageFacts, ReferrerFacts,
+    RequestFacts, SessionFacts, StitchedEvent, UserAgentFacts, ValidationFacts, Waybill,
 };
 
 use super::finding;
@@ -22,7 +22,7 @@ pub struct EventRow {
 
 impl Row for EventRow {
     const TABLE: &'static str = "events";
-    const FORMAT: u16 = 3;
+    const FORMAT: u16 = 4;
     const COLUMNS: &'static [Column<Self>] = &[
         Column::new("origin_epoch", |r, o| o.u16(r.waybill.origin.epoch)),
         Column::new("origin_partition", |r, o| o.i32(r.waybill.origin.partition)),
@@ -75,6 +75,9 @@ impl Row for EventRow {
         Column::new("plan_version", |r, o| o.opt_text(r.validation().plan_version.as_deref())),
         Column::new("device_key", |r, o| o.text(&r.validation().device_key)),
         Column::new("device_key_kind", |r, o| o.text(&r.validation().device_key_kind)),
+        Column::new("business_key", |r, o| {
+            o.opt_text(r.validation().business_key.as_ref().map(|x| x.key.as_str()));
+        }),
         Column::new("time_basis", |r, o| o.text(&r.validation().time_basis)),
         Column::new("clock_offset_ms", |r, o| {
             o.nullable(r.validation().clock_offset_ms, RowBinary::i64);
@@ -144,6 +147,18 @@ impl Row for EventRow {
         Column::new("person_basis", |r, o| o.text(&r.identity().basis)),
         Column::new("person_user_id", |r, o| o.opt_text(r.identity().user_id.as_deref())),
         Column::new("person_link_origin", |r, o| o.opt_text(r.identity().link_origin.as_deref())),
+        Column::new("person_alias_origin", |r, o| o.opt_text(r.identity().alias_origin.as_deref())),
+        Column::new("supersedes", |r, o| o.opt_text(r.identity().supersedes.as_deref())),
+        Column::new("told_first", |r, o| o.opt_text(r.identity().told_first.as_deref())),
+        Column::new("session_id", |r, o| o.opt_text(r.session().map(|x| x.id.as_str()))),
+        Column::new("session_basis", |r, o| o.opt_text(r.session().map(|x| x.basis.as_str()))),
+        Column::new("session_number", |r, o| {
+            o.nullable(r.session().and_then(|x| x.number), RowBinary::i32);
+        }),
+        Column::new("session_started_at", |r, o| {
+            o.nullable(r.session().map(|x| x.started_at), RowBinary::millis);
+        }),
+        Column::new("inherited", |r, o| o.array(&r.identity().inherited, inherited)),
         Column::new("identity_flags", |r, o| o.texts(&r.identity().flags)),
     ];
 }
@@ -168,6 +183,10 @@ impl EventRow {
 
     fn identity(&self) -> &IdentityFacts {
         &self.stitched.identity
+    }
+
+    fn session(&self) -> Option<&SessionFacts> {
+        self.identity().session.as_ref()
     }
 
     fn request<'a>(&'a self, fact: Fact<'a, RequestFacts>) -> Option<&'a str> {
@@ -229,6 +248,12 @@ fn amount(out: &mut RowBinary, amount: &Amount) {
 fn derived(out: &mut RowBinary, derived: &Derived) {
     out.text(&derived.field);
     out.text(&derived.value);
+}
+
+fn inherited(out: &mut RowBinary, inherited: &Inherited) {
+    out.text(&inherited.field);
+    out.text(&inherited.value);
+    out.text(&inherited.origin);
 }
 
 /// A plain decimal as `Decimal(38, 9)` has it: in units of 10^-9. `None` where it has more digits than

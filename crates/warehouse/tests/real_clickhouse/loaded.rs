@@ -1,9 +1,9 @@
 //! What the tests load.
 
 use event::{
-    Amount, BotFacts, ClickId, DeadLetter, Derived, EnrichmentFacts, EnrichmentRun, Event, Finding,
-    GeoFacts, IdentityFacts, IpFacts, MoneyFacts, NetworkFacts, Origin, RecordHeader,
-    StitchedEvent, ValidationFacts, Waybill,
+    Amount, BotFacts, BusinessKey, ClickId, DeadLetter, Derived, EnrichmentFacts, EnrichmentRun,
+    Event, Finding, GeoFacts, IdentityFacts, Inherited, IpFacts, MoneyFacts, NetworkFacts, Origin,
+    RecordHeader, SessionFacts, StitchedEvent, ValidationFacts, Waybill,
 };
 use warehouse::{EventRow, InsertRequest, OriginRange, PositionRange, RowPosition};
 
@@ -49,12 +49,32 @@ pub(crate) fn stitched(message_id: &str) -> StitchedEvent {
         inheritable: vec!["/context/page/url".to_owned(), "/context/locale".to_owned()],
         consent_granted: vec!["analytics".to_owned()],
         consent_denied: vec!["ads".to_owned()],
+        business_key: Some(BusinessKey {
+            key: "shop/Order Completed/1001".to_owned(),
+            rank: 0,
+            window_days: 30,
+            on_repeat: "discard".to_owned(),
+        }),
         ..ValidationFacts::default()
     };
     let enrichment = enrichment();
     let identity = IdentityFacts {
         person_id: "0123456789abcdef0123456789abcdef".to_owned(),
         basis: "anonymous_id".to_owned(),
+        alias_origin: Some("0-3-1".to_owned()),
+        supersedes: Some("0-3-2".to_owned()),
+        told_first: Some("0-3-3".to_owned()),
+        session: Some(SessionFacts {
+            id: "0-3-4".to_owned(),
+            basis: "derived".to_owned(),
+            number: Some(7),
+            started_at: APPENDED_AT,
+        }),
+        inherited: vec![Inherited {
+            field: "campaign_source".to_owned(),
+            value: "newsletter".to_owned(),
+            origin: "0-3-4".to_owned(),
+        }],
         ..IdentityFacts::default()
     };
     StitchedEvent { event, validation, enrichment, identity }

@@ -170,6 +170,11 @@ async fn every_fact_arrives_as_it_was(stack: &Stack) {
         AND toUnixTimestamp64Milli(timestamp) = 1795000000123
         AND toUnixTimestamp64Milli(appended_at) = 1795000000123
         AND original_timestamp IS NOT NULL AND identity_flags = [] AND timezone IS NULL
+        AND business_key = 'shop/Order Completed/1001' AND person_alias_origin = '0-3-1'
+        AND supersedes = '0-3-2' AND told_first = '0-3-3' AND session_id = '0-3-4'
+        AND session_basis = 'derived' AND session_number = 7
+        AND toUnixTimestamp64Milli(session_started_at) = 1795000000123
+        AND inherited = [('campaign_source', 'newsletter', '0-3-4')]
         AND person_id = '0123456789abcdef0123456789abcdef' AND extra = '{}'"#;
     assert_eq!(number(stack, "facts", exact).await, 1);
     let volumes = "SELECT sum(count) FROM event_volumes WHERE event = 'Order Completed'";
