@@ -8,6 +8,7 @@ mod expiry;
 mod lines;
 pub(crate) mod load;
 pub(crate) mod migrate;
+mod operator;
 pub(crate) mod plan;
 mod ports;
 mod raw_events;
