@@ -22,7 +22,7 @@ fn event() -> ValidatedEvent {
     serde_json::from_str(&text).unwrap()
 }
 
-fn apply(program: &str) -> Verdict<EnrichedEvent> {
+fn apply(program: &str) -> Verdict<Box<EnrichedEvent>> {
     let settings = toml::from_str("name = \"mine\"").unwrap();
     let compiled = Transformations::compile(&[(settings, program.to_owned())]);
     let all = compiled.unwrap_or_else(|problems| panic!("{problems:?}"));

@@ -48,7 +48,9 @@ fn rich(number: i64) -> EnrichedEvent {
         click_ids: vec![ClickId { name: "gclid".into(), value: "g1".into(), network: "n".into() }],
         locale: text("de-AT"),
         timezone: text("Europe/Vienna"),
-        user_agent: Some(UserAgentFacts { browser: text("Firefox"), ..UserAgentFacts::default() }),
+        user_agent: Some(
+            UserAgentFacts { browser: text("Firefox"), ..UserAgentFacts::default() }.into(),
+        ),
         ..EnrichmentFacts::default()
     };
     event
