@@ -15,6 +15,6 @@ mod raw_events;
 pub(crate) mod stage;
 pub(crate) mod status;
 pub(crate) mod tail;
-mod times;
+pub(crate) mod times;
 pub(crate) mod trace;
 pub(crate) mod up;

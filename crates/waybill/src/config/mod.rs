@@ -1,5 +1,6 @@
 //! The one configuration file: TOML with overrides from the environment.
 
+mod business_keys;
 mod load;
 mod problem;
 mod rules;

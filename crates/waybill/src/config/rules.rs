@@ -11,7 +11,8 @@ use tracking_plan::{
     plan::{HashKey, PlanSet, SuppressionList},
 };
 
-use super::{Config, ConfigProblems, Problem};
+use super::{Config, ConfigProblems, Problem, business_keys};
+use crate::commands::times::now;
 
 /// Section `[plans]`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -41,6 +42,11 @@ impl Config {
                         |problem: tracking_plan::ConfigProblem| problem_of("", problem.to_string());
                     found.into_iter().map(told).collect()
                 })
+            })
+            .and_then(|catalog| {
+                let window = self.identity_stitch.window_days;
+                let problems = business_keys::problems(&catalog, window, now());
+                if problems.is_empty() { Ok(catalog) } else { Err(problems) }
             })
             .map_err(|problems| ConfigProblems {
                 origin: self.file.display().to_string(),
@@ -154,6 +160,13 @@ mod tests {
             (vec![("shop.yaml", "plan: shop\nversion: 1\nevnets: {}\n")], "shop.yaml:3: /evnets"),
             (vec![("b.yaml", "plan: b\nversion: 1\n")], "there is no plan \"shop\"; there are: b"),
             (vec![], "set `dir` under [plans]"),
+            (
+                vec![(
+                    "shop.yaml",
+                    "plan: shop\nversion: 1\nevents: {A: {business_key: {property: /properties/id, sources: [server/shop], window_days: 8}}}\n",
+                )],
+                "identity_stitch.window_days: is 7, and plan shop@1 asks for 8 days",
+            ),
             (
                 vec![(
                     "shop.yaml",
