@@ -1,6 +1,6 @@
 //! `waybill plan check`: what is wrong in plans, or likely a slip.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use event::Millis;
 use serde::Serialize;
@@ -45,7 +45,8 @@ struct Told {
 /// Reads the plans; tells all that was found.
 pub(super) fn run(arguments: &CheckPlansArgs, config: &Config) -> anyhow::Result<Exit> {
     let texts = files::texts(&paths(arguments, config)?)?;
-    let found = examine(&texts, now());
+    let configured = config.sources.sources().map(|source| source.id.as_str()).collect();
+    let found = examine(&texts, &configured, now());
     if arguments.json {
         output::json(&found)?;
     } else {
@@ -66,13 +67,13 @@ fn paths(arguments: &CheckPlansArgs, config: &Config) -> Result<Vec<PathBuf>, Un
 }
 
 /// Everything that is wrong, by file and line; and what the lints find in the files that can be read.
-fn examine(texts: &[(String, String)], now: Millis) -> Vec<Told> {
+fn examine(texts: &[(String, String)], configured: &BTreeSet<&str>, now: Millis) -> Vec<Told> {
     let errors = PlanSet::read(texts).err().unwrap_or_default();
     let mut found: Vec<Told> =
         errors.into_iter().map(|it| told(it, Severity::Error, "invalid")).collect();
     let read = texts.iter().filter_map(|(file, text)| PlanSource::read(file, text).ok());
     let sources: Vec<PlanSource> = read.collect();
-    let warnings = lint::all(&sources, now, kept()).into_iter();
+    let warnings = lint::all(&sources, configured, now, kept()).into_iter();
     found.extend(warnings.map(|(word, it)| told(it, Severity::Warning, word)));
     found.sort();
     found
@@ -108,7 +109,7 @@ mod tests {
     use super::*;
 
     fn found(text: &str) -> Vec<Told> {
-        examine(&[("shop.yaml".to_owned(), text.to_owned())], 0)
+        examine(&[("shop.yaml".to_owned(), text.to_owned())], &BTreeSet::new(), 0)
     }
 
     #[test]

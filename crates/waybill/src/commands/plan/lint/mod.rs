@@ -1,9 +1,12 @@
 //! What stands in a plan and is likely a slip. Each lint is a function of plans as they are written.
 
 mod between;
+mod business;
 mod names;
 mod people;
 mod schemas;
+
+use std::collections::BTreeSet;
 
 use event::Millis;
 use tracking_plan::plan::{PlanProblem, PlanSource};
@@ -13,7 +16,7 @@ pub(super) type Warning = (&'static str, PlanProblem);
 
 type OfOne = fn(&PlanSource) -> Vec<PlanProblem>;
 
-const OF_ONE: [(&str, OfOne); 14] = [
+const OF_ONE: [(&str, OfOne); 15] = [
     ("no-description", people::undescribed),
     ("no-owner", people::unowned),
     ("deprecated", people::deprecated),
@@ -28,17 +31,27 @@ const OF_ONE: [(&str, OfOne); 14] = [
     ("types-differ", between::differing_types),
     ("unnamed-privacy-path", between::unnamed_privacy),
     ("unknown-consent-event", between::unknown_consent_events),
+    ("seldom-business-key", business::seldom_there),
 ];
 
 /// Everything that the lints find in these plans, which can stand as they are. `now` tells which
 /// versions are in force; `kept` is for how long raw events are, in milliseconds.
-pub(super) fn all(sources: &[PlanSource], now: Millis, kept: Option<Millis>) -> Vec<Warning> {
+///
+/// `configured` are the ids of the sources, where a configuration is at hand.
+pub(super) fn all(
+    sources: &[PlanSource],
+    configured: &BTreeSet<&str>,
+    now: Millis,
+    kept: Option<Millis>,
+) -> Vec<Warning> {
     let mut warnings = Vec::new();
     for source in sources {
         for (word, lint) in OF_ONE {
             warnings.extend(lint(source).into_iter().map(|problem| (word, problem)));
         }
     }
+    let unknown = business::of_unknown_sources(sources, configured).into_iter();
+    warnings.extend(unknown.map(|problem| ("unknown-source", problem)));
     let collisions = between::collisions(sources).into_iter();
     warnings.extend(collisions.map(|problem| ("collision", problem)));
     let superseded = between::superseded(sources, now, kept).into_iter();
