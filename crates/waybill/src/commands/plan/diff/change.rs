@@ -6,7 +6,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Class {
-    /// Some may be rejected, or discarded.
+    /// Some may be rejected, or discarded; or what was told before is no more known again.
     Breaking,
     /// It depends on what is sent, or on words of a schema that cannot be compared.
     Unknown,

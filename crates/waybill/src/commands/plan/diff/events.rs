@@ -8,6 +8,7 @@ use tracking_plan::plan::{
 };
 
 use super::{
+    business,
     change::Changes,
     context::{self, Required},
     members::{Policy, planned, set_free, top},
@@ -50,6 +51,7 @@ fn types(pair: [&PlanDocument; 2], changes: &mut Changes) {
 
 fn added_event(pair: [&PlanDocument; 2], is: &EventRule, at: &str, changes: &mut Changes) {
     let [old, new] = pair;
+    business::compare(None, is.business_key.as_ref(), at, changes);
     let has_schema = is.properties.is_some() || is.traits.is_some();
     let unplanned = is.unplanned_properties.unwrap_or(new.unplanned_properties);
     let only_flags = is.on_violation.unwrap_or(new.on_violation) == OnViolation::Flag
@@ -67,6 +69,7 @@ fn added_event(pair: [&PlanDocument; 2], is: &EventRule, at: &str, changes: &mut
 
 fn removed_event(new: &PlanDocument, name: &str, was: &EventRule, changes: &mut Changes) {
     let at = format!("/events/{}", token(name));
+    business::compare(was.business_key.as_ref(), None, &at, changes);
     let rejects = new.on_violation == OnViolation::Reject;
     let naming = new.naming.events.problem(name).filter(|_| rejects);
     for (part, schema) in [("properties", &was.properties), ("traits", &was.traits)] {
@@ -116,6 +119,7 @@ fn rule(pair: [&PlanDocument; 2], rules: [&EventRule; 2], at: &str, changes: &mu
         defs: &pair[i].defs,
     });
     context::compare(required, at, changes);
+    business::compare(was.business_key.as_ref(), is.business_key.as_ref(), at, changes);
 }
 
 /// What the schemas change, and what the word on unplanned properties makes of it.

@@ -1,5 +1,6 @@
 //! `waybill plan diff`: which changes would stop events that pass today.
 
+mod business;
 mod change;
 mod context;
 mod events;
