@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, anyhow};
 use event::{DeadLetter, DiscardedEvent};
-use kafka_runtime::{KafkaConfig, Position, Record};
+use kafka_runtime::{Bounds, KafkaConfig, Position, Record};
 use schema_registry::Registry;
 use serde::de::DeserializeOwned;
 use topology::{Stage, Topic};
 
-use crate::topic_reader::{Offsets, read_on};
+use crate::{
+    flow::Flow,
+    topic_reader::{Offsets, read_on},
+};
 
 /// A value and where its record stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +45,20 @@ impl FateRecords {
             dead_letters: decoded(&dead, registry)?,
             discards: decoded(&discards, registry)?,
         })
+    }
+}
+
+impl Flow {
+    /// What has been written to a topic since its ends were these (see [`Flow::bounds`]).
+    pub fn written<T: DeserializeOwned>(
+        &self,
+        topic: Topic,
+        since: &[Bounds],
+    ) -> anyhow::Result<Vec<Placed<T>>> {
+        let ends = since.iter().map(|bounds| ((topic, bounds.partition), bounds.stable_end));
+        let mut records = Vec::new();
+        read_on(self.kafka(), &[topic], &mut ends.collect(), |record| records.push(record))?;
+        decoded(&records.iter().collect::<Vec<_>>(), self.registry())
     }
 }
 

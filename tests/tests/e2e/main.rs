@@ -14,6 +14,7 @@
 mod auditor;
 mod bad_input;
 mod breaker;
+mod business_keys;
 mod delivery;
 mod dependencies;
 mod expiry;
