@@ -104,3 +104,78 @@ fn surely_fits(record: &Record, key: &[u8], value: &[u8]) -> bool {
 fn undescribed(fate: Fate) -> Processed {
     Processed { fate, hints: Hints::default(), side: Vec::new() }
 }
+
+#[cfg(test)]
+mod tests {
+    use event::{Event, ValidatedEvent};
+    use pipeline::{DiscardReason, Discarded};
+    use schema_registry::Decoded;
+    use serde_json::json;
+
+    use super::*;
+    use crate::recorded::record;
+
+    /// Reads an event whose name is the value.
+    struct ByName;
+
+    impl Decode<ValidatedEvent> for ByName {
+        fn decode(&mut self, value: &[u8]) -> Decoded<ValidatedEvent> {
+            let event: Event = serde_json::from_value(json!({
+                "source": "web/app", "source_kind": "browser", "environment": "test",
+                "type": "track", "event": String::from_utf8_lossy(value), "message_id": "m-1",
+                "timestamp": 0, "received_at": 0, "context": "{}", "properties": "{}",
+                "traits": "{}", "integrations": "{}", "extra": "{}",
+            }))
+            .unwrap();
+            Ok(Ok(ValidatedEvent { event, validation: event::ValidationFacts::default() }))
+        }
+    }
+
+    /// Renames every event, and does with it what its name says.
+    struct Renaming;
+
+    impl Step for Renaming {
+        type In = ValidatedEvent;
+        type Out = ValidatedEvent;
+
+        fn apply(
+            &self,
+            mut event: ValidatedEvent,
+            _: &Context,
+        ) -> Result<Verdict<ValidatedEvent>, Halt> {
+            let name = event.event.event.replace("renamed".to_owned());
+            Ok(match name.as_deref() {
+                Some("discard") => Discarded::new(DiscardReason::Filtered, "").into(),
+                Some("reject") => Rejected::new(RejectReason::InvalidField, "").into(),
+                Some("grow") => {
+                    event.event.extra = "x".repeat(STAGE_MESSAGE_BYTES);
+                    Verdict::Emit(event)
+                }
+                _ => Verdict::Emit(event),
+            })
+        }
+    }
+
+    #[test]
+    fn whatever_may_get_into_the_ledger_is_named_as_it_came() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let registry = Registry::offline(runtime.handle().clone()).unwrap();
+        let mut processor =
+            StepProcessor::with_decoder(Renaming, Stage::Validate, &registry, ByName);
+        let event: ValidatedEvent = ByName.decode(b"any").unwrap().unwrap();
+        let (whole, source) = (event.hints(), event.hints().source);
+        let named = |name: &str| Hints { event: Some(name.to_owned()), ..whole.clone() };
+        for (name, expected) in [
+            ("discard", named("discard")),
+            ("reject", named("reject")),
+            ("grow", named("grow")),
+            ("emit", Hints { source, ..Hints::default() }),
+        ] {
+            let record = record(topology::Topic::RawEvents, 7, name);
+            let origin = event::Origin { epoch: 0, partition: 0, offset: 7 };
+            let waybill = event::Waybill { origin, appended_at: 1 };
+            let numbered = Numbered { record: &record, waybill };
+            assert_eq!(processor.process(&numbered).unwrap().hints, expected, "{name}");
+        }
+    }
+}
