@@ -99,16 +99,17 @@ fn is_utm(name: &str) -> bool {
 }
 
 fn put(campaign: &mut CampaignFacts, name: &str, value: Cow<'_, str>) {
-    let field = match name.to_ascii_lowercase().as_str() {
-        "source" => &mut campaign.source,
-        "medium" => &mut campaign.medium,
-        "campaign" => &mut campaign.name,
-        "term" => &mut campaign.term,
-        "content" => &mut campaign.content,
-        "id" => &mut campaign.id,
-        _ => return,
-    };
-    if field.is_none() {
+    let CampaignFacts { source, medium, name: campaign, term, content, id, .. } = campaign;
+    let fields = [
+        ("source", source),
+        ("medium", medium),
+        ("campaign", campaign),
+        ("term", term),
+        ("content", content),
+        ("id", id),
+    ];
+    let named = fields.into_iter().find(|(field, _)| name.eq_ignore_ascii_case(field));
+    if let Some((_, field)) = named.filter(|(_, field)| field.is_none()) {
         *field = Some(value.into_owned());
     }
 }

@@ -41,12 +41,13 @@ pub(crate) fn text(sent: Sent<'_>) -> Option<Cow<'_, str>> {
 
 /// Campaigns are often named by bare numbers.
 pub(crate) fn text_or_number(sent: Sent<'_>) -> Option<Cow<'_, str>> {
-    let number = || {
-        let text = sent?.get();
-        text.starts_with(|first: char| first == '-' || first.is_ascii_digit())
-            .then_some(Cow::Borrowed(text))
-    };
-    text(sent).or_else(number)
+    text(sent).or_else(|| number(sent).map(Cow::Borrowed))
+}
+
+/// A number as it was sent.
+pub(crate) fn number(sent: Sent<'_>) -> Option<&str> {
+    let is_first = |first: char| first == '-' || first.is_ascii_digit();
+    sent.map(RawValue::get).filter(|text| text.starts_with(is_first))
 }
 
 /// A member's name, borrowed where it has no escapes.

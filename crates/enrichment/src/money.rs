@@ -10,7 +10,10 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use crate::{Enrichment, Subject, decimal, members::Name};
+use crate::{
+    Enrichment, Subject, decimal,
+    members::{Name, any_text, number},
+};
 
 /// Properties that are amounts: those of an order and of a product in Segment's e-commerce spec, and
 /// `value`, which its spec of track has for "an abstract value". Sorted.
@@ -111,8 +114,7 @@ impl Enrichment for Money {
 
 impl Money {
     fn currency(&self, sent: &RawValue, facts: &mut EnrichmentFacts) -> Option<String> {
-        let text: Option<String> = serde_json::from_str(sent.get()).ok();
-        let code = text.map(|text| text.trim().to_ascii_uppercase());
+        let code = any_text(Some(sent)).map(|text| text.trim().to_ascii_uppercase());
         let known = code.filter(|code| self.currencies.minor_digits.contains_key(code));
         if known.is_none() {
             facts.flags.push("unknown-currency".to_owned());
@@ -145,12 +147,7 @@ fn amounts(sent: &[Option<&RawValue>; AMOUNTS.len()], facts: &mut EnrichmentFact
 
 /// The text of a number as it was sent, or what a text says.
 fn text_of(sent: &RawValue) -> Option<Cow<'_, str>> {
-    let text = sent.get();
-    if text.starts_with('"') {
-        return serde_json::from_str(text).ok().map(Cow::Owned);
-    }
-    let is_number = text.starts_with(|first: char| first == '-' || first.is_ascii_digit());
-    is_number.then_some(Cow::Borrowed(text))
+    any_text(Some(sent)).or_else(|| number(Some(sent)).map(Cow::Borrowed))
 }
 
 /// What of the properties is read, each value as it was sent. Of members with the same name the last
