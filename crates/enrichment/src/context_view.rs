@@ -1,6 +1,6 @@
 //! What the enrichments read of an event's `context`, parsed once.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use event::{Event, RequestFacts};
 use url::Url;
@@ -9,6 +9,7 @@ use crate::{
     DeviceView, SystemView,
     context_values::{ContextValues, PAGE},
     members::{Members, Sent, any_text, is_told, object_text, picked, text, text_or_number},
+    page_url,
 };
 
 /// The members of `context` that enrichments know. A member of another type than expected is
@@ -58,7 +59,7 @@ pub struct PageView<'a> {
     /// `url` as sent.
     pub url: Option<Cow<'a, str>>,
     /// `url`, where it is an absolute URL.
-    pub parsed: Option<Url>,
+    pub parsed: Option<Arc<Url>>,
     /// `path`.
     pub path: Option<Cow<'a, str>>,
     /// `title`.
@@ -74,15 +75,15 @@ pub struct PageView<'a> {
 impl PageView<'_> {
     /// The page's host in lower case.
     pub fn host(&self) -> Option<String> {
-        self.parsed.as_ref().and_then(host)
+        self.parsed.as_deref().and_then(host)
     }
 
     /// Where parameters may stand, the most telling first: the query of the URL, `search`, and the
     /// fragment of the URL (`#utm_id=1`, `#/route?utm_id=1`).
     pub(crate) fn parameter_texts(&self) -> impl Iterator<Item = &str> {
-        let query = self.parsed.as_ref().and_then(Url::query);
+        let query = self.parsed.as_deref().and_then(Url::query);
         let search = self.search.as_deref().map(|search| search.trim_start_matches('?'));
-        let fragment = self.parsed.as_ref().and_then(Url::fragment);
+        let fragment = self.parsed.as_deref().and_then(Url::fragment);
         let fragment = fragment.map(|text| text.rsplit_once('?').map_or(text, |(_, rest)| rest));
         let fragment = fragment.filter(|text| text.contains('='));
         query.into_iter().chain(search.filter(|search| query != Some(*search))).chain(fragment)
@@ -161,7 +162,7 @@ fn page<'a>(told: [Sent<'a>; PAGE.len()], event: &'a Event) -> PageView<'a> {
     let [url, path, title, search, referrer] = values;
     let url = text(url);
     PageView {
-        parsed: url.as_deref().and_then(|url| Url::parse(url.trim()).ok()),
+        parsed: url.as_deref().and_then(page_url::parsed),
         url,
         path: text(path),
         title: text(title),
@@ -193,9 +194,9 @@ fn referrer([url, link, kind, name, id]: [Sent<'_>; 5]) -> ReferrerView<'_> {
 
 /// Host of a URL in lower case, without the dot that may end it.
 pub(crate) fn host(url: &Url) -> Option<String> {
-    let host = url.host_str()?.to_ascii_lowercase();
-    let host = host.strip_suffix('.').unwrap_or(&host);
-    (!host.is_empty()).then(|| host.to_owned())
+    let host = url.host_str()?;
+    let host = host.strip_suffix('.').unwrap_or(host);
+    (!host.is_empty()).then(|| host.to_ascii_lowercase())
 }
 
 /// What ingest saw of the request, where the request is the end user's own: a server's user agent,

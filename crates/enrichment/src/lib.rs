@@ -32,6 +32,7 @@ mod members;
 mod money;
 mod names;
 mod page;
+mod page_url;
 mod parameters;
 mod referrer;
 mod referrer_list;

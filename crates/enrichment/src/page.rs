@@ -42,7 +42,7 @@ impl Enrichment for Page {
 }
 
 fn split(url: &str, page: &PageView<'_>, derived: &mut Vec<Derived>) -> PageFacts {
-    let parsed = page.parsed.as_ref();
+    let parsed = page.parsed.as_deref();
     let path = parsed.map(Url::path);
     let query = parsed.and_then(Url::query).filter(|query| !query.is_empty());
     let search = page.search.as_deref().map(|search| search.trim_start_matches('?'));

@@ -153,7 +153,7 @@ fn is_paid_medium(medium: &str) -> bool {
 
 /// Whether a host is the page's or one of the source's own domains, or below one of these.
 fn is_own(host: &str, subject: &Subject<'_>) -> bool {
-    let page = subject.context.page.parsed.as_ref().and_then(Url::host_str);
+    let page = subject.context.page.parsed.as_deref().and_then(Url::host_str);
     let below = |domain: &String| {
         host.strip_suffix(domain.as_str()).is_some_and(|rest| rest.ends_with('.'))
     };
