@@ -1,38 +1,40 @@
 //! One partition's store on disk: a fjall database.
 //!
-//! Keyspaces: `day-<n>` (kind and key → value) for each day of the window, `devices` (device → its
-//! users) and `meta`. A batch is one atomic write over all of them. It is not synced
-//! to disk: after a power loss the store may be older than it was, and takes the rest from the
-//! changelogs. What must not happen is that `meta` survives such a loss where a day does not, for
-//! then the store would claim keys that it lacks. So each write leaves its number, a stamp, in every
-//! keyspace that it touches and beside it in `meta`; a keyspace whose own stamp is older than what
-//! `meta` says has lost something.
+//! Each day of the window has a keyspace, and what lives for ever has one ([`Drawer`]); `meta` says
+//! whose store it is and how far it reaches. Changes are gathered in memory, where they are found
+//! like those on disk, until there are [`FLUSH_AT`] of them or a new day begins. A flush writes them as a
+//! sorted run to each keyspace and syncs it, and then, in one atomic write, what is covered now. A process that is
+//! killed loses what was gathered: the changelogs have it. One that is killed within a flush finds
+//! more in the store than is covered, and writes the same again. Either way the store never claims
+//! to cover what it lacks, and is never ahead of the log.
+//!
+//! A keyspace may lose on the disk what `meta` claims all the same (a power loss on a disk that lies,
+//! files that were put back). So each flush leaves its number, a stamp, in every keyspace that it
+//! touches and beside it in `meta`; a keyspace whose own stamp is older than what `meta` says has
+//! lost something.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    io::ErrorKind,
-    panic::{AssertUnwindSafe, catch_unwind},
-    path::Path,
-};
+use std::{collections::BTreeMap, ops::RangeInclusive, path::Path};
 
 use event::Fixed16;
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, UserValue};
 use identity::{Day, KEY_VERSION, Window};
 
 use crate::{
+    drawer::{Drawer, Run, STAMP},
+    fjall_calls::{guarded, number},
+    key_filter::Probe,
+    place::{Key, Place, dated_key, device_key},
     store::{Covered, Kind, Store, StoreError, Writes},
     values::exact,
 };
 
 /// Version of this layout; a store of another one is built anew.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 const MIB: u64 = 1024 * 1024;
 const META: &str = "meta";
-const DEVICES: &str = "devices";
-const DAY_PREFIX: &str = "day-";
-const STAMP_PREFIX: &str = "stamp/";
-/// Holds a keyspace's own stamp; all other keys there have 16 or 17 bytes.
-const STAMP_KEY: &str = "stamp";
+const CLAIM_PREFIX: &str = "stamp/";
+/// So many changes are gathered in memory, about 12 MB.
+const FLUSH_AT: usize = 131_072;
 
 /// Whose store this is: recorded at its first opening.
 #[derive(Debug, Clone, Copy)]
@@ -59,11 +61,14 @@ impl From<StoreError> for Unfit {
 pub struct FjallPartition {
     db: Database,
     meta: Keyspace,
-    devices: Keyspace,
-    days: BTreeMap<Day, Keyspace>,
+    drawers: BTreeMap<Place, Drawer>,
+    /// Changes that are not on the disk.
+    gathered: BTreeMap<Place, Run>,
     window: Window,
     newest_day: Option<Day>,
     covered: Covered,
+    /// What the disk covers.
+    flushed: Covered,
     stamp: u64,
 }
 
@@ -71,25 +76,29 @@ impl FjallPartition {
     pub(crate) fn open(path: &Path, owner: Owner, window: Window) -> Result<Self, Unfit> {
         let db = guarded(|| {
             Database::builder(path)
-                .cache_size(16 * MIB)
-                .max_journaling_size(128 * MIB)
+                .cache_size(8 * MIB)
+                .max_journaling_size(64 * MIB)
+                .max_cached_files(Some(64))
                 .worker_threads(1)
                 .open()
         })?;
-        let meta = keyspace(&db, META)?;
-        let devices = keyspace(&db, DEVICES)?;
+        let meta = guarded(|| {
+            db.keyspace(META, || KeyspaceCreateOptions::default().max_memtable_size(MIB))
+        })?;
         check_owner(&meta, owner)?;
+        let covered = Covered {
+            journal: number(&meta, "journal")?.map(i64::from_be_bytes),
+            state: number(&meta, "state")?.map(i64::from_be_bytes),
+        };
         let mut store = Self {
             newest_day: number(&meta, "newest-day")?.map(i32::from_be_bytes),
-            covered: Covered {
-                journal: number(&meta, "journal")?.map(i64::from_be_bytes),
-                state: number(&meta, "state")?.map(i64::from_be_bytes),
-            },
-            stamp: number(&meta, STAMP_KEY)?.map_or(0, u64::from_be_bytes),
-            days: open_days(&db)?,
+            covered,
+            flushed: covered,
+            stamp: number(&meta, STAMP)?.map_or(0, u64::from_be_bytes),
+            drawers: open_drawers(&db)?,
+            gathered: BTreeMap::new(),
             db,
             meta,
-            devices,
             window,
         };
         store.check_stamps()?;
@@ -100,15 +109,15 @@ impl FjallPartition {
     /// See the module's documentation.
     fn check_stamps(&self) -> Result<(), StoreError> {
         let claims = guarded(|| {
-            let items = self.meta.prefix(STAMP_PREFIX);
+            let items = self.meta.prefix(CLAIM_PREFIX);
             items.map(fjall::Guard::into_inner).collect::<fjall::Result<Vec<_>>>()
         })?;
         for (name, claimed) in claims {
-            let name = name.get(STAMP_PREFIX.len()..).unwrap_or_default();
+            let name = name.get(CLAIM_PREFIX.len()..).unwrap_or_default();
             let claimed = exact(&claimed).map(u64::from_be_bytes)?;
-            let held = self.keyspace_named(name);
-            let own = held.map(|keyspace| number(keyspace, STAMP_KEY)).transpose()?.flatten();
-            if own.map_or(0, u64::from_be_bytes) < claimed {
+            let place = std::str::from_utf8(name).ok().and_then(Place::named);
+            let drawer = place.and_then(|place| self.drawers.get(&place));
+            if drawer.map_or(0, Drawer::stamp) < claimed {
                 let name = String::from_utf8_lossy(name);
                 return Err(StoreError::Damaged(format!("keyspace {name} has lost writes")));
             }
@@ -116,77 +125,103 @@ impl FjallPartition {
         Ok(())
     }
 
-    fn keyspace_named(&self, name: &[u8]) -> Option<&Keyspace> {
-        if name == DEVICES.as_bytes() {
-            return Some(&self.devices);
-        }
-        self.days.get(&day_named(std::str::from_utf8(name).ok()?)?)
-    }
-
-    fn day(&mut self, day: Day) -> Result<Keyspace, StoreError> {
-        if let Some(known) = self.days.get(&day) {
-            return Ok(known.clone());
-        }
-        let created = keyspace(&self.db, &day_name(day))?;
-        self.days.insert(day, created.clone());
-        Ok(created)
-    }
-
     /// Drops whole days that have left the window.
     fn drop_days(&mut self) -> Result<(), StoreError> {
         let Some(newest) = self.newest_day else { return Ok(()) };
-        let kept = self.days.split_off(&self.window.oldest(newest));
-        for (day, dropped) in std::mem::replace(&mut self.days, kept) {
-            let claim = format!("{STAMP_PREFIX}{}", day_name(day));
-            guarded(|| {
-                self.meta.remove(claim.as_str())?;
-                self.db.delete_keyspace(dropped)
-            })?;
+        let oldest = self.window.oldest(newest);
+        let left = |place: &&Place| matches!(place, Place::Day(day) if *day < oldest);
+        while let Some(place) = self.drawers.keys().find(left).copied() {
+            let claim = format!("{CLAIM_PREFIX}{place}");
+            guarded(|| self.meta.remove(claim.as_str()))?;
+            if let Some(drawer) = self.drawers.remove(&place) {
+                guarded(|| self.db.delete_keyspace(drawer.into_keyspace()))?;
+            }
         }
         Ok(())
     }
 
-    fn stamp_all(&self, batch: &mut OwnedWriteBatch, touched: &[Keyspace], stamp: u64) {
-        for keyspace in touched {
-            let claim = format!("{STAMP_PREFIX}{}", &**keyspace.name());
-            batch.insert(keyspace, STAMP_KEY, stamp.to_be_bytes());
-            batch.insert(&self.meta, claim.as_str(), stamp.to_be_bytes());
-        }
-        batch.insert(&self.meta, STAMP_KEY, stamp.to_be_bytes());
+    fn put(&mut self, place: Place, key: Key, value: Option<&[u8]>) {
+        self.gathered.entry(place).or_default().insert(key, value.map(UserValue::from));
     }
 
-    fn write_dated(
-        &mut self,
-        batch: &mut OwnedWriteBatch,
-        writes: &Writes,
-        oldest: Option<Day>,
-    ) -> Result<Vec<Keyspace>, StoreError> {
-        let kept = || writes.dated.iter().filter(|write| Some(write.day) >= oldest);
-        let days: BTreeSet<Day> = kept().map(|write| write.day).collect();
-        let touched = days.into_iter().map(|day| self.day(day)).collect::<Result<Vec<_>, _>>()?;
-        for write in kept() {
-            let Some(day) = self.days.get(&write.day) else { continue };
-            batch.insert(day, dated_key(write.kind, write.key), write.value.as_slice());
+    /// Writes what was gathered; after an error it is still gathered.
+    fn flush(&mut self) -> Result<(), StoreError> {
+        self.gathered.retain(|_, run| !run.is_empty());
+        if self.gathered.is_empty() && self.covered == self.flushed {
+            return Ok(());
         }
-        Ok(touched)
-    }
-
-    fn write_devices(&self, batch: &mut OwnedWriteBatch, writes: &Writes) {
-        for write in &writes.devices {
-            let key = write.key.0;
-            match &write.value {
-                Some(value) => batch.insert(&self.devices, key, value.as_slice()),
-                None => batch.remove(&self.devices, key),
+        let stamp = self.stamp + 1;
+        for (place, run) in &self.gathered {
+            if !self.drawers.contains_key(place) {
+                let room = room_of_new(&self.drawers);
+                let drawer = Drawer::open(&self.db, &place.to_string(), room)?;
+                self.drawers.insert(*place, drawer);
+            }
+            if let Some(drawer) = self.drawers.get_mut(place) {
+                drawer.write(run, stamp)?;
             }
         }
+        self.claim(stamp)?;
+        (self.flushed, self.stamp) = (self.covered, stamp);
+        // The maps of what goes on to be written keep their room.
+        let newest = self.newest_day.map(Place::Day);
+        self.gathered.retain(|place, _| *place == Place::Devices || Some(*place) == newest);
+        self.gathered.values_mut().for_each(Run::clear);
+        Ok(())
+    }
+
+    /// Says in `meta` what the disk holds now.
+    fn claim(&self, stamp: u64) -> Result<(), StoreError> {
+        let mut batch = self.db.batch();
+        for place in self.gathered.keys() {
+            let claim = format!("{CLAIM_PREFIX}{place}");
+            batch.insert(&self.meta, claim.as_str(), stamp.to_be_bytes());
+        }
+        batch.insert(&self.meta, STAMP, stamp.to_be_bytes());
+        let Covered { journal, state } = self.covered;
+        for (name, offset) in [("journal", journal), ("state", state)] {
+            if let Some(offset) = offset {
+                batch.insert(&self.meta, name, offset.to_be_bytes());
+            }
+        }
+        if let Some(newest) = self.newest_day {
+            batch.insert(&self.meta, "newest-day", newest.to_be_bytes());
+        }
+        guarded(|| batch.commit())
+    }
+
+    /// Stores the filters of what nothing is added to any more, or of everything.
+    fn store_filters(&mut self, all: bool) -> Result<(), StoreError> {
+        let newest = self.newest_day;
+        let done = |place: &Place| all || matches!(place, Place::Day(day) if Some(*day) < newest);
+        let mut drawers = self.drawers.iter_mut().filter(|(place, _)| done(place));
+        drawers.try_for_each(|(_, drawer)| drawer.store_filter())
+    }
+
+    /// A flush before this batch bounds what is gathered, and by a day how far back it reaches in
+    /// the changelogs, which do not keep it for ever.
+    fn make_room(&mut self, writes: &Writes, newest_day: Option<Day>) -> Result<(), StoreError> {
+        let gathered: usize = self.gathered.values().map(Run::len).sum();
+        let new_day = newest_day > self.newest_day;
+        if gathered > 0 && (new_day || gathered + writes.len() > FLUSH_AT) {
+            self.flush()?;
+        }
+        Ok(())
     }
 }
 
 impl Store for FjallPartition {
+    /// What is gathered is of the newest day, but while a store catches up, when nobody asks.
     fn dated(&self, kind: Kind, key: Fixed16) -> Result<Option<(Day, Vec<u8>)>, StoreError> {
         let key = dated_key(kind, key);
-        for (day, keyspace) in self.days.iter().rev() {
-            if let Some(value) = guarded(|| keyspace.get(key))? {
+        for (place, run) in self.gathered.range(days()).rev() {
+            if let (Place::Day(day), Some(Some(value))) = (place, run.get(&key)) {
+                return Ok(Some((*day, value.to_vec())));
+            }
+        }
+        let probe = Probe::of(&key);
+        for (place, drawer) in self.drawers.range(days()).rev() {
+            if let (Place::Day(day), Some(value)) = (place, drawer.get(&key, probe)?) {
                 return Ok(Some((*day, value.to_vec())));
             }
         }
@@ -194,7 +229,12 @@ impl Store for FjallPartition {
     }
 
     fn device(&self, key: Fixed16) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(guarded(|| self.devices.get(key.0))?.map(|value| value.to_vec()))
+        let key = device_key(key);
+        if let Some(value) = self.gathered.get(&Place::Devices).and_then(|run| run.get(&key)) {
+            return Ok(value.as_ref().map(|value| value.to_vec()));
+        }
+        let Some(drawer) = self.drawers.get(&Place::Devices) else { return Ok(None) };
+        Ok(drawer.get(&key, Probe::of(&key))?.map(|value| value.to_vec()))
     }
 
     fn newest_day(&self) -> Option<Day> {
@@ -208,60 +248,47 @@ impl Store for FjallPartition {
     fn apply(&mut self, writes: &Writes, covered: Covered) -> Result<(), StoreError> {
         let written = writes.dated.iter().map(|write| write.day).max();
         let newest_day = self.newest_day.max(written);
-        let stamp = self.stamp + 1;
-        let mut batch = self.db.batch();
+        self.make_room(writes, newest_day)?;
         let oldest = newest_day.map(|newest| self.window.oldest(newest));
-        let mut touched = self.write_dated(&mut batch, writes, oldest)?;
-        if !writes.devices.is_empty() {
-            self.write_devices(&mut batch, writes);
-            touched.push(self.devices.clone());
+        for write in writes.dated.iter().filter(|write| Some(write.day) >= oldest) {
+            let key = dated_key(write.kind, write.key);
+            self.put(Place::Day(write.day), key, Some(&write.value));
         }
-        self.stamp_all(&mut batch, &touched, stamp);
-        let positions = [("journal", covered.journal), ("state", covered.state)];
-        for (name, offset) in positions {
-            if let Some(offset) = offset {
-                batch.insert(&self.meta, name, offset.to_be_bytes());
-            }
+        for write in &writes.devices {
+            self.put(Place::Devices, device_key(write.key), write.value.as_deref());
         }
-        if let Some(newest) = newest_day {
-            batch.insert(&self.meta, "newest-day", newest.to_be_bytes());
+        let new_day = newest_day > self.newest_day;
+        (self.newest_day, self.covered) = (newest_day, covered);
+        if new_day {
+            self.store_filters(false)?;
+            self.drop_days()?;
         }
-        guarded(|| batch.commit())?;
-        (self.newest_day, self.covered, self.stamp) = (newest_day, covered, stamp);
-        self.drop_days()
+        Ok(())
     }
 }
 
-/// The first byte tells the kind.
-fn dated_key(kind: Kind, key: Fixed16) -> [u8; 17] {
-    let mut bytes = [0; 17];
-    bytes[0] = match kind {
-        Kind::Message => b'm',
-        Kind::Business => b'b',
-        Kind::Session => b's',
-        Kind::Context => b'c',
-    };
-    bytes[1..].copy_from_slice(&key.0);
-    bytes
+fn days() -> RangeInclusive<Place> {
+    Place::Day(Day::MIN)..=Place::Day(Day::MAX)
 }
 
-fn keyspace(db: &Database, name: &str) -> Result<Keyspace, StoreError> {
-    let memtable = if name == META { MIB } else { 8 * MIB };
-    guarded(|| db.keyspace(name, || KeyspaceCreateOptions::default().max_memtable_size(memtable)))
+/// What was gathered is written, which spares the next opening to read it from the changelogs again,
+/// and all keys for the filters. If it fails, nothing is lost.
+impl Drop for FjallPartition {
+    fn drop(&mut self) {
+        if let Err(error) = self.flush().and_then(|()| self.store_filters(true)) {
+            tracing::warn!("the state was not written when it was closed: {error}");
+        }
+    }
 }
 
-fn day_name(day: Day) -> String {
-    format!("{DAY_PREFIX}{day}")
+/// About how many keys a keyspace that is created now will have: as many as the newest.
+fn room_of_new(drawers: &BTreeMap<Place, Drawer>) -> usize {
+    drawers.range(days()).next_back().map_or(0, |(_, drawer)| drawer.keys() + drawer.keys() / 4)
 }
 
-fn day_named(name: &str) -> Option<Day> {
-    name.strip_prefix(DAY_PREFIX)?.parse().ok()
-}
-
-fn open_days(db: &Database) -> Result<BTreeMap<Day, Keyspace>, StoreError> {
-    let names = db.list_keyspace_names();
-    let days = names.iter().filter_map(|name| day_named(name));
-    days.map(|day| Ok((day, keyspace(db, &day_name(day))?))).collect()
+fn open_drawers(db: &Database) -> Result<BTreeMap<Place, Drawer>, StoreError> {
+    let places = db.list_keyspace_names().into_iter().filter_map(|name| Place::named(&name));
+    places.map(|place| Ok((place, Drawer::open(db, &place.to_string(), 0)?))).collect()
 }
 
 /// Compares the owner with the recorded one, or records it.
@@ -292,67 +319,6 @@ fn check_owner(meta: &Keyspace, owner: Owner) -> Result<(), Unfit> {
     }
 }
 
-/// A big-endian number of a keyspace.
-fn number<const N: usize>(keyspace: &Keyspace, name: &str) -> Result<Option<[u8; N]>, StoreError> {
-    let value = guarded(|| keyspace.get(name))?;
-    value.map(|value| exact(&value)).transpose()
-}
-
-/// Calls into fjall. What it does not expect on a damaged disk may end in a panic, which must
-/// not be taken for the fault of the record in hand.
-fn guarded<R>(call: impl FnOnce() -> fjall::Result<R>) -> Result<R, StoreError> {
-    match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(result) => result.map_err(|error| judged(&error)),
-        Err(_) => Err(StoreError::Damaged("the database panicked".to_owned())),
-    }
-}
-
-fn judged(error: &fjall::Error) -> StoreError {
-    let damaged = match error {
-        fjall::Error::Io(io) | fjall::Error::Storage(fjall::LsmError::Io(io)) => {
-            matches!(
-                io.kind(),
-                ErrorKind::NotFound
-                    | ErrorKind::UnexpectedEof
-                    | ErrorKind::InvalidData
-                    | ErrorKind::InvalidInput
-                    | ErrorKind::IsADirectory
-                    | ErrorKind::NotADirectory
-            )
-        }
-        // Poisoned: a write failed, as on a full disk. What was written before may be right.
-        fjall::Error::Locked | fjall::Error::Poisoned => false,
-        _ => true,
-    };
-    let detail = error.to_string();
-    if damaged { StoreError::Damaged(detail) } else { StoreError::Unavailable(detail) }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::DatedWrite;
-
-    /// What a power loss can do: `meta` reached the disk, the day that it speaks of did not.
-    #[test]
-    fn a_keyspace_that_lost_what_meta_claims_is_found_at_opening() {
-        let dir = tempfile::tempdir().unwrap();
-        let (owner, window) = (Owner { partition: 0, count: 1 }, Window { days: 7 });
-        let mut store = FjallPartition::open(dir.path(), owner, window).unwrap();
-        let key = Fixed16([7; 16]);
-        let write = DatedWrite { kind: Kind::Message, key, day: 20, value: vec![1] };
-        let writes = Writes { dated: vec![write], devices: Vec::new() };
-        store.apply(&writes, Covered { journal: Some(1), state: None }).unwrap();
-        store.meta.rotate_memtable_and_wait().unwrap();
-        drop(store);
-        for entry in std::fs::read_dir(dir.path()).unwrap() {
-            let path = entry.unwrap().path();
-            if path.extension().is_some_and(|extension| extension == "jnl") {
-                std::fs::remove_file(path).unwrap();
-            }
-        }
-        let unfit = FjallPartition::open(dir.path(), owner, window).err().unwrap();
-        let Unfit::Store(StoreError::Damaged(detail)) = unfit else { panic!("{unfit:?}") };
-        assert!(detail.contains("day-20 has lost writes"), "{detail}");
-    }
-}
+#[path = "fjall_partition_tests.rs"]
+mod tests;

@@ -9,11 +9,15 @@
 mod catch_up;
 mod codecs;
 mod config;
+mod drawer;
+mod fjall_calls;
 mod fjall_partition;
 mod fjall_store;
+mod key_filter;
 mod memory_store;
 mod overlay;
 mod packing;
+mod place;
 mod run;
 mod stitcher;
 mod store;
