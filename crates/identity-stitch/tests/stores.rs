@@ -133,11 +133,19 @@ fn files(dir: &Path, extension: &str) -> Vec<std::path::PathBuf> {
     found
 }
 
+/// Files of sorted entries; there are some.
+fn tables(dir: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = files(dir, "");
+    found.retain(|file| file.parent().is_some_and(|folder| folder.ends_with("tables")));
+    assert!(!found.is_empty());
+    found
+}
+
 /// Whatever is done to the files: it opens, and what it lacks comes from the changelogs.
 #[test]
 fn a_damaged_store_is_rebuilt_from_the_changelogs() {
     type Damage = fn(&Path);
-    let damages: [(&str, Damage); 5] = [
+    let damages: [(&str, Damage); 8] = [
         ("every file is garbage", |dir| {
             for file in files(dir, "") {
                 fs::write(&file, b"garbage garbage").unwrap();
@@ -160,6 +168,23 @@ fn a_damaged_store_is_rebuilt_from_the_changelogs() {
                 fs::write(&file, &bytes[..used / 2]).unwrap();
             }
         }),
+        ("one bit in the middle of each table is another", |dir| {
+            for table in tables(dir) {
+                let mut bytes = fs::read(&table).unwrap();
+                let middle = bytes.len() / 2;
+                bytes[middle] ^= 1;
+                fs::write(&table, bytes).unwrap();
+            }
+        }),
+        ("the first half of each table's entries is zeros", |dir| {
+            for table in tables(dir) {
+                let mut bytes = fs::read(&table).unwrap();
+                let half = bytes.len() / 2;
+                bytes[..half].fill(0);
+                fs::write(&table, bytes).unwrap();
+            }
+        }),
+        ("one table is gone", |dir| fs::remove_file(&tables(dir)[0]).unwrap()),
         ("the keyspaces are gone", |dir| fs::remove_dir_all(dir.join("keyspaces")).unwrap()),
     ];
     let (_runtime, registry) = offline();
