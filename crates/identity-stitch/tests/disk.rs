@@ -182,3 +182,30 @@ fn a_full_disk_is_waited_for_and_costs_nothing_that_was_taken() {
     assert_eq!(store.covered().journal, Some(taken + 1));
     assert!((0..(taken + 1) * ENTRIES).step_by(97).all(|number| present(&store, number)));
 }
+
+fn bytes_below(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+    entries
+        .map(|entry| match entry.metadata().unwrap() {
+            about if about.is_dir() => bytes_below(&entry.path()),
+            about => about.len(),
+        })
+        .sum()
+}
+
+/// docs/identity.md, "Disk and memory of the state": 17 bytes of key, the value, and 6 around them.
+#[test]
+fn the_store_takes_as_many_bytes_on_the_disk_as_the_page_says() {
+    const BATCHES: i64 = 30;
+    let dir = tempfile::tempdir().unwrap();
+    let mut stores = FjallStores::new(dir.path().to_owned(), 7);
+    let mut store = stores.open(0, 6).unwrap();
+    for number in 0..BATCHES {
+        let covered = Covered { journal: Some(number + 1), state: None };
+        store.apply(&batch(number * ENTRIES), covered).unwrap();
+    }
+    drop(store);
+    drop(stores.open(0, 6).unwrap());
+    let taken = bytes_below(&dir.path().join("p0/keyspaces")) / (BATCHES * ENTRIES).unsigned_abs();
+    assert!((17 + 22 + 4..=17 + 22 + 8 + 4).contains(&taken), "{taken} bytes a message");
+}

@@ -26,7 +26,7 @@ use crate::{
     cpu_seconds,
 };
 
-const PARTITIONS: u16 = 6;
+pub(crate) const PARTITIONS: u16 = 6;
 /// Events that are sent at once while the log is filled.
 const CHUNK: usize = 5_000;
 const PATIENCE: Duration = Duration::from_mins(10);
@@ -50,13 +50,13 @@ pub(crate) struct Figure {
 
 /// A stack whose `raw-events` holds the events.
 pub(crate) struct Bench {
-    runtime: Runtime,
-    kafka: KafkaConfig,
-    registry: Registry,
+    pub(crate) runtime: Runtime,
+    pub(crate) kafka: KafkaConfig,
+    pub(crate) registry: Registry,
     warehouse: Warehouse,
-    folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
     _stack: Stack,
-    events: usize,
+    pub(crate) events: usize,
 }
 
 impl Bench {
@@ -111,18 +111,18 @@ impl Bench {
         Ok(())
     }
 
+    /// The bare loop.
+    pub(crate) fn bare(&self) -> anyhow::Result<Figure> {
+        let (from, to) = (Topic::RawEvents, Topic::IdentityLinks);
+        self.measure("bare pass-through", || {
+            bare_pass_through(&self.kafka, from, to, PARTITIONS, self.events)
+                .context("the bare loop")
+        })
+    }
+
     /// The bare loop first, then each stage in the order of the flow, then validate with plans.
     pub(crate) fn run(&self) -> anyhow::Result<Vec<Figure>> {
-        let mut figures = vec![self.measure("bare pass-through", || {
-            bare_pass_through(
-                &self.kafka,
-                Topic::RawEvents,
-                Topic::IdentityLinks,
-                PARTITIONS,
-                self.events,
-            )
-            .context("the bare loop")
-        })?];
+        let mut figures = vec![self.bare()?];
         let admin = Admin::new(&self.kafka)?;
         let unplanned = LiveCatalog::new(catalog(Planned::Not)?);
         for stage in Stage::ALL {
@@ -140,7 +140,7 @@ impl Bench {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "figures for a person")]
-    fn measure(
+    pub(crate) fn measure(
         &self,
         name: &'static str,
         work: impl FnOnce() -> anyhow::Result<()>,
@@ -157,7 +157,7 @@ impl Bench {
     }
 
     /// Runs a stage until it has committed past everything that its input holds.
-    fn until_through(&self, stage: Stage, catalog: &LiveCatalog) -> anyhow::Result<()> {
+    pub(crate) fn until_through(&self, stage: Stage, catalog: &LiveCatalog) -> anyhow::Result<()> {
         let shutdown = Shutdown::new();
         let mut scanner = Scanner::new(&self.kafka, "waybill-bench")?;
         thread::scope(|scope| {
@@ -214,7 +214,7 @@ impl Bench {
 }
 
 /// Waits until the stage has committed past what its input holds.
-fn until_committed(stage: Stage, scanner: &mut Scanner) -> anyhow::Result<()> {
+pub(crate) fn until_committed(stage: Stage, scanner: &mut Scanner) -> anyhow::Result<()> {
     let begun = Instant::now();
     let ends = scanner.bounds(stage.input())?;
     while begun.elapsed() < PATIENCE {

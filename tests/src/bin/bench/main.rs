@@ -9,6 +9,7 @@
 
 mod bench_enrichments;
 mod bench_events;
+mod bench_identity;
 mod bench_ingest;
 mod bench_plans;
 mod bench_stages;
@@ -49,15 +50,22 @@ fn run() -> anyhow::Result<()> {
     let only = std::env::vars().find(|(name, only)| name == "ONE" && !only.is_empty());
     let wanted = |part: &str| only.as_ref().is_none_or(|(_, only)| only == part);
     ensure!(
-        wanted("stages") || wanted("enrichments") || wanted("ingest"),
-        "ONE names no part of the bench: stages, enrichments or ingest"
+        ["stages", "enrichments", "ingest", "identity"].into_iter().any(wanted),
+        "ONE names no part of the bench: stages, enrichments, ingest or identity"
     );
     let enrichments = wanted("enrichments").then(|| enrichments(events)).transpose()?;
     let stages = wanted("stages").then(|| stages(events)).transpose()?;
     let ingest = wanted("ingest").then(|| ingest(events)).transpose()?;
+    let identity = wanted("identity").then(|| identity(events)).transpose()?;
     println!(
         "\n{}",
-        json!({ "events": events, "enrichments": enrichments, "stages": stages, "ingest": ingest })
+        json!({
+            "events": events,
+            "enrichments": enrichments,
+            "stages": stages,
+            "ingest": ingest,
+            "identity": identity,
+        })
     );
     Ok(())
 }
@@ -132,6 +140,36 @@ fn ingest(events: usize) -> anyhow::Result<serde_json::Value> {
         "half_load_ms": { "p50": half_load_p50_ms, "p99": half_load_p99_ms },
         "peak_mib": peak_mib,
     }))
+}
+
+fn identity(events: usize) -> anyhow::Result<serde_json::Value> {
+    let rows = bench_identity::run(events)?;
+    println!(
+        "\n{:<22}{:>12}{:>10}{:>12}{:>12}{:>10}{:>12}",
+        "identity-stitch, keys",
+        "us/event",
+        "x bare",
+        "restore s",
+        "resident",
+        "peak",
+        "disk B/key"
+    );
+    for row in &rows {
+        let name = format!("{}, {} d, {} p", row.keys, row.days, row.partitions);
+        let times = row.cpu_us_per_event / row.bare_us_per_event;
+        println!(
+            "{name:<22}{:>12.2}{times:>10.2}{:>12.1}{:>12}{:>10}{:>12.0}",
+            row.cpu_us_per_event,
+            row.restore_seconds,
+            row.resident_mib,
+            row.peak_mib,
+            row.disk_bytes_per_key
+        );
+    }
+    println!(
+        "goals: 3.5 x bare; 1.3 x the cost with 100,000 keys; 512 MiB; 5,000,000 keys of a partition in 20 s"
+    );
+    Ok(rows.iter().map(bench_identity::Row::json).collect())
 }
 
 /// CPU seconds of this process so far, user and system, all threads.
