@@ -32,8 +32,8 @@ const PATIENCE: Duration = Duration::from_mins(3);
 /// How long a stage must have been running to count as at rest.
 const REST: Duration = Duration::from_secs(2);
 
-/// How the keys lie.
-struct Keys {
+/// How many keys there are and how they lie.
+struct Case {
     keys: u64,
     /// Over how many days, the last of them today.
     days: u16,
@@ -41,11 +41,11 @@ struct Keys {
     partitions: u16,
 }
 
-const ROWS: [Keys; 4] = [
-    Keys { keys: 100_000, days: 1, partitions: PARTITIONS },
-    Keys { keys: 10_000_000, days: 1, partitions: PARTITIONS },
-    Keys { keys: 10_000_000, days: 8, partitions: PARTITIONS },
-    Keys { keys: 5_000_000, days: 1, partitions: 1 },
+const ROWS: [Case; 4] = [
+    Case { keys: 100_000, days: 1, partitions: PARTITIONS },
+    Case { keys: 10_000_000, days: 1, partitions: PARTITIONS },
+    Case { keys: 10_000_000, days: 8, partitions: PARTITIONS },
+    Case { keys: 5_000_000, days: 1, partitions: 1 },
 ];
 
 /// What came out for so many keys.
@@ -86,23 +86,23 @@ impl Row {
 /// Each row on a stack of its own: the keys of one are not those of the next.
 pub(crate) fn run(events: usize) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
-    for keys in &ROWS {
-        let row = row(events, keys).with_context(|| format!("{} keys", keys.keys))?;
+    for case in &ROWS {
+        let row = row(events, case).with_context(|| format!("{} keys", case.keys))?;
         eprintln!("{}", row.json());
         rows.push(row);
     }
     Ok(rows)
 }
 
-fn row(events: usize, keys: &Keys) -> anyhow::Result<Row> {
+fn row(events: usize, case: &Case) -> anyhow::Result<Row> {
     let bench = Bench::start(events)?;
     let bare = bench.bare()?;
     let admin = Admin::new(&bench.kafka)?;
     for stage in Stage::ALL {
         admin.first_positions(stage.group(), &stage.reads())?;
     }
-    eprintln!("writing {} keys to {}", keys.keys, Topic::IdentityJournal);
-    bench.write_keys(keys)?;
+    eprintln!("writing {} keys to {}", case.keys, Topic::IdentityJournal);
+    bench.write_keys(case)?;
     eprintln!("restoring");
     let (restore_seconds, _) = bench.at_rest()?;
     let disk = disk_bytes(&bench)?;
@@ -123,11 +123,11 @@ fn row(events: usize, keys: &Keys) -> anyhow::Result<Row> {
         })
     })?;
     #[expect(clippy::cast_precision_loss, reason = "figures for a person")]
-    let (events, held) = (events as f64, keys.keys as f64);
+    let (events, held) = (events as f64, case.keys as f64);
     Ok(Row {
-        keys: keys.keys,
-        days: keys.days,
-        partitions: keys.partitions,
+        keys: case.keys,
+        days: case.days,
+        partitions: case.partitions,
         cpu_us_per_event: stage.cpu_us_per_event - opening * 1e6 / events,
         bare_us_per_event: bare.cpu_us_per_event,
         restore_seconds,
@@ -139,17 +139,17 @@ fn row(events: usize, keys: &Keys) -> anyhow::Result<Row> {
 
 impl Bench {
     /// Writes entries with even keys, day after day, partition after partition.
-    fn write_keys(&self, keys: &Keys) -> anyhow::Result<()> {
+    fn write_keys(&self, case: &Case) -> anyhow::Result<()> {
         let encoder = self.registry.encoder(Topic::IdentityJournal)?;
         let producer = Producer::new(&self.kafka)?;
-        let records = keys.keys.div_ceil(ENTRIES);
+        let records = case.keys.div_ceil(ENTRIES);
         let today = today()?;
         for first in (0..records).step_by(usize::try_from(RECORDS)?) {
             let mut chunk = Vec::new();
             for record in first..(first + RECORDS).min(records) {
-                let day = Day::try_from(record * u64::from(keys.days) / records)?;
-                let before = Day::from(keys.days) - 1 - day;
-                let numbers = record * ENTRIES..((record + 1) * ENTRIES).min(keys.keys);
+                let day = Day::try_from(record * u64::from(case.days) / records)?;
+                let before = Day::from(case.days) - 1 - day;
+                let numbers = record * ENTRIES..((record + 1) * ENTRIES).min(case.keys);
                 let entries = numbers.map(|number| entry(number, today - before)).collect();
                 let journal = IdentityJournal {
                     version: KEY_VERSION,
@@ -160,7 +160,7 @@ impl Bench {
                 };
                 chunk.push(Outgoing {
                     topic: Topic::IdentityJournal,
-                    partition: Some(i32::try_from(record % u64::from(keys.partitions))?),
+                    partition: Some(i32::try_from(record % u64::from(case.partitions))?),
                     key: None,
                     value: Some(encoder.encode(&journal)?),
                     headers: Vec::new(),
