@@ -5,6 +5,7 @@ use event::{RawEvent, RequestFacts};
 use crate::bench_plans::Planned;
 
 const DEVICES: usize = 20_000;
+const PAGES: usize = 500;
 /// Systems as user agents tell them; together with the versions they make 1,600 texts.
 const SYSTEMS: [&str; 8] = [
     "Windows NT 10.0; Win64; x64",
@@ -22,6 +23,8 @@ pub(crate) fn raw_event(number: usize, planned: Planned) -> RawEvent {
     let text = |text: &str| Some(text.to_owned());
     let device = number % DEVICES;
     let agent = user_agent(device);
+    // No two neighbours are of one page, as on a busy site.
+    let page = number % PAGES;
     RawEvent {
         source: text("web/app"),
         kind: text("track"),
@@ -33,7 +36,7 @@ pub(crate) fn raw_event(number: usize, planned: Planned) -> RawEvent {
         sent_at: text("2026-11-23T10:00:00.500Z"),
         received_at: text("2026-11-23T10:00:00.700Z"),
         context: Some(format!(
-            r#"{{"page":{{"url":"https://shop.example/p/17?utm_source=news&utm_medium=email&utm_campaign=autumn","path":"/p/17","referrer":"https://www.google.com/","title":"A product"}},"userAgent":"{agent}","locale":"en-GB","timezone":"Europe/London","library":{{"name":"analytics.js","version":"next-1.84.3"}}}}"#
+            r#"{{"page":{{"url":"https://shop.example/p/{page}?utm_source=news&utm_medium=email&utm_campaign=autumn","path":"/p/{page}","referrer":"https://www.google.com/","title":"A product"}},"userAgent":"{agent}","locale":"en-GB","timezone":"Europe/London","library":{{"name":"analytics.js","version":"next-1.84.3"}}}}"#
         )),
         properties: text(
             r#"{"product_id":"17","name":"A product","price":12.50,"currency":"EUR"}"#,
