@@ -82,90 +82,63 @@ mod tests {
         format!("events:\n  A:\n    business_key: {{{key}}}\n")
     }
 
+    fn key(sources: &str, more: &str) -> String {
+        plan(&format!("property: /properties/id, sources: [{sources}]{more}"))
+    }
+
+    const AT: &str = "/events/A/business_key";
+
     #[test]
-    fn a_change_is_breaking_if_events_meet_no_more_or_are_discarded_where_they_were_not() {
-        let key = |sources: &str, more: &str| {
-            plan(&format!("property: /properties/id, sources: [{sources}]{more}"))
-        };
-        let at = "/events/A/business_key";
-        let none = || "events:\n  A: {}\n".to_owned();
-        let meet =
-            "events that tell of the same thing meet now: what was told before is known again";
-        let gone = "is gone: what several sources tell of one thing is so many events from now on";
+    fn a_key_that_comes_or_goes_is_breaking_if_events_are_discarded_or_meet_no_more() {
+        let none = "events:\n  A: {}\n";
+        let meet = format!(
+            "{AT}: events that tell of the same thing meet now: what was told before is known again"
+        );
+        let gone = format!(
+            "breaking {AT}: is gone: what several sources tell of one thing is so many events from now on"
+        );
+        let discarded = key("a/b", "");
+        let new = ["safe /events/A: is new", "safe /events/A: is not planned any more"];
+        assert_eq!(told(none, &discarded), [format!("breaking {meet}")]);
+        assert_eq!(told(none, &key("a/b", ", on_repeat: flag")), [format!("safe {meet}")]);
+        assert_eq!(told("", &discarded), [format!("breaking {meet}"), new[0].to_owned()]);
+        assert_eq!(told(&discarded, none), [gone.as_str()]);
+        assert_eq!(told(&discarded, ""), [gone.as_str(), new[1]]);
+        let property = plan("property: /traits/id, sources: [a/b]");
+        let parts = "/properties/id → /traits/id: what was told by the one does not meet what is told by the other";
+        assert_eq!(told(&discarded, &property), [format!("breaking {AT}/property: {parts}")]);
+    }
+
+    #[test]
+    fn what_becomes_of_events_that_meet_is_breaking_where_more_are_discarded() {
+        let flag = ", on_repeat: flag";
         for (old, new, expected) in [
-            (key("a/b", ""), key("a/b", ", window_days: 7"), vec![]),
-            (none(), key("a/b", ""), vec![format!("breaking {at}: {meet}")]),
-            (none(), key("a/b", ", on_repeat: flag"), vec![format!("safe {at}: {meet}")]),
-            (
-                String::new(),
-                key("a/b", ""),
-                vec![format!("breaking {at}: {meet}"), "safe /events/A: is new".to_owned()],
-            ),
-            (key("a/b", ""), none(), vec![format!("breaking {at}: {gone}")]),
-            (
-                key("a/b", ""),
-                String::new(),
-                vec![
-                    format!("breaking {at}: {gone}"),
-                    "safe /events/A: is not planned any more".to_owned(),
-                ],
-            ),
-            (
-                key("a/b", ""),
-                plan("property: /traits/id, sources: [a/b]"),
-                vec![format!(
-                    "breaking {at}/property: /properties/id → /traits/id: what was told by the one does not meet what is told by the other"
-                )],
-            ),
-            (
-                key("a/b, c/d", ""),
-                key("a/b", ""),
-                vec![format!(
-                    "breaking {at}/sources: \"c/d\" is gone: its events do not meet those of the others any more"
-                )],
-            ),
-            (
-                key("a/b", ""),
-                key("a/b, c/d", ""),
-                vec![format!(
-                    "breaking {at}/sources: \"c/d\" is new: its events meet those of the others"
-                )],
-            ),
-            (
-                key("a/b", ", on_repeat: flag"),
-                key("c/d, a/b", ", on_repeat: flag"),
-                vec![
-                    format!(
-                        "unknown {at}/sources: another place of a/b: for the window, what was told before has the old one"
-                    ),
-                    format!(
-                        "safe {at}/sources: \"c/d\" is new: its events meet those of the others"
-                    ),
-                ],
-            ),
-            (
-                key("a/b", ""),
-                key("a/b", ", window_days: 8"),
-                vec![format!("breaking {at}/window_days: 7 → 8 days")],
-            ),
-            (
-                key("a/b", ""),
-                key("a/b", ", window_days: 6"),
-                vec![format!("safe {at}/window_days: 7 → 6 days")],
-            ),
-            (
-                key("a/b", ""),
-                key("a/b", ", on_repeat: flag"),
-                vec![format!("safe {at}/on_repeat: discard → flag")],
-            ),
-            (
-                key("a/b", ", on_repeat: flag"),
-                key("a/b", ""),
-                vec![format!("breaking {at}/on_repeat: flag → discard")],
-            ),
+            ("", ", window_days: 7", None),
+            ("", ", window_days: 8", Some("breaking window_days: 7 → 8 days")),
+            ("", ", window_days: 6", Some("safe window_days: 7 → 6 days")),
+            ("", flag, Some("safe on_repeat: discard → flag")),
+            (flag, "", Some("breaking on_repeat: flag → discard")),
         ] {
-            assert_eq!(told(&old, &new), expected, "{old} → {new}");
+            let expected = expected.map(|it| it.replacen(' ', &format!(" {AT}/"), 1));
+            let told = told(&key("a/b", old), &key("a/b", new));
+            assert_eq!(told, Vec::from_iter(expected), "{old} → {new}");
         }
+    }
+
+    #[test]
+    fn a_source_that_leaves_is_breaking_and_one_that_comes_where_its_events_are_discarded() {
+        let gone = "\"c/d\" is gone: its events do not meet those of the others any more";
+        let new = "\"c/d\" is new: its events meet those of the others";
+        let moved = "another place of a/b: for the window, what was told before has the old one";
+        let at = |class: &str, text: &str| format!("{class} {AT}/sources: {text}");
+        let flagged = |sources: &str| key(sources, ", on_repeat: flag");
+        let [one, two] = [key("a/b", ""), key("a/b, c/d", "")];
+        assert_eq!(told(&two, &one), [at("breaking", gone)]);
+        assert_eq!(told(&one, &two), [at("breaking", new)]);
+        assert_eq!(
+            told(&flagged("a/b"), &flagged("c/d, a/b")),
+            [at("unknown", moved), at("safe", new)]
+        );
     }
 
     #[test]
