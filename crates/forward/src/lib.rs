@@ -1,21 +1,26 @@
 //! The way out: the ClickHouse loader.
 //!
-//! One machine, [`ClickhouseSink`], loads three tables; what differs is the [`Mapping`] from a
-//! record to a row. `events` is a stage with dead letters; the side tables `dead_letters` and
-//! `discarded_events` keep every record, and what cannot be decoded stands in their column `raw`.
+//! One machine, [`ClickhouseSink`], loads every table; what differs is the [`Mapping`] from a
+//! record to a row. `events` is a stage with dead letters; the side tables `dead_letters`,
+//! `discarded_events`, `identity_links` and `identity_aliases` keep every record, and what cannot be
+//! decoded stands in their column `raw`.
 //!
 //! Rows that ClickHouse refuses halt the loader with ClickHouse's code and name. Looking for the
 //! one bad row by halving the range, and giving it a dead letter, is not built yet.
 
+mod aliases;
 mod dead_letters;
 mod discards;
 mod events;
+mod links;
 mod sink;
 mod token;
 
+pub use aliases::Aliases;
 pub use dead_letters::DeadLetters;
 pub use discards::Discards;
 pub use events::Events;
+pub use links::Links;
 pub use sink::{ClickhouseSink, Loader, Mapping};
 pub use token::Token;
 
@@ -58,14 +63,14 @@ pub fn run(
 /// What each side table reads, for [`run_side_table`].
 pub fn side_tables() -> Vec<SinkSpec> {
     let dead_letters = Stage::ALL.map(Topic::DeadLetters).to_vec();
-    vec![
-        SinkSpec { name: "forward-dead-letters", topics: dead_letters, stage: None },
-        SinkSpec {
-            name: "forward-discarded-events",
-            topics: vec![Topic::DiscardedEvents],
-            stage: None,
-        },
+    [
+        ("forward-dead-letters", dead_letters),
+        ("forward-discarded-events", vec![Topic::DiscardedEvents]),
+        ("forward-identity-links", vec![Topic::IdentityLinks]),
+        ("forward-identity-aliases", vec![Topic::IdentityAliases]),
     ]
+    .map(|(name, topics)| SinkSpec { name, topics, stage: None })
+    .into()
 }
 
 /// Loads one of the [`side_tables`] until asked to stop. Blocking, as [`run`] is.
@@ -76,22 +81,36 @@ pub fn run_side_table(
     runtime: Handle,
     shutdown: &Shutdown,
 ) -> Result<(), RuntimeError> {
-    let loader = loader(settings, warehouse, runtime);
+    let side = Side { settings, spec, loader: loader(settings, warehouse, runtime), shutdown };
     let epoch = settings.epoch;
-    if spec.topics.contains(&Topic::DiscardedEvents) {
-        let mut decoder = settings.registry.decoder(Topic::DiscardedEvents);
-        let discards = Discards::new(epoch, move |value: &[u8]| decoder.decode(value));
-        return kafka_runtime::run_sink_of(
-            settings,
-            spec,
-            ClickhouseSink::new(loader, discards),
-            shutdown,
-        );
+    // All dead-letter topics share one schema, so the first topic tells it.
+    let topic = spec.topics.first().copied().unwrap_or(Topic::DiscardedEvents);
+    let mut decoder = settings.registry.decoder(topic);
+    match topic {
+        Topic::IdentityLinks => side.load(Links::new(epoch, move |it: &[u8]| decoder.decode(it))),
+        Topic::IdentityAliases => {
+            side.load(Aliases::new(epoch, move |it: &[u8]| decoder.decode(it)))
+        }
+        Topic::DeadLetters(_) => {
+            side.load(DeadLetters::new(epoch, move |it: &[u8]| decoder.decode(it)))
+        }
+        _ => side.load(Discards::new(epoch, move |it: &[u8]| decoder.decode(it))),
     }
-    // All dead-letter topics share one schema.
-    let mut decoder = settings.registry.decoder(Topic::DeadLetters(Stage::Validate));
-    let letters = DeadLetters::new(epoch, move |value: &[u8]| decoder.decode(value));
-    kafka_runtime::run_sink_of(settings, spec, ClickhouseSink::new(loader, letters), shutdown)
+}
+
+/// What a side table is loaded with.
+struct Side<'a> {
+    settings: &'a StageSettings,
+    spec: &'a SinkSpec,
+    loader: Loader,
+    shutdown: &'a Shutdown,
+}
+
+impl Side<'_> {
+    fn load(self, mapping: impl Mapping) -> Result<(), RuntimeError> {
+        let sink = ClickhouseSink::new(self.loader, mapping);
+        kafka_runtime::run_sink_of(self.settings, self.spec, sink, self.shutdown)
+    }
 }
 
 fn loader(settings: &StageSettings, warehouse: Warehouse, runtime: Handle) -> Loader {
@@ -108,12 +127,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_dead_letter_and_discard_topic_is_loaded_by_exactly_one_side_table() {
+    fn every_topic_of_what_became_of_events_and_persons_is_loaded_by_exactly_one_side_table() {
         let loaded: Vec<Topic> = side_tables().into_iter().flat_map(|spec| spec.topics).collect();
         let once: BTreeSet<Topic> = loaded.iter().copied().collect();
         assert_eq!(once.len(), loaded.len());
         for spec in TOPICS {
-            let is_side = matches!(spec.topic, Topic::DeadLetters(_) | Topic::DiscardedEvents);
+            let is_side = matches!(
+                spec.topic,
+                Topic::DeadLetters(_)
+                    | Topic::DiscardedEvents
+                    | Topic::IdentityLinks
+                    | Topic::IdentityAliases
+            );
             assert_eq!(once.contains(&spec.topic), is_side, "{}", spec.topic);
             assert!(!is_side || spec.read_by.contains(&Service::Forward), "{}", spec.topic);
         }

@@ -29,5 +29,7 @@ pub use insert::InsertRequest;
 pub use migrate::{MigrationPlan, MigrationState, MigrationStep};
 pub use read_back::{Counts, LoadedEvent, OriginRange, PositionRange};
 pub use row_binary::RowBinary;
-pub use rows::{Column, DeadLetterRow, DiscardRow, EventRow, Row, RowPosition, Undecodable};
+pub use rows::{
+    AliasRow, Column, DeadLetterRow, DiscardRow, EventRow, LinkRow, Row, RowPosition, Undecodable,
+};
 pub use sample::StoredEvent;

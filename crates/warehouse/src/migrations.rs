@@ -37,6 +37,7 @@ migrations! {
     14 = "014_enrichment_facts.sql",
     15 = "015_discard_environment.sql",
     16 = "016_identity_facts.sql",
+    17 = "017_identity_tables.sql",
 }
 
 impl Migration {

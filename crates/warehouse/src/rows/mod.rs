@@ -1,12 +1,16 @@
 //! What a row of each table is made of.
 
+mod alias;
 mod dead_letter;
 mod discard;
 mod event;
+mod link;
 
+pub use alias::AliasRow;
 pub use dead_letter::DeadLetterRow;
 pub use discard::DiscardRow;
 pub use event::EventRow;
+pub use link::LinkRow;
 
 use ::event::{Finding, Millis, Origin, Waybill};
 
@@ -134,6 +138,8 @@ mod tests {
         assert_eq!(written::<EventRow>(), declared("events"));
         assert_eq!(written::<DeadLetterRow>(), declared("dead_letters"));
         assert_eq!(written::<DiscardRow>(), declared("discarded_events"));
+        assert_eq!(written::<LinkRow>(), declared("identity_links"));
+        assert_eq!(written::<AliasRow>(), declared("identity_aliases"));
         assert_eq!(written::<AuditHour>(), declared("audit_hours"));
         assert_eq!(written::<AuditFinding>(), declared("audit_findings"));
     }
