@@ -13,6 +13,7 @@ mod dead_letters;
 mod discards;
 mod events;
 mod links;
+mod persons;
 mod sink;
 mod token;
 
@@ -21,6 +22,7 @@ pub use dead_letters::DeadLetters;
 pub use discards::Discards;
 pub use events::Events;
 pub use links::Links;
+pub use persons::keep_persons_known;
 pub use sink::{ClickhouseSink, Loader, Mapping};
 pub use token::Token;
 

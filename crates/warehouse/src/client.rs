@@ -20,6 +20,8 @@ pub struct Warehouse {
     pub(crate) database: String,
     pub(crate) credentials: HeaderMap,
     pub(crate) patience: Duration,
+    pub(crate) user: String,
+    pub(crate) password: String,
     client: clickhouse::Client,
 }
 
@@ -47,7 +49,16 @@ impl Warehouse {
             .with_user(config.user.as_str())
             .with_password(config.password.as_str());
         let credentials = credentials(&config.user, &config.password)?;
-        Ok(Self { http, url, database: config.database.clone(), credentials, patience, client })
+        Ok(Self {
+            http,
+            url,
+            database: config.database.clone(),
+            credentials,
+            patience,
+            user: config.user.clone(),
+            password: config.password.clone(),
+            client,
+        })
     }
 
     /// Whether ClickHouse answers and knows us; says nothing about tables.

@@ -1,6 +1,6 @@
 //! Where ClickHouse is.
 
-use std::fmt;
+use std::{fmt, num::NonZeroU32};
 
 use serde::Deserialize;
 
@@ -18,6 +18,12 @@ pub struct WarehouseConfig {
     pub password: String,
     /// How long one request may take, in seconds. An INSERT that takes longer is uncertain.
     pub timeout_seconds: u64,
+    /// How many devices one user may have before further ones are refused: only ClickHouse knows all
+    /// of them. `waybill migrate` puts it in force.
+    pub devices_per_user: NonZeroU32,
+    /// Within how many days the ids of an event should lead to a user; see the view
+    /// `identity_health`. `waybill migrate` puts it in force.
+    pub orphan_days: u32,
 }
 
 impl Default for WarehouseConfig {
@@ -28,6 +34,8 @@ impl Default for WarehouseConfig {
             user: "default".to_owned(),
             password: String::new(),
             timeout_seconds: 60,
+            devices_per_user: NonZeroU32::MIN.saturating_add(199),
+            orphan_days: 30,
         }
     }
 }
@@ -39,6 +47,8 @@ impl fmt::Debug for WarehouseConfig {
             .field("database", &self.database)
             .field("user", &self.user)
             .field("timeout_seconds", &self.timeout_seconds)
+            .field("devices_per_user", &self.devices_per_user)
+            .field("orphan_days", &self.orphan_days)
             .finish_non_exhaustive()
     }
 }

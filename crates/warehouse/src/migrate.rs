@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use crate::migrations::{MIGRATIONS, Migration};
+use crate::migrations::{DICTIONARY, MIGRATIONS, Migration};
 use crate::{Warehouse, WarehouseError};
 
 /// What stands between the database and the files of `deploy/clickhouse`.
@@ -97,11 +97,30 @@ impl Warehouse {
         self.execute(self.server(&create)).await?;
         for file in pending(&plan) {
             for statement in file.statements() {
-                self.execute(self.statement(&statement)).await?;
+                self.execute(self.statement(&self.filled(&statement))).await?;
             }
             self.record(file).await?;
         }
+        self.make_dictionaries().await?;
         Ok(plan)
+    }
+
+    /// Makes the dictionaries anew: user and password may have changed since.
+    async fn make_dictionaries(&self) -> Result<(), WarehouseError> {
+        let statements = MIGRATIONS.iter().flat_map(Migration::statements);
+        for statement in statements.filter(|it| it.starts_with(DICTIONARY)) {
+            self.execute(self.statement(&self.filled(&statement))).await?;
+        }
+        Ok(())
+    }
+
+    /// The statement with the names that it leaves open: views with parameters and dictionaries do
+    /// not look into the database that they stand in by themselves, and a dictionary asks as a user.
+    fn filled(&self, statement: &str) -> String {
+        statement
+            .replace("{database}", &self.database)
+            .replace("{user}", &quoted(&self.user))
+            .replace("{password}", &quoted(&self.password))
     }
 
     async fn known(&self) -> Result<Vec<Known>, WarehouseError> {
@@ -121,6 +140,11 @@ impl Warehouse {
         let query = self.question(SQL).bind(file.version).bind(file.name).bind(checksum(file));
         self.execute(query.with_setting("async_insert", "0")).await
     }
+}
+
+/// What stands between quotation marks for this text.
+fn quoted(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('\'', "\\'")
 }
 
 fn pending(plan: &MigrationPlan) -> impl Iterator<Item = &'static Migration> {

@@ -38,7 +38,16 @@ migrations! {
     15 = "015_discard_environment.sql",
     16 = "016_identity_facts.sql",
     17 = "017_identity_tables.sql",
+    18 = "018_identity_resolution.sql",
+    19 = "019_identity_dictionaries.sql",
+    20 = "020_events_resolved.sql",
+    21 = "021_sessions.sql",
+    22 = "022_people.sql",
+    23 = "023_identity_health.sql",
 }
+
+/// How a statement begins that makes a dictionary.
+pub(crate) const DICTIONARY: &str = "CREATE OR REPLACE DICTIONARY ";
 
 impl Migration {
     /// The statements, without the comments between them. A statement ends with `;` at the end of
@@ -82,7 +91,9 @@ mod tests {
             for statement in statements {
                 let first = statement.lines().next().unwrap();
                 let creates = first.starts_with("CREATE ") && first.contains(" IF NOT EXISTS ")
-                    || first.starts_with("CREATE OR REPLACE VIEW ");
+                    || ["CREATE OR REPLACE VIEW ", DICTIONARY]
+                        .iter()
+                        .any(|it| first.starts_with(it));
                 let alters = first.starts_with("ALTER TABLE ");
                 let again = statement.contains(" ADD COLUMN IF NOT EXISTS ")
                     || statement.contains(" COMMENT COLUMN IF EXISTS ")

@@ -233,6 +233,11 @@ async fn forward(shared: Arc<Shared>) -> anyhow::Result<()> {
             .await
         });
     }
+    let known = Arc::clone(&shared);
+    loaders.spawn(async move {
+        forward::keep_persons_known(warehouse, &known.shutdown).await;
+        Ok(())
+    });
     while let Some(ended) = loaders.join_next().await {
         ended.context("a loader panicked").and_then(|result| result).context("forward")?;
     }

@@ -7,7 +7,7 @@ use warehouse::{
 };
 
 use crate::loaded::{dead_letter, finding, row};
-use crate::{client, execute, migrated, number};
+use crate::{execute, migrated, number};
 
 const VIEWS: [&str; 6] =
     ["event_volumes", "funnel", "lost_before_ingest", "rejections", "plan_violations", "discards"];
@@ -108,7 +108,7 @@ fn named() -> DeadLetter {
 }
 
 async fn texts(stack: &Stack, sql: &str) -> Vec<String> {
-    client(stack, "views").query_raw(sql).fetch_all().await.unwrap()
+    crate::texts(stack, "views", sql).await
 }
 
 async fn every_view_is_there_and_says_what_it_shows(stack: &Stack) {
@@ -243,6 +243,20 @@ async fn every_query_of_the_documentation_finds_something(stack: &Stack) {
         position_offset + 100 AS position_offset) FROM discarded_events",
     )
     .await;
+    for (kind, offset) in [("identify", 500), ("group", 600)] {
+        let sql = format!(
+            "INSERT INTO events SELECT * REPLACE (now64(3) AS appended_at, '{kind}' AS type, \
+             'ann' AS user_id, 'acme' AS group_id, '{{\"plan\":\"paid\"}}' AS traits, \
+             now64(3) AS timestamp, origin_offset + {offset} AS origin_offset) \
+             FROM events WHERE environment = 'production' LIMIT 1"
+        );
+        execute(stack, "views", &sql).await;
+    }
+    let sql = "INSERT INTO identity_links (position_topic, kind, anonymous_id, user_id, rule, \
+        cause_epoch, cause_partition, cause_offset, event_time, appended_at) VALUES \
+        ('identity-links', 'link', 'device-1', 'ann', 'identify', 0, 3, 1500, now64(3), \
+        '2026-11-18 00:00:00')";
+    execute(stack, "views", sql).await;
     let text = include_str!("../../../../docs/querying.md");
     let queries: Vec<_> = text.split("```sql\n").skip(1).collect();
     assert!(queries.len() >= 5, "only {} queries", queries.len());

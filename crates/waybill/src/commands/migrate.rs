@@ -7,7 +7,7 @@ use schema_registry::{RegistrationState, Registry};
 use serde::Serialize;
 use tokio::runtime::Handle;
 use topology::{Stage, Topic};
-use warehouse::Warehouse;
+use warehouse::{IdentityLimits, Warehouse};
 
 use crate::{Exit, cli::MigrateArgs, config::Config, output};
 
@@ -109,6 +109,7 @@ impl Parts {
             self.registry.register(*topic).await?;
         }
         self.warehouse.migrate_apply().await?;
+        self.warehouse.keep_identity_limits(&identity_limits(config)).await?;
         self.first_positions().await
     }
 
@@ -132,6 +133,16 @@ impl Parts {
             }
         }
         Ok(())
+    }
+}
+
+/// What the views of identities go by.
+fn identity_limits(config: &Config) -> IdentityLimits {
+    IdentityLimits {
+        users_per_device: config.identity_stitch.users_per_device.get(),
+        devices_per_user: config.warehouse.devices_per_user.get(),
+        session_gap_minutes: config.identity_stitch.session_gap_minutes.get(),
+        orphan_days: config.warehouse.orphan_days,
     }
 }
 

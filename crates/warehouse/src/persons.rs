@@ -1,0 +1,45 @@
+//! The dictionaries of persons: whether they have taken up what was told.
+
+use crate::{Warehouse, WarehouseError};
+
+/// The dictionaries that are not being made and lack what was told before the last `?` seconds.
+/// `identity_groups` follows by itself only every minute, so it has longer.
+const BEHIND: &str = "
+    SELECT dictionary.name
+    FROM
+    (
+        SELECT name, last_successful_update_time AS made
+        FROM system.dictionaries
+        WHERE database = currentDatabase() AND status = 'LOADED'
+    ) AS dictionary
+    INNER JOIN
+    (
+        SELECT 'identity_devices' AS name, 0 AS longer, greatest(
+            (SELECT max(loaded_at) FROM identity_links),
+            (SELECT max(written_at) FROM identity_settings)) AS told
+        UNION ALL
+        SELECT 'identity_users', 0, (SELECT max(loaded_at) FROM identity_aliases)
+        UNION ALL
+        SELECT 'identity_groups', 60, greatest(
+            (SELECT max(loaded_at) FROM events WHERE group_id IS NOT NULL),
+            (SELECT max(loaded_at) FROM identity_links))
+    ) AS change USING name
+    WHERE told >= made AND made < now() - toIntervalSecond(? + longer)
+    ORDER BY name";
+
+impl Warehouse {
+    /// Makes those dictionaries of persons anew that lack what was told more than `after_seconds`
+    /// ago, and names them. A server does that by itself in half the time, as `LIFETIME` says; one
+    /// that does not (the library of the local stack has no such thread) is told here. A dictionary
+    /// that nobody has used yet is none that lacks anything.
+    pub async fn catch_up_persons(
+        &self,
+        after_seconds: u32,
+    ) -> Result<Vec<String>, WarehouseError> {
+        let behind: Vec<String> = self.rows(self.question(BEHIND).bind(after_seconds)).await?;
+        for name in &behind {
+            self.execute(self.statement(&format!("SYSTEM RELOAD DICTIONARY {name}"))).await?;
+        }
+        Ok(behind)
+    }
+}
