@@ -26,6 +26,8 @@ pub(crate) struct Visit {
     pub(crate) inherited: Vec<Inherited>,
     pub(crate) flags: Vec<String>,
     pub(crate) session: Option<SessionEntry>,
+    /// Whether it begins with this event.
+    pub(crate) begins: bool,
     pub(crate) context: Option<ContextEntry>,
 }
 
@@ -63,6 +65,7 @@ pub(crate) fn visit(
         Place::In(session) => session,
     };
     session.day = past.today;
+    visit.begins = before.as_ref().is_none_or(|it| it.number != session.number);
     count(&mut session, event, waybill, &mut visit.flags);
     hand_down(&mut session, &moment, past, &mut visit)?;
     visit.facts = Some(facts(&session));
@@ -169,7 +172,7 @@ fn count(
 }
 
 /// Takes from the event what the session did not know, and gives it what it may inherit. A server
-/// only takes: its user agent and its locale are not the visitor's.
+/// tells of the visitor too: enrich reads nothing of its own requests, only what it forwards.
 fn hand_down(
     session: &mut SessionEntry,
     moment: &Moment<'_>,
@@ -178,18 +181,16 @@ fn hand_down(
 ) -> Result<(), Halt> {
     let facts = &moment.event.enrichment;
     let told = context::told(facts);
-    let gives = if moment.is_server() { 0 } else { told };
     let wanted = context::wanted(&moment.event.validation.inheritable, told) & session.known;
-    if gives & !session.known == 0 && wanted == 0 {
+    if told & !session.known == 0 && wanted == 0 {
         return Ok(());
     }
-    let of_session = |it: &ContextEntry| it.session == session.id && it.day >= past.oldest;
-    let known = past.state.context(moment.device)?.filter(of_session);
+    let known = known_context(session, moment.device, past)?;
     if known.is_none() {
         // It is out of the window, of a session that has gone on for longer: to be told again.
         session.known = 0;
     }
-    let news = gives & !session.known;
+    let news = told & !session.known;
     let mut values = known.map(|it| it.values).unwrap_or_default();
     visit.inherited = context::inherited(&values, wanted);
     if news != 0 {
@@ -199,6 +200,20 @@ fn hand_down(
         visit.context = Some(ContextEntry { device, session, values, day });
     }
     Ok(())
+}
+
+/// What the session told so far. A session that knows nothing may have the id of one before it,
+/// whose context is still there.
+fn known_context(
+    session: &SessionEntry,
+    device: Fixed16,
+    past: &Past<'_>,
+) -> Result<Option<ContextEntry>, Halt> {
+    if session.known == 0 {
+        return Ok(None);
+    }
+    let known = past.state.context(device)?;
+    Ok(known.filter(|it| it.session == session.id && it.day >= past.oldest))
 }
 
 /// The id of the session as the sender tells it: `context.sessionId` or `context.session_id`, a

@@ -29,6 +29,8 @@ pub struct Changes {
     pub business: Option<BusinessEntry>,
     /// The session of its device.
     pub session: Option<SessionEntry>,
+    /// Whether that session begins with this event.
+    pub session_begins: bool,
     /// What that session can hand down.
     pub context: Option<ContextEntry>,
     /// The users of its device.
@@ -133,4 +135,5 @@ fn note_visit(
     identity.inherited = visit.inherited;
     flags.extend(visit.flags);
     (changes.session, changes.context) = (visit.session, visit.context);
+    changes.session_begins = visit.begins;
 }

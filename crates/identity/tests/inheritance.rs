@@ -56,12 +56,12 @@ fn rich(number: i64) -> EnrichedEvent {
     event
 }
 
-/// A server's event of the device that tells nothing and may inherit what its plan names.
+/// A server's event of the device that tells nothing and may inherit these places of `context`.
 fn poor(number: i64, places: &[&str]) -> EnrichedEvent {
     let mut event = with_ids(&format!("m{number}"), "track", Some("d"), Some("u"));
     event.event.timestamp = number * MINUTE;
     event.event.source_kind = "server".into();
-    event.validation.inheritable = places.iter().map(|place| (*place).to_owned()).collect();
+    event.validation.inheritable = places.iter().map(|place| format!("/context{place}")).collect();
     event
 }
 
@@ -102,7 +102,7 @@ fn an_event_inherits_the_groups_that_its_plan_names_and_no_other() {
         (&["/userAgent"], &["browser=Firefox"]),
         (&["/screen/width"], &["browser=Firefox"]),
         (&["/locale", "/timezone"], &["locale=de-AT", "timezone=Europe/Vienna"]),
-        (&["/localeX", "/ip", "locale"], &[]),
+        (&["/localeX", "/ip", "/context/locale"], &[]),
         (&[], &[]),
     ];
     for (places, expected) in cases {
@@ -157,7 +157,7 @@ fn nothing_is_inherited_from_another_session_or_by_a_late_event() {
     assert!(inherited(&play(&mut past, poor(200, &ALL), 200, 0)).is_empty(), "after it");
     let mut next = with_ids("next", "track", Some("d"), None);
     next.event.timestamp = 201 * MINUTE;
-    next.validation.inheritable = ALL.map(Into::into).to_vec();
+    next.validation.inheritable = ALL.map(|place| format!("/context{place}")).to_vec();
     assert!(inherited(&play(&mut past, next, 201, 0)).is_empty(), "the next session");
 }
 
@@ -167,12 +167,12 @@ fn nothing_is_inherited_by_another_device() {
     play(&mut past, rich(1), 1, 0);
     let mut other = with_ids("m2", "track", Some("e"), None);
     other.event.timestamp = 2 * MINUTE;
-    other.validation.inheritable = ALL.map(Into::into).to_vec();
+    other.validation.inheritable = ALL.map(|place| format!("/context{place}")).to_vec();
     assert!(inherited(&play(&mut past, other, 2, 0)).is_empty());
 }
 
 #[test]
-fn a_server_hands_nothing_down() {
+fn what_a_server_forwards_of_the_visitor_is_handed_down() {
     let mut past = Remembered::default();
     let mut first = with_ids("m1", "page", Some("d"), None);
     first.event.timestamp = MINUTE;
@@ -180,7 +180,8 @@ fn a_server_hands_nothing_down() {
     let mut server = rich(2);
     server.event.source_kind = "server".into();
     play(&mut past, server, 2, 0);
-    assert!(inherited(&play(&mut past, poor(3, &ALL), 3, 0)).is_empty());
+    let facts = play(&mut past, poor(3, &["/locale"]), 3, 0);
+    assert_eq!(inherited(&facts), ["locale=de-AT from 0-0-2"]);
 }
 
 #[test]

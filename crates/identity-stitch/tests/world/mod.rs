@@ -57,9 +57,17 @@ pub(crate) fn offline() -> (tokio::runtime::Runtime, Registry) {
 }
 
 pub(crate) fn stitcher<T: Stores>(registry: &Registry, stores: T, count: u16) -> Stitcher<T> {
+    stitcher_with(registry, stores, (count, Rules::new(7), Aliases::default()))
+}
+
+pub(crate) fn stitcher_with<T: Stores>(
+    registry: &Registry,
+    stores: T,
+    (count, rules, aliases): (u16, Rules, Aliases),
+) -> Stitcher<T> {
     let partition_count: PartitionCount = Box::new(move || Ok(count));
-    let past = Past { stores, partition_count, aliases: Followed::fixed(Aliases::default()) };
-    Stitcher::new(registry, Rules::new(7), 0, past)
+    let past = Past { stores, partition_count, aliases: Followed::fixed(aliases) };
+    Stitcher::new(registry, rules, 0, past)
 }
 
 /// A record of `enriched-events` at `offset`, whose event has the number `origin`.
