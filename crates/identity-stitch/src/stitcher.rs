@@ -7,12 +7,13 @@ use std::{
 
 use crashpoint::crashpoint;
 use event::{Described, EnrichedEvent, Hints, Keyed, Origin, StitchedEvent, Waybill};
-use identity::{Aliases, Changes, Ordered, Rules, follow, stitch};
+use identity::{Aliases, Changes, Ordered, Refusal, Rules, follow, stitch};
 use kafka_runtime::{
     Changelog, Fate, Followed, Numbered, Outgoing, Position, Processed, Processor, Record,
 };
 use pipeline::{Context, Halt, RejectReason, Rejected, Verdict};
 use schema_registry::Registry;
+use telemetry::IdentityMetrics;
 use topology::Topic;
 
 use crate::{
@@ -53,6 +54,7 @@ pub struct Stitcher<T: Stores> {
     overlays: BTreeMap<i32, Overlay>,
     /// Topic and partition of what [`Processor::changes`] returned, in order.
     told: Vec<(Topic, i32)>,
+    metrics: IdentityMetrics,
 }
 
 impl<T: Stores> Stitcher<T> {
@@ -67,6 +69,7 @@ impl<T: Stores> Stitcher<T> {
             open: HashMap::new(),
             overlays: BTreeMap::new(),
             told: Vec::new(),
+            metrics: IdentityMetrics::of(Refusal::ALL.map(Refusal::word)),
         }
     }
 
@@ -146,6 +149,7 @@ impl<T: Stores> Stitcher<T> {
     fn beside(&mut self, changes: &Changes) -> Result<Result<Vec<Outgoing>, Rejected>, Halt> {
         let mut beside = Vec::new();
         for link in &changes.links {
+            self.metrics.link(link.refused.as_deref());
             beside.push(self.codecs.link(link)?);
         }
         for alias in &changes.aliases {
@@ -199,6 +203,9 @@ impl<T: Stores> Processor for Stitcher<T> {
         let side = self.beside(&changes)?;
         match fate.and_then(|fate| Ok((fate, side?))) {
             Ok((fate, side)) => {
+                if changes.session_begins {
+                    self.metrics.session_began();
+                }
                 self.overlays.entry(position.partition).or_default().keep(changes);
                 Ok(Processed { fate, hints, side })
             }
@@ -208,7 +215,9 @@ impl<T: Stores> Processor for Stitcher<T> {
 
     fn follow(&mut self, order: &Record) -> Result<Vec<Outgoing>, Halt> {
         let Position { partition, offset, .. } = order.position;
+        let metrics = self.metrics.clone();
         let refused = |why: &str| {
+            metrics.order_refused();
             tracing::error!(partition, offset, "an order about identities is not followed: {why}");
             Ok(Vec::new())
         };

@@ -18,8 +18,8 @@ pub use health::{ComponentReport, ComponentState, Health, HealthReport, Readines
 pub use init::{Guard, TelemetryError, init};
 pub use metrics::{
     AbortCause, AuditMetrics, ConfigMetrics, DatabaseMetrics, FindingMetrics, FindingOutcome,
-    HourState, IngestMetrics, IngestRefusal, KafkaLogMetrics, LoaderMetrics, RecoveryFound,
-    SpoolMetrics, SpoolRefusal, StageMetrics, StoppedBy,
+    HourState, IdentityMetrics, IngestMetrics, IngestRefusal, KafkaLogMetrics, LoaderMetrics,
+    RecoveryFound, SpoolMetrics, SpoolRefusal, StageMetrics, StoppedBy,
 };
 pub use pipeline::{DiscardReason, RejectReason};
 pub use rate_limited::{Admission, RateLimited};

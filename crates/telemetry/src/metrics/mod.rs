@@ -7,6 +7,7 @@ mod audit;
 mod buckets;
 mod config;
 mod enrich;
+mod identity;
 mod ingest;
 mod kafka;
 mod label;
@@ -26,6 +27,7 @@ use prometheus_client::registry::{Metric, Registry, Unit};
 pub use audit::AuditMetrics;
 pub use config::ConfigMetrics;
 pub use enrich::DatabaseMetrics;
+pub use identity::IdentityMetrics;
 pub use ingest::IngestMetrics;
 pub use kafka::KafkaLogMetrics;
 pub use label::{
@@ -53,6 +55,7 @@ struct Metrics {
     config: config::Families,
     validate: validate::Families,
     enrich: enrich::Families,
+    identity: identity::Families,
 }
 
 impl Metrics {
@@ -69,6 +72,7 @@ impl Metrics {
             config: config::Families::register(r),
             validate: validate::Families::register(r),
             enrich: enrich::Families::register(r),
+            identity: identity::Families::register(r),
             registry,
         }
     }

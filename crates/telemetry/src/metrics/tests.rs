@@ -33,6 +33,7 @@ fn touch_everything() {
     ConfigMetrics::new().read_again(true);
     FindingMetrics::new();
     DatabaseMetrics::of("city").built_at(1_795_132_800);
+    IdentityMetrics::of(["too-many-users"]).link(Some("too-many-users"));
 }
 
 /// The `# TYPE`, `# UNIT` and `# HELP` lines, one metric per line.
@@ -73,7 +74,7 @@ fn every_name_begins_with_waybill_and_ends_with_what_it_counts() {
         .into_iter()
         .chain(["commits", "aborts", "rebuilds", "recoveries", "ratio", "halted", "exceeded"])
         .chain(["renewals", "stopped", "connections", "failures", "reloads", "refused"])
-        .chain(["segments", "findings"]);
+        .chain(["segments", "findings", "links", "sessions"]);
     let suffixes: Vec<_> = counted.chain(["seconds", "bytes"]).collect();
     for metric in metrics {
         let (name, rest) = metric.split_once(':').unwrap();
@@ -311,4 +312,17 @@ fn the_auditor_shows_its_last_run() {
 fn counts_too_large_for_a_gauge_or_an_observation_saturate() {
     assert_eq!(level(u64::MAX), i64::MAX);
     assert!(observation(usize::MAX) >= 4.0e9);
+}
+
+#[test]
+fn a_refused_link_counts_among_the_links_and_under_its_reason() {
+    let identity = IdentityMetrics::of(["blocked-value", "unlinked"]);
+    let refused = |reason: &str| {
+        value(&format!("waybill_identity_links_refused_total{{reason=\"{reason}\"}}")).unwrap()
+    };
+    let before = (refused("unlinked"), refused("other"));
+    identity.link(Some("unlinked"));
+    identity.link(Some("of a later version"));
+    assert!(refused("unlinked") >= before.0 + 1.0);
+    assert!(refused("other") >= before.1 + 1.0);
 }
