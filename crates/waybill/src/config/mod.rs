@@ -1,6 +1,7 @@
 //! The one configuration file: TOML with overrides from the environment.
 
 mod business_keys;
+mod identities;
 mod load;
 mod problem;
 mod rules;
