@@ -1,10 +1,12 @@
-//! Orders to stages: writing one, reading all, and following them while a stage runs.
+//! Orders of operators: writing one; of those to stages, also reading all and following them while a
+//! stage runs.
 
 use std::sync::Arc;
 
-use event::StageCommand;
+use event::{IdentityCommand, StageCommand};
 use pipeline::{Halt, StageControl};
 use schema_registry::Registry;
+use serde::Serialize;
 use topology::{Stage, Topic};
 
 use crate::{
@@ -17,17 +19,49 @@ use crate::{
 
 const PARTITION: i32 = 0;
 
-/// Writes a command; resolves when the broker has it. The error is for a person.
+/// Writes a command to a stage; resolves when the broker has it. The error is for a person.
 pub async fn order(
     kafka: &KafkaConfig,
     registry: &Registry,
     command: &StageCommand,
 ) -> Result<Delivered, Halt> {
-    let encoder = registry.encoder_async(Topic::StageCommands).await?;
-    let value = encoder.encode(command).map_err(|e| Halt::new("schema", e.to_string()))?;
+    let value = encoded(registry, Topic::StageCommands, command).await?;
+    written(kafka, record_of(command, value)).await
+}
+
+/// Writes an order about two ids, keyed as the events of its device are, so that it reaches the
+/// instance that knows the device; one about two users by the id that is replaced. Resolves when
+/// the broker has it. The error is for a person.
+pub async fn order_identity(
+    kafka: &KafkaConfig,
+    registry: &Registry,
+    command: &IdentityCommand,
+) -> Result<Delivered, Halt> {
+    let value = encoded(registry, Topic::IdentityCommands, command).await?;
+    let key = command.anonymous_id.as_ref().or(command.previous_id.as_ref());
+    let record = Outgoing {
+        topic: Topic::IdentityCommands,
+        partition: None,
+        key: key.map(|id| id.clone().into_bytes()),
+        value: Some(value),
+        headers: Vec::new(),
+    };
+    written(kafka, record).await
+}
+
+async fn encoded(
+    registry: &Registry,
+    topic: Topic,
+    command: &impl Serialize,
+) -> Result<Vec<u8>, Halt> {
+    let encoder = registry.encoder_async(topic).await?;
+    encoder.encode(command).map_err(|error| Halt::new("schema", error.to_string()))
+}
+
+async fn written(kafka: &KafkaConfig, record: Outgoing) -> Result<Delivered, Halt> {
     let broker = |detail: String| Halt::new("broker", detail);
     let producer = Producer::new(kafka).map_err(|error| broker(error.to_string()))?;
-    let sent = producer.send_all(vec![record_of(command, value)]).await;
+    let sent = producer.send_all(vec![record]).await;
     let delivered = sent.map_err(|error| broker(error.to_string()))?;
     delivered.into_iter().next().ok_or_else(|| broker("no delivery report".to_owned()))
 }

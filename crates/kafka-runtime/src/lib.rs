@@ -51,7 +51,7 @@ mod watchdog;
 
 pub use admin::{Admin, AdminError, TopicChange, TopicSettings};
 pub use bare::bare_pass_through;
-pub use commands::{order, read_commands};
+pub use commands::{order, order_identity, read_commands};
 pub use config::{BatchLimits, KafkaConfig, StageSettings};
 pub use error::RuntimeError;
 pub use follower::{Feed, Followed};
