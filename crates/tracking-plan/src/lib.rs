@@ -36,5 +36,6 @@ pub use ids::MAX_MESSAGE_ID_CHARS;
 pub use json_text::MAX_JSON_DEPTH;
 pub use live::LiveCatalog;
 pub use malformed::{OVERSIZE, Oversize};
+pub use placeholder::is_placeholder;
 pub use source::{SecretKeyHash, Source, SourceConfig, SourceKind, WriteKey};
 pub use times::time_of;

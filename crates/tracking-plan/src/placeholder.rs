@@ -29,7 +29,7 @@ const QUOTES: [char; 3] = ['"', '\'', '`'];
 
 /// Whether this id, without spaces around it, stands for none: one of the words, nothing between
 /// quotes, or zeros alone (such as the zero UUID).
-pub(crate) fn is_placeholder(id: &str) -> bool {
+pub fn is_placeholder(id: &str) -> bool {
     let bare = id.trim_matches(QUOTES);
     bare.is_empty() || is_zero(bare) || WORDS.iter().any(|word| word.eq_ignore_ascii_case(bare))
 }
