@@ -1,6 +1,7 @@
 //! The command line.
 
 mod enrich;
+mod identity;
 mod plan;
 mod sample;
 mod stage;
@@ -9,6 +10,7 @@ mod tail;
 use std::{net::SocketAddr, path::PathBuf};
 
 pub use enrich::{EnrichArgs, EnrichCommand, ExplainArgs};
+pub use identity::{ExplainIdentityArgs, IdentityCommand, PairArgs, ShowArgs, WhichId};
 pub use plan::{
     CheckPlansArgs, Deny, DiffPlansArgs, Language, PlanCommand, PlanTypesArgs, TestPlanArgs,
 };
@@ -87,6 +89,9 @@ pub enum Command {
     /// Pause and resume stages, give up what has expired, and see who did so and why.
     #[command(subcommand)]
     Stage(StageCommand),
+    /// Who is who and why; link and unlink ids by order.
+    #[command(subcommand)]
+    Identity(IdentityCommand),
     /// Tracking plans: draft them from what flows, and check them before they judge events.
     #[command(subcommand)]
     Plan(PlanCommand),

@@ -58,6 +58,7 @@ fn quiet(mut config: Config, command: &Command) -> Config {
         command,
         Command::Status(_)
             | Command::Stage(_)
+            | Command::Identity(_)
             | Command::Tail(_)
             | Command::Plan(_)
             | Command::Enrich(EnrichArgs { command: Some(_) })
@@ -98,6 +99,7 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<Exit> {
         Command::Tail(arguments) => commands::tail::run(arguments, config).await,
         Command::Status(arguments) => commands::status::run(&arguments, &config).await,
         Command::Stage(command) => commands::stage::run(command, config).await,
+        Command::Identity(command) => commands::identity::run(command, config).await,
         Command::Plan(command) => commands::plan::run(&command, config).await,
         Command::Load(arguments) => commands::load::run(&arguments).await,
     }

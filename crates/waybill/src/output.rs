@@ -21,6 +21,14 @@ pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<Exit> {
     Ok(text(&serde_json::to_string_pretty(value)?))
 }
 
+/// Writes a value into JSON as it prints.
+pub(crate) fn as_text<S: serde::Serializer>(
+    value: &impl std::fmt::Display,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
 /// Whether anybody still reads what is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reader {

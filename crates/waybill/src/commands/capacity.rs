@@ -137,8 +137,9 @@ fn topic(load: &Load, spec: &TopicSpec, topics: &TopicSettings) -> Need {
         Topic::IdentityJournal => (events, JOURNAL, None),
         Topic::IdentityState => (0, 0, Some("one record per device with a user, about 150 bytes")),
         Topic::IdentityAliases => (0, 0, Some("one record per merge of users, about 150 bytes")),
-        Topic::IdentityCommands => (0, 0, Some("one record per order, about 200 bytes")),
-        Topic::StageCommands => (0, 0, Some("one record per order, about 200 bytes")),
+        Topic::IdentityCommands | Topic::StageCommands => {
+            (0, 0, Some("one record per order, about 200 bytes"))
+        }
         Topic::DiscardedEvents => (rejected, DISCARD, None),
         // Nobody knows which stage will reject it, nor what is redriven: each is made for all.
         Topic::DeadLetters(stage) => (rejected, load.input(stage) + DEAD_LETTER, None),

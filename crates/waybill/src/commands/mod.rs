@@ -5,6 +5,7 @@ mod capacity;
 pub(crate) mod check;
 pub(crate) mod enrich;
 mod expiry;
+pub(crate) mod identity;
 mod lines;
 pub(crate) mod load;
 pub(crate) mod migrate;
