@@ -154,8 +154,27 @@ impl Oracle {
         message: &Issued,
         headers: Vec<Header>,
     ) -> anyhow::Result<event::Origin> {
+        self.write(flow, message, Outgoing { headers, ..raw_record(flow, &raw_event(message))? })
+    }
+
+    /// [`produce`](Self::produce) as a producer that keys its records in another way.
+    pub fn produce_keyed(
+        &self,
+        flow: &Flow,
+        message: &Issued,
+        key: &[u8],
+    ) -> anyhow::Result<event::Origin> {
+        let record = raw_record(flow, &raw_event(message))?;
+        self.write(flow, message, Outgoing { key: Some(key.to_owned()), ..record })
+    }
+
+    fn write(
+        &self,
+        flow: &Flow,
+        message: &Issued,
+        record: Outgoing,
+    ) -> anyhow::Result<event::Origin> {
         let messages = std::slice::from_ref(message);
-        let record = Outgoing { headers, ..raw_record(flow, &raw_event(message))? };
         self.sending(messages);
         let delivered = flow.produce(vec![record])?;
         self.acknowledged(messages);

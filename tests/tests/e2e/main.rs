@@ -26,6 +26,7 @@ mod poison;
 mod producers;
 mod redrive;
 mod reload;
+mod repeats;
 mod sdks;
 mod shutdown;
 mod spool;
