@@ -65,6 +65,9 @@ pub const FLOW_SOURCES: [FlowSource; 7] = [WEB, BILLING, CRM, KIOSK, WEB_SDKS, S
 /// Those of which every message is issued by an oracle.
 pub(crate) const ORACLE_SOURCES: [FlowSource; 4] = [WEB, BILLING, CRM, KIOSK];
 
+/// An id that never links: what the shop's demo account is called.
+pub const BLOCKED_ID: &str = "demo-account";
+
 /// Where identity-stitch in slot 0 keeps its state.
 pub(crate) fn state_folder(folder: &Path) -> PathBuf {
     folder.join("identity-stitch")
@@ -89,7 +92,7 @@ pub(crate) fn text(at: &Addresses, folder: &Path) -> String {
          timeout_seconds = 10\n\
          [first_party]\nkeys = [{{ id = \"k1\", secret = \"a secret of a test, and of no use elsewhere\" }}]\n\
          [ingest]\nlisten = \"{ingest}\"\nspool_dir = \"{}\"\ntrusted_proxies = 1\n\
-         [identity_stitch]\nstate_dir = \"{}\"\n",
+         [identity_stitch]\nstate_dir = \"{}\"\nblocked_ids = [\"{BLOCKED_ID}\"]\n",
         folder.join("spool").display(),
         state_folder(folder).display(),
     );

@@ -32,7 +32,7 @@ pub use audit_report::{Audit, AuditReport, Books, NamedOrigin};
 pub use fates::{FateRecords, Placed};
 pub use flow::{Flow, Options, SLOTS};
 pub use flow_config::{
-    BILLING, CRM, FLOW_SOURCES, FlowSource, JITSU, KIOSK, SERVER_SDKS, WEB, WEB_SDKS,
+    BILLING, BLOCKED_ID, CRM, FLOW_SOURCES, FlowSource, JITSU, KIOSK, SERVER_SDKS, WEB, WEB_SDKS,
 };
 pub use flow_enrichment::{CLIENT_ADDRESS, TRANSFORMED, address_databases};
 pub use flow_rules::decisions;

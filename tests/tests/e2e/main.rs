@@ -20,6 +20,7 @@ mod dependencies;
 mod expiry;
 mod forwarded;
 mod hours;
+mod identity;
 mod kills;
 mod plans;
 mod poison;
