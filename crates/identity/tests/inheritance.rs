@@ -161,6 +161,22 @@ fn nothing_is_inherited_from_another_session_or_by_a_late_event() {
     assert!(inherited(&play(&mut past, next, 201, 0)).is_empty(), "the next session");
 }
 
+/// Nothing was told in between, so that the context of the first visit is still stored.
+#[test]
+fn a_session_whose_id_comes_back_after_another_knows_nothing_yet() {
+    let mut past = Remembered::default();
+    let mut in_session = |mut event: EnrichedEvent, number: i64, id: &str| {
+        event.event.context = format!(r#"{{"sessionId":"{id}"}}"#);
+        event.event.source_kind = "browser".into();
+        inherited(&play(&mut past, event, number, 0))
+    };
+    in_session(rich(1), 1, "A");
+    in_session(poor(2, &[]), 2, "B");
+    assert!(in_session(poor(3, &["/locale"]), 3, "A").is_empty());
+    in_session(rich(4), 4, "A");
+    assert_eq!(in_session(poor(5, &["/locale"]), 5, "A"), ["locale=de-AT from 0-0-4"]);
+}
+
 #[test]
 fn nothing_is_inherited_by_another_device() {
     let mut past = Remembered::default();

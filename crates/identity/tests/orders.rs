@@ -105,6 +105,19 @@ fn candidates_of_an_unlinked_user_are_told_and_refused() {
 }
 
 #[test]
+fn whom_an_order_unlinked_takes_no_place_of_another() {
+    let mut past = Remembered::default();
+    let refused = |links: &[IdentityLink]| links[0].refused.clone();
+    for (offset, user) in (1..).zip(["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"]) {
+        assert_eq!(refused(&play(&mut past, Some(user), offset).1), None);
+    }
+    assert_eq!(refused(&play(&mut past, Some("k"), 11).1).as_deref(), Some("too-many-users"));
+    give(&mut past, "unlink d a", 12);
+    assert_eq!(refused(&play(&mut past, Some("k"), 13).1), None);
+    assert_eq!(play(&mut past, None, 14).0.as_deref(), Some("k"));
+}
+
+#[test]
 fn the_same_order_again_or_an_older_one_changes_nothing() {
     let mut past = Remembered::default();
     give(&mut past, "unlink d u", 5);

@@ -170,6 +170,15 @@ fn device_after(
 }
 
 #[test]
+fn a_user_that_was_refused_and_is_held_by_an_earlier_candidate_keeps_its_last_one() {
+    let told = [(1, 0, 600_000), (2, 1, 300_000), (3, 0, 60_000)];
+    let (state, _, person) = device_after(&told, 1);
+    assert_eq!(state.held.len(), 1);
+    assert_eq!((state.held[0].first_time, state.held[0].last_time), (60_000, 600_000));
+    assert_eq!(person.user_id.as_deref(), Some("u0"));
+}
+
+#[test]
 fn nobody_is_known_while_the_last_candidate_is_refused() {
     let rules = Rules { users_per_device: 1, ..rules() };
     let mut past = Remembered::default();
