@@ -125,14 +125,17 @@ pub(super) fn intervals(known: &Known, device: &str) -> Vec<Interval> {
         let mut began = known.links.iter().filter(|link| link.cause == at);
         began.any(|link| link.rule == RULE_COMMAND && user.is_none_or(|it| *it == link.user_id))
     };
-    let ends = resolved.intervals.iter().skip(1).map(|next| next.from).chain([None]);
-    let interval = |(it, until): (&Resolved, Option<Millis>)| Interval {
+    // Another candidate of the same user changes nothing.
+    let mut changes: Vec<&Resolved> = resolved.intervals.iter().collect();
+    changes.dedup_by(|next, last| next.user_id == last.user_id);
+    let ends = changes.iter().skip(1).map(|next| next.from).chain([None]);
+    let interval = |(it, until): (&&Resolved, Option<Millis>)| Interval {
         from: it.from.map(moment),
         until: until.map(moment),
         user_id: it.user_id.clone(),
         cause: cause(it.cause, is_order(it.cause, it.user_id.as_ref())),
     };
-    resolved.intervals.iter().zip(ends).map(interval).collect()
+    changes.iter().zip(ends).map(interval).collect()
 }
 
 /// Everything that was told of the users, by event time and cause.

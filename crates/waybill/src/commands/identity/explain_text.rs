@@ -8,6 +8,10 @@ use super::{
 };
 use crate::output;
 
+/// Links that are printed: a device that is used every day has one for each minute of a visit. JSON
+/// has all of them.
+const SHOWN: usize = 200;
+
 impl fmt::Display for Explained {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(event) = &self.event {
@@ -79,7 +83,8 @@ impl Explained {
         }
         let header = ["CAUSE", "TIME", "TOLD AT", "RULE", "", "USER", "VERDICT", "WHO", "WHY"];
         let mut table = output::table(&header);
-        for link in &self.links {
+        let left_out = self.links.len().saturating_sub(SHOWN);
+        for link in &self.links[left_out..] {
             table.add_row([
                 link.cause.clone(),
                 link.event_time.clone(),
@@ -91,6 +96,9 @@ impl Explained {
                 or_dash(link.who.as_ref()),
                 or_dash(link.why.as_ref()),
             ]);
+        }
+        if left_out > 0 {
+            writeln!(f, "\nthe latest {SHOWN} causes; {left_out} earlier ones: see --json")?;
         }
         writeln!(f, "\n{table}")
     }
