@@ -106,7 +106,11 @@ fn ordered(
 }
 
 fn explained(flow: &Flow, subject: &str) -> anyhow::Result<Value> {
-    let said = flow.waybill(&["identity", "explain", subject, "--json"])?;
+    explained_with(flow, &[subject])
+}
+
+fn explained_with(flow: &Flow, arguments: &[&str]) -> anyhow::Result<Value> {
+    let said = flow.waybill(&[&["identity", "explain", "--json"], arguments].concat())?;
     serde_json::from_str(&said).with_context(|| said.clone())
 }
 
@@ -129,6 +133,13 @@ fn a_person_on_two_devices_and_a_server_is_one_until_an_unlink_and_again_after_a
 
         // What was sent before the sign-up has the device's id alone.
         let before = format!("anonymous_id = '{first}' AND user_id IS NULL");
+        let origin = flow.clickhouse(&format!(
+            "SELECT concat(origin_epoch, '-', origin_partition, '-', origin_offset) FROM events \
+             WHERE {before} AND event_name = 'Product Viewed'"
+        ))?;
+        let event = explained(flow, &origin)?;
+        ensure!(event["event"]["emitted_basis"] == "anonymous_id", "{event:#}");
+        ensure!(event["person"]["person_id"] == json!(whole[0]), "{event:#}");
         let is_whole = |persons: &[String]| *persons == whole;
         let why = ["--reason", "a shared computer"];
         let unlink = [&["unlink", first, &user][..], &why].concat();
@@ -178,6 +189,13 @@ fn two_accounts_are_one_person_by_order_and_two_again_after_it_is_taken_back() {
         ensure!(merged["person"]["user_id"] == json!(new), "{merged:#}");
         let alias = &merged["aliases"][0];
         ensure!(alias["who"] == "ada" && alias["why"] == "ticket 311", "{merged:#}");
+        let told_at = alias["told_at"].as_str().context("no time")?;
+        let moment: jiff::Timestamp = told_at.parse()?;
+        let just_before = (moment - jiff::SignedDuration::from_millis(1)).to_string();
+        for (at, user) in [(just_before.as_str(), &old), (told_at, &new)] {
+            let then = explained_with(flow, &[&one, "--at", at])?;
+            ensure!(then["person"]["user_id"] == json!(user), "at {at}: {then:#}");
+        }
         ordered(flow, &[&["unlink"][..], &pair].concat(), &all, |persons| persons.len() == 2)?;
         let apart = explained(flow, &one)?;
         ensure!(apart["person"]["user_id"] == json!(old), "{apart:#}");
