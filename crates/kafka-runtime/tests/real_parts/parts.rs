@@ -54,9 +54,9 @@ async fn prepare(kafka: &KafkaConfig, registry: &Registry) {
         registry.register(spec.topic).await.unwrap();
     }
     for stage in Stage::ALL {
-        let first = admin.first_positions(stage.group(), &stage.inputs()).unwrap();
+        let first = admin.first_positions(stage.group(), &stage.reads()).unwrap();
         assert_eq!(first, 6);
-        assert_eq!(admin.first_positions(stage.group(), &stage.inputs()).unwrap(), 0);
+        assert_eq!(admin.first_positions(stage.group(), &stage.reads()).unwrap(), 0);
     }
 }
 
