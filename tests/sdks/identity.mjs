@@ -26,7 +26,9 @@ async function visit(plan) {
   const page = await profile.newPage();
   page.on("pageerror", (error) => say(`page: ${error.message}`));
   page.on("console", (message) => message.type() === "error" && say(`console: ${message.text()}`));
-  const over = new Promise((resume) => void page.exposeFunction("over", resume));
+  let exposed;
+  const over = new Promise((resolve) => (exposed = page.exposeFunction("over", resolve)));
+  await exposed;
   await page.goto(`${site}/`);
   return withPatience(over);
 }
