@@ -55,9 +55,7 @@ await page.exposeFunction("handed", (number) => {
   ledger.handed(number);
   noteProgress(number);
 });
-let exposed;
-const over = new Promise((resolve) => (exposed = page.exposeFunction("over", resolve)));
-await exposed;
+const over = new Promise((resume) => void page.exposeFunction("over", resume));
 await page.goto(`${site}/?${CAMPAIGN}`, { referer: "https://search.example/" });
 const visit = mode.leave ? seeOff() : withPatience(over.then(untilDelivered));
 await visit.catch((error) => ledger.trouble("page", error.message));

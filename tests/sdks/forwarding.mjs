@@ -42,9 +42,7 @@ const visit = await browser.newContext({
 const page = await visit.newPage();
 page.on("pageerror", (error) => say(`page: ${error.message}`));
 page.on("console", (message) => message.type() === "error" && say(`console: ${message.text()}`));
-let exposed;
-const over = new Promise((resolve) => (exposed = page.exposeFunction("over", () => resolve(true))));
-await exposed;
+const over = new Promise((resume) => void page.exposeFunction("over", () => resume(true)));
 await page.goto(`${site}/?${CAMPAIGN}`, { referer: "https://www.google.com/" });
 const done = await withPatience(over);
 await server.closeAndFlush({ timeout: task.patience });

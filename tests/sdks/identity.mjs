@@ -10,7 +10,7 @@ import { Analytics } from "@segment/analytics-node";
 
 import { plainUserAgent, startChromium } from "./chromium.mjs";
 import { servePage } from "./page-server.mjs";
-import { say, task, wanted, withPatience } from "./task.mjs";
+import { say, task, wanted } from "./task.mjs";
 
 const userId = wanted("USER_ID");
 const server = new Analytics({ writeKey: wanted("SERVER_WRITE_KEY"), host: task.ingest });
@@ -26,11 +26,9 @@ async function visit(plan) {
   const page = await profile.newPage();
   page.on("pageerror", (error) => say(`page: ${error.message}`));
   page.on("console", (message) => message.type() === "error" && say(`console: ${message.text()}`));
-  let exposed;
-  const over = new Promise((resolve) => (exposed = page.exposeFunction("over", resolve)));
-  await exposed;
   await page.goto(`${site}/`);
-  return withPatience(over);
+  const seen = await page.waitForFunction(() => window.anonymousId, undefined, { timeout: task.patience });
+  return seen.jsonValue();
 }
 
 const first = await visit({ looks: true, event: "Signed Up" });

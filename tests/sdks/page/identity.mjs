@@ -14,7 +14,8 @@ async function visit() {
   await analytics.identify(plan.userId, { plan: "team" });
   await analytics.track(plan.event, { run });
   const user = await analytics.user();
-  window.over(user.anonymousId());
+  // The sign that the visit is over.
+  window.anonymousId = user.anonymousId();
 }
 
 visit().catch((error) => console.error(error.message));

@@ -37,6 +37,8 @@ fn send(flow: &Flow, run: &str, events: &[Value]) -> anyhow::Result<()> {
     let mut batch = events.to_vec();
     for (number, event) in batch.iter_mut().enumerate() {
         event["messageId"] = json!(format!("{run}-{number}"));
+        // As pages tell it: other tests look at all that this source sent.
+        event["context"] = json!({ "page": { "url": "https://shop.example/", "path": "/" } });
     }
     let body = json!({ "batch": batch }).to_string();
     let answer = flow.post("/v1/batch", WEB_SDKS.write_key, body.as_bytes())?;
