@@ -44,6 +44,11 @@ migrations! {
     21 = "021_sessions.sql",
     22 = "022_people.sql",
     23 = "023_identity_health.sql",
+    24 = "024_erasures.sql",
+    25 = "025_completeness.sql",
+    26 = "026_changed_since.sql",
+    27 = "027_segment_layout.sql",
+    28 = "028_promoted_columns.sql",
 }
 
 /// How a statement begins that makes a dictionary.

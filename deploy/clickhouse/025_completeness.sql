@@ -1,0 +1,1 @@
+-- How complete each hour is.

@@ -1,0 +1,1 @@
+-- What an incremental model must rebuild.

@@ -1,0 +1,1 @@
+-- What teams know from Segment's warehouses.
