@@ -200,12 +200,14 @@ impl ServiceProcess {
         self.log().lines().last().unwrap_or_default().to_owned()
     }
 
-    /// The last lines of its log.
+    /// The last lines of its log, and how its newest process ended if it has.
     pub fn log_tail(&self) -> String {
         let text = self.log();
         let lines: Vec<_> = text.lines().collect();
         let tail = &lines[lines.len().saturating_sub(TAIL_LINES)..];
-        format!("--- {self}: end of {}\n{}", self.log.display(), tail.join("\n"))
+        let ended = self.process().ended.map(|status| format!("\n--- it ended: {status}"));
+        let (log, ended) = (self.log.display(), ended.unwrap_or_default());
+        format!("--- {self}: end of {log}\n{}{ended}", tail.join("\n"))
     }
 
     /// The newest process as it is now: one that has ended is reaped first.
