@@ -81,6 +81,21 @@ impl Encoder {
         Ok(bytes)
     }
 
+    /// The framed bytes of a record whose first fields stand in `datum` already, as they were written, and
+    /// whose last field is `last`: facts are appended, so what is there need not be written anew. The
+    /// schema must be plain, as [`Decoder::is_plain`] says it of the record that `datum` is of.
+    pub fn encode_behind<T: Serialize>(
+        &self,
+        datum: &[u8],
+        last: &T,
+    ) -> Result<Vec<u8>, CodecError> {
+        let mut bytes = Vec::with_capacity(USUAL_BYTES.max(datum.len() + USUAL_BYTES / 4));
+        bytes.extend_from_slice(&frame::header(self.schema_id));
+        bytes.extend_from_slice(datum);
+        datum::write(&mut bytes, last).map_err(|error| self.unwritable(&error))?;
+        Ok(bytes)
+    }
+
     fn by_apache_avro<T: Serialize>(&self, value: &T) -> Result<Vec<u8>, CodecError> {
         let mut bytes = Vec::new();
         self.writer.write_ser(&mut bytes, value).map_err(|error| self.unwritable(&error))?;
@@ -125,6 +140,11 @@ impl Decoder {
         let plain = !resolves && datum::plain(ours);
         let writer = resolves.then_some(Writer { schema: writer, names });
         Ok(Self { name: schema.name, reader, plain, writer })
+    }
+
+    /// Whether what it reads was written with our own schema, and that is plain.
+    pub fn is_plain(&self) -> bool {
+        self.plain
     }
 
     /// The value of a whole datum; bytes left over are an error.

@@ -1,14 +1,15 @@
 //! Bytes of what the stage reads and writes.
 
 use event::{
-    EnrichedEvent, IdentityAlias, IdentityCommand, IdentityJournal, IdentityLink, IdentityState,
+    EnrichedEvent, IdentityAlias, IdentityCommand, IdentityFacts, IdentityJournal, IdentityLink,
+    IdentityState, StitchedEvent,
     codec::{CodecError, Encoder},
 };
 use identity::{KEY_VERSION, device_hash};
 use kafka_runtime::{Outgoing, Record};
 use pipeline::{Halt, Rejected};
-use schema_registry::{Registry, TopicDecoder};
-use serde::{Serialize, de::DeserializeOwned};
+use schema_registry::{Decoded, Registry, TopicDecoder};
+use serde::de::DeserializeOwned;
 use topology::Topic;
 
 use crate::{
@@ -48,8 +49,12 @@ impl Codecs {
         }
     }
 
-    pub(crate) fn event(&mut self, value: &[u8]) -> Result<Result<EnrichedEvent, Rejected>, Halt> {
-        self.enriched.decode(value)
+    /// The event, and its datum as it came where our own schema wrote it.
+    pub(crate) fn event<'v>(
+        &mut self,
+        value: &'v [u8],
+    ) -> Decoded<(EnrichedEvent, Option<&'v [u8]>)> {
+        self.enriched.decode_with_datum(value)
     }
 
     pub(crate) fn command(
@@ -72,12 +77,20 @@ impl Codecs {
         self.encoders.as_ref().ok_or_else(|| Halt::new("registry", "no encoder"))
     }
 
-    /// The inner error means that the event does not fit the schema of its topic.
-    pub(crate) fn stitched<T: Serialize>(
+    /// The output: the event with `identity` behind its own facts. The inner error means that it does not
+    /// fit the schema of its topic.
+    pub(crate) fn stitched(
         &mut self,
-        event: &T,
+        event: &EnrichedEvent,
+        datum: Option<&[u8]>,
+        identity: IdentityFacts,
     ) -> Result<Result<Vec<u8>, CodecError>, Halt> {
-        Ok(self.encoders()?.stitched.encode(event))
+        let encoder = &self.encoders()?.stitched;
+        if let Some(datum) = datum {
+            return Ok(encoder.encode_behind(datum, &identity));
+        }
+        let EnrichedEvent { event, validation, enrichment } = event.clone();
+        Ok(encoder.encode(&StitchedEvent { event, validation, enrichment, identity }))
     }
 
     /// The record that tells of a link.

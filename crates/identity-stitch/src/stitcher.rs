@@ -6,7 +6,7 @@ use std::{
 };
 
 use crashpoint::crashpoint;
-use event::{Described, EnrichedEvent, Hints, Keyed, Origin, StitchedEvent, Waybill};
+use event::{Described, EnrichedEvent, Hints, IdentityFacts, Keyed, Origin, Waybill};
 use identity::{Aliases, Changes, Ordered, Refusal, Rules, follow, stitch};
 use kafka_runtime::{
     Changelog, Fate, Followed, Numbered, Outgoing, Position, Processed, Processor, Record,
@@ -116,10 +116,10 @@ impl<T: Stores> Stitcher<T> {
 
     fn judge(
         &mut self,
-        event: EnrichedEvent,
+        event: &EnrichedEvent,
         cx: &Context,
         partition: i32,
-    ) -> Result<(Verdict<StitchedEvent>, Changes), Halt> {
+    ) -> Result<(Verdict<IdentityFacts>, Changes), Halt> {
         self.ask(partition, |view, rules| stitch(event, cx, rules, view))
     }
 
@@ -130,12 +130,17 @@ impl<T: Stores> Stitcher<T> {
     }
 
     /// The output, encoded. The inner error is the event's own fault.
-    fn written(&mut self, stitched: &StitchedEvent) -> Result<Result<Fate, Rejected>, Halt> {
-        let value = match self.codecs.stitched(stitched)? {
+    fn written(
+        &mut self,
+        event: &EnrichedEvent,
+        datum: Option<&[u8]>,
+        identity: IdentityFacts,
+    ) -> Result<Result<Fate, Rejected>, Halt> {
+        let key = event.key().as_bytes().to_vec();
+        let value = match self.codecs.stitched(event, datum, identity)? {
             Ok(value) => value,
             Err(error) => return Ok(Err(unfit(&error))),
         };
-        let key = stitched.key().as_bytes().to_vec();
         let size = key.len() + value.len() + OUTPUT_OVERHEAD;
         let limit = Topic::StitchedEvents.max_message_bytes() as usize;
         if size > limit {
@@ -187,16 +192,16 @@ impl<T: Stores> Processor for Stitcher<T> {
     /// way leaves no trace.
     fn process(&mut self, numbered: &Numbered<'_>) -> Result<Processed, Halt> {
         let Record { position, value, .. } = numbered.record;
-        let event = match self.codecs.event(value.as_deref().unwrap_or_default())? {
-            Ok(event) => event,
+        let value = value.as_deref().unwrap_or_default();
+        let (event, datum): (EnrichedEvent, _) = match self.codecs.event(value)? {
+            Ok(read) => read,
             Err(rejected) => return Ok(alone(Fate::Reject(rejected), Hints::default())),
         };
-        let hints = event.hints();
         let redriven = matches!(position.topic, Topic::Redrive(_));
         let cx = Context { waybill: numbered.waybill, redriven };
-        let (verdict, changes) = self.judge(event, &cx, position.partition)?;
+        let (verdict, changes) = self.judge(&event, &cx, position.partition)?;
         let fate = match verdict {
-            Verdict::Emit(stitched) => self.written(&stitched)?,
+            Verdict::Emit(identity) => self.written(&event, datum, identity)?,
             Verdict::Discard(discarded) => Ok(Fate::Discard(discarded)),
             Verdict::Reject(rejected) => Err(rejected),
         };
@@ -207,9 +212,10 @@ impl<T: Stores> Processor for Stitcher<T> {
                     self.metrics.session_began();
                 }
                 self.overlays.entry(position.partition).or_default().keep(changes);
+                let hints = hints(&event, &fate);
                 Ok(Processed { fate, hints, side })
             }
-            Err(rejected) => Ok(alone(Fate::Reject(rejected), hints)),
+            Err(rejected) => Ok(alone(Fate::Reject(rejected), event.hints())),
         }
     }
 
@@ -307,6 +313,17 @@ fn covered_by(written: &[Position]) -> BTreeMap<i32, Covered> {
         *reached = (*reached).max(Some(at.offset + 1));
     }
     covered
+}
+
+/// What may be said of the event in the ledger; of one that is emitted nothing will be but its source,
+/// for the output is known to fit.
+fn hints(event: &EnrichedEvent, fate: &Fate) -> Hints {
+    match fate {
+        Fate::Emit { .. } => {
+            Hints { source: event.source().map(str::to_owned), ..Hints::default() }
+        }
+        _ => event.hints(),
+    }
 }
 
 fn alone(fate: Fate, hints: Hints) -> Processed {

@@ -5,7 +5,7 @@ use pipeline::Halt;
 
 use crate::{
     LINK, MERGE, PersonId, RULE_COMMAND, Refusal, Rules, State, UNLINK, UNMERGE, device::order,
-    link::known,
+    device_hash, link::known,
 };
 
 /// What an order changes.
@@ -76,7 +76,7 @@ fn of_device(
 ) -> Result<Ordered, Halt> {
     let (user_id, offset) = (command.user_id.clone(), at.origin.offset);
     let given = DeviceOrder { user_id: user_id.clone(), linked, at: at.appended_at, offset };
-    let known = known(device, state)?;
+    let known = known(device, device_hash(device), state)?;
     let Some(next) = order(&known, &given, at.origin, rules.users_per_device) else {
         return Ok(Ordered::default());
     };

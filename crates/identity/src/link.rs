@@ -1,14 +1,14 @@
 //! Which events link a device to a user, and who the person of an event is.
 
 use event::{
-    EnrichedEvent, Event, IdentityAlias, IdentityFacts, IdentityLink, IdentityState, Waybill,
+    EnrichedEvent, Event, Fixed16, IdentityAlias, IdentityFacts, IdentityLink, IdentityState,
+    Waybill,
 };
 use pipeline::Halt;
 
 use crate::{
     MERGE, PersonId, Refusal, Rules, State,
     device::{Candidate, present, take},
-    device_hash,
 };
 
 /// The rule of a link that an `identify` with both ids made.
@@ -198,9 +198,10 @@ fn alias(
     state.aliases().is_news(&alias).then_some(alias)
 }
 
-/// The state of the device that is at home here; an empty one if nothing is known of it.
-pub(crate) fn known(device: &str, state: &dyn State) -> Result<IdentityState, Halt> {
-    let known = state.device(device_hash(device))?;
+/// The state of the device that is at home here; an empty one if nothing is known of it. `hash` is its
+/// [`device_hash`](crate::device_hash).
+pub(crate) fn known(device: &str, hash: Fixed16, state: &dyn State) -> Result<IdentityState, Halt> {
+    let known = state.device(hash)?;
     Ok(known.unwrap_or_else(|| IdentityState {
         device_key: device.to_owned(),
         ..IdentityState::default()

@@ -2,7 +2,7 @@
 
 use event::{
     BusinessEntry, ContextEntry, EnrichedEvent, IdentityAlias, IdentityFacts, IdentityLink,
-    IdentityState, JournalEntry, SessionEntry, StitchedEvent,
+    IdentityState, JournalEntry, SessionEntry,
 };
 use pipeline::{Context, Halt, Verdict};
 
@@ -41,7 +41,8 @@ pub struct Changes {
     pub aliases: Vec<IdentityAlias>,
 }
 
-/// Judges one record by the past of its partition.
+/// Judges one record by the past of its partition. What is emitted is the event as it came with these
+/// facts behind its own.
 ///
 /// A message whose key is present within the window is a repeat; if the stored origin is the
 /// record's own, the record is a copy that was emitted already. The same id with another payload
@@ -55,11 +56,11 @@ pub struct Changes {
 /// is dropped for that is not remembered as a message: it was not emitted, and its repeat meets
 /// the business key again.
 pub fn stitch(
-    event: EnrichedEvent,
+    event: &EnrichedEvent,
     cx: &Context,
     rules: &Rules,
     state: &dyn State,
-) -> Result<(Verdict<StitchedEvent>, Changes), Halt> {
+) -> Result<(Verdict<IdentityFacts>, Changes), Halt> {
     let today = rules.window.today(state.newest_day()?, cx.waybill.appended_at);
     let past = Past { state, today, oldest: rules.window.oldest(today) };
     let message = Message::of(&event.event, cx.waybill.origin);
@@ -77,8 +78,9 @@ pub fn stitch(
         None => None,
     };
     let ids = Ids::of(&event.event, rules);
-    let home = home(&event, &ids);
-    let device = home.map(|device| known(device, state)).transpose()?;
+    let home = home(event, &ids);
+    let hash = home.map(device_hash);
+    let device = home.zip(hash).map(|(device, hash)| known(device, hash, state)).transpose()?;
     let at_home = home.zip(device.as_ref());
     let links = links(&event.event, cx.waybill, at_home, rules, state);
     if let Some(Telling::Dropped(discarded)) = told {
@@ -86,9 +88,9 @@ pub fn stitch(
         return Ok((discarded.into(), Changes { links, aliases, ..Changes::default() }));
     }
     let mut identity = person(&event.event, &ids, device.as_ref(), state);
-    let visit = match home.map(device_hash) {
-        Some(device) => visit(&event, cx.waybill, device, rules, &past)?,
-        None => Visit { facts: named(&event), ..Visit::default() },
+    let visit = match hash {
+        Some(device) => visit(event, cx.waybill, device, rules, &past)?,
+        None => Visit { facts: named(event), ..Visit::default() },
     };
     flags.extend(ids.flags);
     let mut changes = Changes {
@@ -101,8 +103,7 @@ pub fn stitch(
     changes.business = note_telling(told, &mut identity, &mut flags);
     note_visit(visit, &mut identity, &mut flags, &mut changes);
     identity.flags = flags;
-    let EnrichedEvent { event, validation, enrichment } = event;
-    Ok((Verdict::Emit(StitchedEvent { event, validation, enrichment, identity }), changes))
+    Ok((Verdict::Emit(identity), changes))
 }
 
 fn note_telling(

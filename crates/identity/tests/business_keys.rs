@@ -9,7 +9,7 @@
 #[allow(dead_code, reason = "each test file uses a part")]
 mod remembered;
 
-use event::{BusinessKey, EnrichedEvent, StitchedEvent};
+use event::{BusinessKey, EnrichedEvent, IdentityFacts};
 use identity::{Changes, FLAG_TOLD_BEFORE, stitch};
 use pipeline::Verdict;
 use remembered::{DAY_MS, Remembered, at, rules, with_ids};
@@ -36,10 +36,10 @@ fn event(text: &str, number: i64) -> (EnrichedEvent, i64) {
     (event, day.parse().unwrap())
 }
 
-fn fate(verdict: &Verdict<StitchedEvent>) -> String {
+fn fate(verdict: &Verdict<IdentityFacts>) -> String {
     match verdict {
-        Verdict::Emit(stitched) => {
-            let facts = &stitched.identity;
+        Verdict::Emit(identity) => {
+            let facts = &identity;
             let flagged = facts.flags.iter().any(|flag| flag == FLAG_TOLD_BEFORE);
             assert_eq!(flagged, facts.told_first.is_some());
             match (&facts.supersedes, &facts.told_first) {
@@ -59,7 +59,7 @@ fn fate(verdict: &Verdict<StitchedEvent>) -> String {
 
 fn play(past: &mut Remembered, text: &str, number: i64) -> (String, Changes) {
     let (event, day) = event(text, number);
-    let (verdict, changes) = stitch(event, &at(number, day * DAY_MS), &rules(), past).unwrap();
+    let (verdict, changes) = stitch(&event, &at(number, day * DAY_MS), &rules(), past).unwrap();
     past.keep(&changes);
     (fate(&verdict), changes)
 }
@@ -182,7 +182,7 @@ fn another_key_is_another_thing() {
     play(&mut past, "server:0", 1);
     let (mut other, _) = event("page:1", 2);
     other.validation.business_key.as_mut().unwrap().key = "order_id=8".into();
-    let (verdict, _) = stitch(other, &at(2, 0), &rules(), &past).unwrap();
+    let (verdict, _) = stitch(&other, &at(2, 0), &rules(), &past).unwrap();
     assert_eq!(fate(&verdict), "emitted");
 }
 
@@ -197,7 +197,7 @@ fn a_window_of_the_plan_reaches_no_further_than_the_stages_own() {
     let mut fates = Vec::new();
     for (number, day) in [(1, 0), (2, 7), (3, 8)] {
         let (event, cx) = with_window(number, day);
-        let (verdict, changes) = stitch(event, &cx, &rules(), &past).unwrap();
+        let (verdict, changes) = stitch(&event, &cx, &rules(), &past).unwrap();
         past.keep(&changes);
         fates.push(fate(&verdict));
     }
@@ -210,7 +210,7 @@ fn what_is_dropped_still_says_who_is_who_and_leaves_nothing_else() {
     play(&mut past, "server:0", 1);
     let (mut event, _) = event("page:1", 2);
     event.event.user_id = Some("u".into());
-    let (verdict, changes) = stitch(event, &at(2, 0), &rules(), &past).unwrap();
+    let (verdict, changes) = stitch(&event, &at(2, 0), &rules(), &past).unwrap();
     assert_eq!(fate(&verdict), "told-before after 1");
     let told: Vec<_> =
         changes.links.iter().map(|link| (&*link.anonymous_id, &*link.user_id)).collect();

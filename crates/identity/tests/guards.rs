@@ -34,11 +34,11 @@ impl Played {
         self.number += 1;
         let mut event = with_ids(&format!("m{}", self.number), "identify", device, user);
         event.event.timestamp = self.number * HOUR;
-        let (verdict, changes) = stitch(event, &at(self.number, 0), rules, &self.past).unwrap();
+        let (verdict, changes) = stitch(&event, &at(self.number, 0), rules, &self.past).unwrap();
         self.past.keep(&changes);
         self.links.extend(changes.links);
-        let Verdict::Emit(stitched) = verdict else { panic!("{verdict:?} is not emitted") };
-        stitched.identity
+        let Verdict::Emit(identity) = verdict else { panic!("{verdict:?} is not emitted") };
+        identity
     }
 
     fn known(&self) -> Resolution {

@@ -74,10 +74,10 @@ fn play(
     number: i64,
     appended: Millis,
 ) -> IdentityFacts {
-    let (verdict, changes) = stitch(event, &at(number, appended), &rules(), past).unwrap();
+    let (verdict, changes) = stitch(&event, &at(number, appended), &rules(), past).unwrap();
     past.keep(&changes);
-    let Verdict::Emit(stitched) = verdict else { panic!("{verdict:?} is not emitted") };
-    stitched.identity
+    let Verdict::Emit(identity) = verdict else { panic!("{verdict:?} is not emitted") };
+    identity
 }
 
 /// `page_path=/landing from 0-0-1`, each.

@@ -171,7 +171,7 @@ fn an_alias_merges_two_users_only_if_its_source_may() {
     ];
     for (source, previous, user, merges, links) in cases {
         let event = alias_event(source, previous, user);
-        let (_, changes) = stitch(event, &at(1, 0), &merging(), &Remembered::default()).unwrap();
+        let (_, changes) = stitch(&event, &at(1, 0), &merging(), &Remembered::default()).unwrap();
         let found = (changes.aliases.len(), changes.links.len());
         assert_eq!(found, (merges, links), "{source}: {previous} is {user}'s");
     }
@@ -181,10 +181,10 @@ fn an_alias_merges_two_users_only_if_its_source_may() {
 fn two_customers_that_a_source_may_not_merge_stay_two_persons() {
     let mut past = Remembered::default();
     let mut play = |event, number| {
-        let (verdict, changes) = stitch(event, &at(number, 0), &merging(), &past).unwrap();
+        let (verdict, changes) = stitch(&event, &at(number, 0), &merging(), &past).unwrap();
         past.keep(&changes);
-        let Verdict::Emit(stitched) = verdict else { panic!("{verdict:?} is not emitted") };
-        stitched.identity.person_id
+        let Verdict::Emit(identity) = verdict else { panic!("{verdict:?} is not emitted") };
+        identity.person_id
     };
     play(alias_event("web/app", "alice", "bob"), 1);
     let alice = play(with_ids("m2", "track", None, Some("alice")), 2);
@@ -198,20 +198,20 @@ fn events_of_a_merged_user_carry_the_one_that_stands_for_it_and_the_merge() {
     let mut past = Remembered { aliases: aliases("alice>bob@7"), ..Remembered::default() };
     for (device, basis) in [(Some("d"), "user_id"), (None, "user_id")] {
         let event = with_ids(basis, "track", device, Some("alice"));
-        let (verdict, changes) = stitch(event, &at(9, 0), &merging(), &past).unwrap();
+        let (verdict, changes) = stitch(&event, &at(9, 0), &merging(), &past).unwrap();
         past.keep(&changes);
-        let Verdict::Emit(stitched) = verdict else { continue };
-        let facts = stitched.identity;
+        let Verdict::Emit(identity) = verdict else { continue };
+        let facts = identity;
         assert_eq!(facts.user_id.as_deref(), Some("bob"));
         assert_eq!(facts.person_id, PersonId::of_user("bob").to_string());
         assert_eq!(facts.alias_origin.as_deref(), Some("0-0-7"));
         assert!(changes.links.iter().all(|link| link.user_id == "alice"), "links are as sent");
     }
     let (verdict, _) =
-        stitch(with_ids("m", "page", Some("d"), None), &at(10, 0), &merging(), &past).unwrap();
-    let Verdict::Emit(stitched) = verdict else { panic!("{verdict:?} is not emitted") };
-    assert_eq!(stitched.identity.basis, "link");
-    assert_eq!(stitched.identity.user_id.as_deref(), Some("bob"));
+        stitch(&with_ids("m", "page", Some("d"), None), &at(10, 0), &merging(), &past).unwrap();
+    let Verdict::Emit(identity) = verdict else { panic!("{verdict:?} is not emitted") };
+    assert_eq!(identity.basis, "link");
+    assert_eq!(identity.user_id.as_deref(), Some("bob"));
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn nobody_is_merged_with_a_blocked_id() {
     let rules = Rules { blocked: ["Demo"].into_iter().collect(), ..merging() };
     for (previous, user) in [("demo", "alice"), ("alice", "DEMO")] {
         let event = alias_event("server/crm", previous, user);
-        let (_, changes) = stitch(event, &at(1, 0), &rules, &Remembered::default()).unwrap();
+        let (_, changes) = stitch(&event, &at(1, 0), &rules, &Remembered::default()).unwrap();
         assert!(changes.aliases.is_empty() && changes.links.is_empty(), "{previous}, {user}");
     }
 }

@@ -50,10 +50,10 @@ fn play(
     let kind = if user.is_some() { "identify" } else { "page" };
     let mut event = with_ids(&format!("m{offset}"), kind, Some("d"), user);
     event.event.timestamp = offset * 60_000;
-    let (verdict, changes) = stitch(event, &at(offset, 0), &rules(), past).unwrap();
+    let (verdict, changes) = stitch(&event, &at(offset, 0), &rules(), past).unwrap();
     past.keep(&changes);
-    let Verdict::Emit(stitched) = verdict else { panic!("{verdict:?} is not emitted") };
-    (stitched.identity.user_id, changes.links)
+    let Verdict::Emit(identity) = verdict else { panic!("{verdict:?} is not emitted") };
+    (identity.user_id, changes.links)
 }
 
 #[test]

@@ -18,10 +18,10 @@ use proptest::prelude::*;
 use remembered::{Remembered, at, rules, with_ids};
 
 fn play(past: &mut Remembered, event: EnrichedEvent, offset: i64) -> (IdentityFacts, Changes) {
-    let (verdict, changes) = stitch(event, &at(offset, 0), &rules(), past).unwrap();
+    let (verdict, changes) = stitch(&event, &at(offset, 0), &rules(), past).unwrap();
     past.keep(&changes);
-    let Verdict::Emit(stitched) = verdict else { panic!("{verdict:?} is not emitted") };
-    (stitched.identity, changes)
+    let Verdict::Emit(identity) = verdict else { panic!("{verdict:?} is not emitted") };
+    (identity, changes)
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn a_repeat_makes_no_link() {
     let mut past = Remembered::default();
     play(&mut past, with_ids("m", "identify", Some("a"), Some("u")), 1);
     let again = with_ids("m", "identify", Some("a"), Some("u"));
-    let (_, changes) = stitch(again, &at(2, 0), &rules(), &past).unwrap();
+    let (_, changes) = stitch(&again, &at(2, 0), &rules(), &past).unwrap();
     assert_eq!(changes, Changes::default());
 }
 
@@ -153,11 +153,11 @@ fn device_after(
     let mut past = Remembered::default();
     let mut links = Vec::new();
     let mut play = |event, offset| {
-        let (verdict, changes) = stitch(event, &at(offset, 0), &rules, &past).unwrap();
+        let (verdict, changes) = stitch(&event, &at(offset, 0), &rules, &past).unwrap();
         past.keep(&changes);
         links.extend(changes.links);
-        let Verdict::Emit(stitched) = verdict else { panic!("{verdict:?} is not emitted") };
-        stitched.identity
+        let Verdict::Emit(identity) = verdict else { panic!("{verdict:?} is not emitted") };
+        identity
     };
     for (offset, user, time) in told {
         let user = format!("u{user}");
@@ -185,11 +185,11 @@ fn nobody_is_known_while_the_last_candidate_is_refused() {
     let mut play = |kind, user, offset: i64| {
         let mut event = with_ids(&format!("m{offset}"), kind, Some("a"), user);
         event.event.timestamp = offset * 60_000;
-        let (verdict, changes) = stitch(event, &at(offset, 0), &rules, &past).unwrap();
+        let (verdict, changes) = stitch(&event, &at(offset, 0), &rules, &past).unwrap();
         past.keep(&changes);
-        let Verdict::Emit(stitched) = verdict else { panic!("{verdict:?} is not emitted") };
+        let Verdict::Emit(identity) = verdict else { panic!("{verdict:?} is not emitted") };
         let refused = changes.links.first().and_then(|link| link.refused.clone());
-        (stitched.identity.user_id, refused)
+        (identity.user_id, refused)
     };
     let user = |id: &str| Some(id.to_owned());
     assert_eq!(play("identify", Some("u1"), 1), (user("u1"), None));

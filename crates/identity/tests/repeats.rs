@@ -16,14 +16,14 @@ use pipeline::{DiscardReason, Verdict};
 use proptest::prelude::*;
 use remembered::{DAY_MS, Remembered, at, rules, track};
 
-fn discard(verdict: Verdict<event::StitchedEvent>) -> pipeline::Discarded {
+fn discard(verdict: Verdict<event::IdentityFacts>) -> pipeline::Discarded {
     let Verdict::Discard(discarded) = verdict else { panic!("{verdict:?} is no discard") };
     discarded
 }
 
-fn flags(verdict: Verdict<event::StitchedEvent>) -> Vec<String> {
-    let Verdict::Emit(stitched) = verdict else { panic!("{verdict:?} is not emitted") };
-    stitched.identity.flags
+fn flags(verdict: Verdict<event::IdentityFacts>) -> Vec<String> {
+    let Verdict::Emit(identity) = verdict else { panic!("{verdict:?} is not emitted") };
+    identity.flags
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn a_late_message_is_filed_under_the_newest_day_not_its_own() {
 fn a_past_that_cannot_be_read_is_a_halt() {
     let past = Remembered::default();
     past.gone.set(true);
-    assert!(stitch(track("m"), &at(1, 0), &rules(), &past).is_err());
+    assert!(stitch(&track("m"), &at(1, 0), &rules(), &past).is_err());
 }
 
 #[derive(Debug, Clone)]
@@ -189,8 +189,8 @@ proptest! {
         for sent in &history {
             let (event, cx) = (event_of(sent), at(sent.offset, sent.offset));
             let before = past.clone();
-            let once = stitch(event.clone(), &cx, &rules(), &past).unwrap();
-            let twice = stitch(event, &cx, &rules(), &past).unwrap();
+            let once = stitch(&event, &cx, &rules(), &past).unwrap();
+            let twice = stitch(&event, &cx, &rules(), &past).unwrap();
             prop_assert_eq!(&once, &twice);
             prop_assert_eq!(&before, &past);
             past.keep(&once.1);

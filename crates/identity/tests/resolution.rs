@@ -238,7 +238,7 @@ fn play(
     let (device, user) = (format!("d{device}"), format!("u{user}"));
     let mut event = with_ids(&format!("m{offset}"), "identify", Some(&device), Some(&user));
     event.event.timestamp = time;
-    let (_, changes) = stitch(event, &at(offset, 0), &rules(), past).unwrap();
+    let (_, changes) = stitch(&event, &at(offset, 0), &rules(), past).unwrap();
     past.keep(&changes);
     changes.links
 }

@@ -46,10 +46,10 @@ fn play(
     number: i64,
     appended: Millis,
 ) -> IdentityFacts {
-    let (verdict, changes) = stitch(event, &at(number, appended), &rules(), past).unwrap();
+    let (verdict, changes) = stitch(&event, &at(number, appended), &rules(), past).unwrap();
     past.keep(&changes);
-    let Verdict::Emit(stitched) = verdict else { panic!("{verdict:?} is not emitted") };
-    stitched.identity
+    let Verdict::Emit(identity) = verdict else { panic!("{verdict:?} is not emitted") };
+    identity
 }
 
 /// `#2 of A since 10:00`; an id that was not sent is the number of the event that began it.
@@ -242,10 +242,10 @@ fn the_pause_that_ends_a_session_can_be_set() {
     let mut past = Remembered::default();
     let mut session = |text, number| {
         let (verdict, changes) =
-            stitch(event(text, number), &at(number, 0), &rules, &past).unwrap();
+            stitch(&event(text, number), &at(number, 0), &rules, &past).unwrap();
         past.keep(&changes);
-        let Verdict::Emit(stitched) = verdict else { panic!("{verdict:?} is not emitted") };
-        stitched.identity.session.unwrap().number
+        let Verdict::Emit(identity) = verdict else { panic!("{verdict:?} is not emitted") };
+        identity.session.unwrap().number
     };
     assert_eq!(
         ["10:00", "10:05", "10:11"].map(|text| session(text, time(text))),

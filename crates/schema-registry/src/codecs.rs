@@ -77,16 +77,43 @@ impl TopicDecoder {
         }
     }
 
+    /// [`decode`](Self::decode), and the datum as it came where our own schema wrote it: facts can be
+    /// appended to that ([`Encoder::encode_behind`]).
+    pub fn decode_with_datum<'v, T: DeserializeOwned>(
+        &mut self,
+        value: &'v [u8],
+    ) -> Decoded<(T, Option<&'v [u8]>)> {
+        let frame = match frame::parse(value) {
+            Ok(frame) => frame,
+            Err(error) => return Ok(Err(undecodable(error.to_string()))),
+        };
+        let decoder = match self.decoder_of(frame.schema_id)? {
+            Ok(decoder) => decoder,
+            Err(rejected) => return Ok(Err(rejected)),
+        };
+        let datum = decoder.is_plain().then_some(frame.datum);
+        let decoded = decoder.decode(frame.datum).map(|value| (value, datum));
+        Ok(decoded.map_err(|error| undecodable(error.to_string())))
+    }
+
     /// Decodes a datum that the schema with this id wrote.
     pub(crate) fn decode_by<T: DeserializeOwned>(&mut self, id: u32, datum: &[u8]) -> Decoded<T> {
+        match self.decoder_of(id)? {
+            Ok(decoder) => {
+                Ok(decoder.decode(datum).map_err(|error| undecodable(error.to_string())))
+            }
+            Err(rejected) => Ok(Err(rejected)),
+        }
+    }
+
+    fn decoder_of(&mut self, id: u32) -> Decoded<&Decoder> {
         if !self.by_id.contains_key(&id) {
             match self.new_decoder(id)? {
                 Ok(decoder) => drop(self.by_id.insert(id, decoder)),
                 Err(rejected) => return Ok(Err(rejected)),
             }
         }
-        let decoder = self.by_id.get(&id).ok_or_else(|| away("no decoder"))?;
-        Ok(decoder.decode(datum).map_err(|error| undecodable(error.to_string())))
+        self.by_id.get(&id).map(Ok).ok_or_else(|| away("no decoder"))
     }
 
     fn new_decoder(&mut self, id: u32) -> Decoded<Decoder> {

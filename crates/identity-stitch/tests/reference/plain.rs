@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use event::{
-    BusinessEntry, ContextEntry, Fixed16, IdentityState, JournalEntry, SessionEntry, StitchedEvent,
+    BusinessEntry, ContextEntry, Fixed16, IdentityFacts, IdentityState, JournalEntry, SessionEntry,
 };
 use identity::{
     Aliases, Changes, Day, MessageKey, Ordered, Rules, State, device_hash, follow, stitch,
@@ -39,7 +39,7 @@ impl Plain {
         match &step.said {
             Said::Event(event) => {
                 let cx = Context { waybill: step.waybill, redriven: false };
-                let (verdict, changes) = stitch((**event).clone(), &cx, rules, self).unwrap();
+                let (verdict, changes) = stitch(event, &cx, rules, self).unwrap();
                 let side = side(wire, &changes);
                 self.keep(changes);
                 Outcome { fate: fate(verdict), side }
@@ -74,9 +74,9 @@ fn side(wire: &Wire, changes: &Changes) -> Vec<(Topic, Vec<u8>)> {
     changes.links.iter().map(link).chain(changes.aliases.iter().map(alias)).collect()
 }
 
-fn fate(verdict: Verdict<StitchedEvent>) -> Fated {
+fn fate(verdict: Verdict<IdentityFacts>) -> Fated {
     match verdict {
-        Verdict::Emit(stitched) => Fated::Emitted(Box::new(stitched.identity)),
+        Verdict::Emit(identity) => Fated::Emitted(Box::new(identity)),
         Verdict::Discard(discarded) => Fated::Dropped {
             word: discarded.reason.word(),
             first: discarded.first.map(|origin| origin.offset),

@@ -88,8 +88,8 @@ impl Remembered {
         &mut self,
         event: EnrichedEvent,
         cx: &Context,
-    ) -> Verdict<event::StitchedEvent> {
-        let (verdict, changes) = stitch(event, cx, &rules(), self).unwrap();
+    ) -> Verdict<event::IdentityFacts> {
+        let (verdict, changes) = stitch(&event, cx, &rules(), self).unwrap();
         self.keep(&changes);
         verdict
     }
