@@ -9,13 +9,14 @@
 //! - `filter` and `filter/<part><chunk>`: the filter, as of that stamp. Without it, or with that of
 //!   an older stamp (the process was killed), opening reads all keys.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use fjall::{
     CompressionType, Database, Keyspace, KeyspaceCreateOptions, UserValue,
     compaction::Leveled,
     config::{CompressionPolicy, FilterPolicy, PartitioningPolicy, PinningPolicy},
 };
+use foldhash::HashMap;
 
 use crate::{
     fjall_calls::{guarded, number},

@@ -74,7 +74,7 @@ fn a_removed_key_is_absent_and_one_that_is_written_twice_has_its_last_value() {
     with_drawer(dir.path(), |drawer| {
         drawer.write(&run(0..3), 1).unwrap();
         let last = UserValue::from(*b"last");
-        drawer.write(&[(key(0), None), (key(1), Some(last.clone()))].into(), 2).unwrap();
+        drawer.write(&Run::from_iter([(key(0), None), (key(1), Some(last.clone()))]), 2).unwrap();
         assert_eq!(found(drawer, 0), None);
         assert_eq!(found(drawer, 1), Some(last));
         assert_eq!(found(drawer, 2), Some(UserValue::from(2_u64.to_be_bytes())));

@@ -1,11 +1,9 @@
 //! What a batch has changed so far: seen by its later records, forgotten when it is aborted.
 
-use std::{
-    cell::Cell,
-    collections::{BTreeMap, HashMap},
-};
+use std::cell::Cell;
 
 use event::{BusinessEntry, ContextEntry, Fixed16, IdentityState, JournalEntry, SessionEntry};
+use foldhash::HashMap;
 use identity::{Aliases, Changes, Day, MessageKey, State, device_hash};
 use pipeline::Halt;
 
@@ -20,10 +18,10 @@ use crate::{
 pub(crate) struct Overlay {
     entries: Vec<JournalEntry>,
     seen: HashMap<Fixed16, JournalEntry>,
-    business: BTreeMap<Fixed16, BusinessEntry>,
-    sessions: BTreeMap<Fixed16, SessionEntry>,
-    contexts: BTreeMap<Fixed16, ContextEntry>,
-    devices: BTreeMap<Fixed16, IdentityState>,
+    business: HashMap<Fixed16, BusinessEntry>,
+    sessions: HashMap<Fixed16, SessionEntry>,
+    contexts: HashMap<Fixed16, ContextEntry>,
+    devices: HashMap<Fixed16, IdentityState>,
     newest_day: Option<Day>,
 }
 
