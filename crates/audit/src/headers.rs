@@ -48,7 +48,7 @@ mod tests {
 
     fn record(topic: Topic, headers: &[(&str, &[u8])]) -> Record {
         let headers =
-            headers.iter().map(|(name, value)| ((*name).to_owned(), Some(value.to_vec())));
+            headers.iter().map(|(name, value)| ((*name).to_owned().into(), Some(value.to_vec())));
         Record {
             position: Position { topic, partition: 1, offset: 2 },
             timestamp: Some(3),

@@ -86,8 +86,8 @@ mod tests {
     #[test]
     fn what_cannot_be_decoded_is_kept_with_what_its_headers_say() {
         let headers = vec![
-            (header::REASON.to_owned(), Some(b"malformed".to_vec())),
-            (header::WAYBILL.to_owned(), Some(waybill().to_header().to_vec())),
+            (header::REASON.into(), Some(b"malformed".to_vec())),
+            (header::WAYBILL.into(), Some(waybill().to_header().to_vec())),
         ];
         let garbage = undecodable(&record(Some(b"garbage"), headers));
         assert_eq!((garbage.stage.as_str(), garbage.reason.as_str()), ("enrich", "malformed"));

@@ -166,7 +166,7 @@ impl RecordMaker<'_> {
             key: key(event).map(|key| key.as_bytes().to_vec()),
             value: Some(value),
             headers: traceparent
-                .map(|text| (header::TRACEPARENT.to_owned(), Some(text)))
+                .map(|text| (header::TRACEPARENT.into(), Some(text)))
                 .into_iter()
                 .collect(),
         })

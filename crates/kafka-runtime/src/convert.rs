@@ -3,7 +3,7 @@
 use rdkafka::message::{BorrowedMessage, Header as KafkaHeader, Headers, Message, OwnedHeaders};
 use topology::Topic;
 
-use crate::record::{Header, Position, Record};
+use crate::record::{Header, Position, Record, header};
 
 /// Our record of a message; `None` for a topic that is not ours, which no client subscribes to.
 pub(crate) fn record_of(message: &BorrowedMessage<'_>) -> Option<Record> {
@@ -15,7 +15,7 @@ pub(crate) fn record_of(message: &BorrowedMessage<'_>) -> Option<Record> {
     let headers = message.headers().map_or_else(Vec::new, |headers| {
         headers
             .iter()
-            .map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec)))
+            .map(|header| (header::named(header.key), header.value.map(<[u8]>::to_vec)))
             .collect()
     });
     Some(Record {

@@ -47,8 +47,8 @@ pub(crate) fn fits(record: &Outgoing) -> bool {
 
 /// The headers of a record that follows `source`: its number and its trace.
 pub(crate) fn following(waybill: Option<Waybill>, traceparent: Option<Vec<u8>>) -> Vec<Header> {
-    let number = waybill.map(|it| (header::WAYBILL.to_owned(), Some(it.to_header().to_vec())));
-    let trace = traceparent.map(|it| (header::TRACEPARENT.to_owned(), Some(it)));
+    let number = waybill.map(|it| (header::WAYBILL.into(), Some(it.to_header().to_vec())));
+    let trace = traceparent.map(|it| (header::TRACEPARENT.into(), Some(it)));
     number.into_iter().chain(trace).collect()
 }
 
@@ -76,8 +76,8 @@ impl Ledger {
 
     fn told(&self, topic: Topic, reason: &str, value: Vec<u8>, of: &Told<'_>) -> Outgoing {
         let mut headers = following(of.waybill, of.traceparent.clone());
-        headers.push((header::STAGE.to_owned(), Some(self.stage.name().into())));
-        headers.push((header::REASON.to_owned(), Some(reason.into())));
+        headers.push((header::STAGE.into(), Some(self.stage.name().into())));
+        headers.push((header::REASON.into(), Some(reason.into())));
         Outgoing { topic, partition: None, key: of.record.key.clone(), value: Some(value), headers }
     }
 
@@ -188,7 +188,10 @@ pub(crate) struct Told<'a> {
 }
 
 fn record_headers(record: &Record) -> Vec<RecordHeader> {
-    let copied = |(name, value): &Header| RecordHeader { name: name.clone(), value: value.clone() };
+    let copied = |(name, value): &Header| RecordHeader {
+        name: name.clone().into_owned(),
+        value: value.clone(),
+    };
     record.headers.iter().map(copied).collect()
 }
 

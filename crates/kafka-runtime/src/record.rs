@@ -1,5 +1,7 @@
 //! A Kafka record as the stages see it.
 
+use std::borrow::Cow;
+
 use event::{Millis, Waybill};
 use topology::Topic;
 
@@ -27,10 +29,17 @@ pub mod header {
     pub const SETTLES: &str = "settles";
     /// W3C trace context.
     pub const TRACEPARENT: &str = "traceparent";
+
+    /// The name, without a copy where it is one of these.
+    pub(crate) fn named(name: &str) -> std::borrow::Cow<'static, str> {
+        let ours =
+            [WAYBILL, STAGE, REASON, SETTLES, TRACEPARENT].into_iter().find(|it| *it == name);
+        ours.map_or_else(|| name.to_owned().into(), Into::into)
+    }
 }
 
-/// A header: name and value.
-pub type Header = (String, Option<Vec<u8>>);
+/// A header: name and value. The names that Waybill writes are not copied for each record.
+pub type Header = (Cow<'static, str>, Option<Vec<u8>>);
 
 /// A record that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]

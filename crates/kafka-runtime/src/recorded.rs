@@ -177,6 +177,6 @@ pub(crate) fn record(topic: Topic, offset: i64, text: &str) -> Record {
         timestamp: Some(1),
         key: None,
         value: Some(text.into()),
-        headers: vec![(header::WAYBILL.to_owned(), Some(waybill.to_header().to_vec()))],
+        headers: vec![(header::WAYBILL.into(), Some(waybill.to_header().to_vec()))],
     }
 }

@@ -229,8 +229,8 @@ fn redriven(flow: &Flow, letter: DeadLetter) -> anyhow::Result<Outgoing> {
         key: letter.key,
         value: letter.value,
         headers: vec![
-            (header::WAYBILL.to_owned(), Some(waybill)),
-            (header::SETTLES.to_owned(), Some(settles)),
+            (header::WAYBILL.into(), Some(waybill)),
+            (header::SETTLES.into(), Some(settles)),
         ],
     })
 }

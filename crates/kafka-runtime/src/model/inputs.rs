@@ -26,7 +26,7 @@ impl World {
             partition: Some(number),
             key: None,
             value: Some(input_value(self.kind, number, what)),
-            headers: vec![(header::WAYBILL.to_owned(), Some(waybill))],
+            headers: vec![(header::WAYBILL.into(), Some(waybill))],
         };
         self.broker.append((topic, number), record, UPSTREAM, written);
         if written == State::Aborted {
