@@ -4,7 +4,7 @@ use event::{DeadLetter, Hints, Waybill};
 use kafka_runtime::{Mapped, Numbered, Record, header};
 use pipeline::{Halt, Rejected};
 use topology::Topic;
-use warehouse::{DeadLetterRow, Undecodable};
+use warehouse::{DeadLetterRow, TIMES, Undecodable};
 
 use crate::{Mapping, events::position};
 
@@ -40,21 +40,28 @@ where
         };
         Ok((Mapped::Row(row), Hints::default()))
     }
+
+    fn plain(&mut self, numbered: &Numbered<'_>) -> Option<DeadLetterRow> {
+        let record = numbered.record;
+        Some(DeadLetterRow::undecodable(position(self.epoch, record), undecodable(record)))
+    }
 }
 
 /// What the headers, the topic and Kafka say of a record that cannot be decoded. Not the number
-/// that the runtime hands in: it stands in where a record of a side table has none.
+/// that the runtime hands in: it stands in where a record of a side table has none. A time that the
+/// tables cannot hold is none.
 pub(crate) fn undecodable(record: &Record) -> Undecodable {
     let word = |name| record.header(name).map(|value| String::from_utf8_lossy(value).into_owned());
     let of_topic = match record.position.topic {
         Topic::DeadLetters(stage) => Some(stage.name().to_owned()),
         _ => None,
     };
+    let waybill = record.header(header::WAYBILL).and_then(|it| Waybill::from_header(it).ok());
     Undecodable {
         stage: of_topic.or_else(|| word(header::STAGE)).unwrap_or_default(),
         reason: word(header::REASON).unwrap_or_default(),
-        waybill: record.header(header::WAYBILL).and_then(|it| Waybill::from_header(it).ok()),
-        timestamp: record.timestamp,
+        waybill: waybill.filter(|waybill| TIMES.contains(&waybill.appended_at)),
+        timestamp: record.timestamp.filter(|timestamp| TIMES.contains(timestamp)),
         value: record.value.clone().unwrap_or_default(),
     }
 }
@@ -93,6 +100,10 @@ mod tests {
         assert_eq!((garbage.stage.as_str(), garbage.reason.as_str()), ("enrich", "malformed"));
         assert_eq!((garbage.waybill, garbage.timestamp), (Some(waybill()), Some(9)));
         assert_eq!(garbage.value, b"garbage");
+        let odd = Waybill { appended_at: i64::MAX, ..waybill() };
+        let headers = vec![(header::WAYBILL.to_owned(), Some(odd.to_header().to_vec()))];
+        let odd = undecodable(&Record { timestamp: Some(-1 << 60), ..record(None, headers) });
+        assert_eq!((odd.waybill, odd.timestamp), (None, None), "no table can hold such times");
         let bare = undecodable(&record(None, Vec::new()));
         assert_eq!((bare.reason.as_str(), bare.waybill, bare.value.len()), ("", None, 0));
     }

@@ -5,8 +5,9 @@
 //! `discarded_events`, `identity_links` and `identity_aliases` keep every record, and what cannot be
 //! decoded stands in their column `raw`.
 //!
-//! Rows that ClickHouse refuses halt the loader with ClickHouse's code and name. Looking for the
-//! one bad row by halving the range, and giving it a dead letter, is not built yet.
+//! A row that ClickHouse refuses is found by halving ([`kafka_runtime::Sink`]). A refused event gets a
+//! dead letter with what ClickHouse said, without values; a refused row of a side table is kept with
+//! nothing but its value in `raw`.
 
 mod aliases;
 mod dead_letters;

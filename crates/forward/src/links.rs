@@ -39,4 +39,9 @@ where
         };
         Ok((Mapped::Row(row), Hints::default()))
     }
+
+    fn plain(&mut self, numbered: &Numbered<'_>) -> Option<LinkRow> {
+        let record = numbered.record;
+        Some(LinkRow::undecodable(position(self.epoch, record), undecodable(record)))
+    }
 }

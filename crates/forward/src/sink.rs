@@ -5,11 +5,13 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use event::{Hints, Origin, Waybill};
-use kafka_runtime::{Inserted, Mapped, Numbered, PlacedRow, Range, Sink};
-use pipeline::Halt;
+use kafka_runtime::{Inserted, Mapped, Numbered, PlacedRow, Range, Refusal, Sink};
+use pipeline::{Halt, RejectReason, Rejected};
 use tokio::runtime::Handle;
 use topology::Topic;
-use warehouse::{InsertAnswer, InsertRequest, PositionRange, Row, Warehouse, WarehouseError};
+use warehouse::{
+    Exception, InsertAnswer, InsertRequest, PositionRange, Row, Warehouse, WarehouseError,
+};
 
 use crate::token::{Token, prefix};
 
@@ -26,6 +28,12 @@ pub trait Mapping {
 
     /// Maps a record.
     fn map(&mut self, record: &Numbered<'_>) -> Result<(Mapped<Self::Row>, Hints), Halt>;
+
+    /// For a side table: the record as it is, with nothing in a column of its own that is not of
+    /// Kafka or of the headers. `None` for a table whose refused rows become dead letters.
+    fn plain(&mut self, _record: &Numbered<'_>) -> Option<Self::Row> {
+        None
+    }
 }
 
 /// What a sink loads with.
@@ -74,8 +82,20 @@ impl<M: Mapping> ClickhouseSink<M> {
 impl<M: Mapping> Sink for ClickhouseSink<M> {
     type Row = M::Row;
 
+    /// What a column takes in silence as something else is found before it is sent.
     fn map(&mut self, record: &Numbered<'_>) -> Result<(Mapped<M::Row>, Hints), Halt> {
-        self.mapping.map(record)
+        let (mapped, hints) = self.mapping.map(record)?;
+        let unheld = match &mapped {
+            Mapped::Row(row) => row.unheld_time(),
+            _ => None,
+        };
+        let Some(column) = unheld else { return Ok((mapped, hints)) };
+        let instead = self.mapping.plain(record).map_or_else(|| unheld_time(column), Mapped::Row);
+        Ok((instead, hints))
+    }
+
+    fn plain(&mut self, record: &Numbered<'_>) -> Result<Option<M::Row>, Halt> {
+        Ok(self.mapping.plain(record))
     }
 
     fn loaded(&mut self, waybills: &[Waybill]) -> Result<Vec<Waybill>, Halt> {
@@ -110,6 +130,12 @@ impl<M: Mapping> Sink for ClickhouseSink<M> {
     }
 }
 
+fn unheld_time<R>(column: &str) -> Mapped<R> {
+    let detail =
+        format!("{column} is not between the years 1900 and 2299, which ClickHouse can hold");
+    Mapped::Reject(Rejected::new(RejectReason::RefusedRow, detail))
+}
+
 /// What the loop is told of an answer. After a halt it takes its partitions up anew, finds its own
 /// intent and reads back, so a part of the rows that is in after all is found.
 fn inserted(answer: InsertAnswer) -> Result<Inserted, Halt> {
@@ -118,8 +144,15 @@ fn inserted(answer: InsertAnswer) -> Result<Inserted, Halt> {
         InsertAnswer::Uncertain(detail) => Ok(Inserted::Uncertain(detail)),
         InsertAnswer::Away(detail) => Err(halt(detail)),
         InsertAnswer::Busy(exception) => Err(halt(format!("answers with {exception}"))),
-        InsertAnswer::Refused(exception) => Err(halt(format!("refuses rows with {exception}"))),
+        InsertAnswer::Refused(exception) => Ok(Inserted::Refused(refusal(&exception))),
     }
+}
+
+/// What dead letters and logs say of refused rows: the same for the same cause.
+fn refusal(Exception { code, name, row, said }: &Exception) -> Refusal {
+    // Rows count from 1 there.
+    let row = row.and_then(|row| usize::try_from(row).ok()?.checked_sub(1));
+    Refusal { detail: format!("exception {code} {name}: {said}"), row }
 }
 
 fn halt(detail: impl Into<String>) -> Halt {
@@ -128,23 +161,93 @@ fn halt(detail: impl Into<String>) -> Halt {
 
 #[cfg(test)]
 mod tests {
-    use warehouse::Exception;
+    use event::Millis;
+    use kafka_runtime::{Position, Record};
+    use warehouse::{Column, RowBinary, TIMES, WarehouseConfig};
 
     use super::*;
 
+    /// A row that is nothing but a time; 0 is its plainest form.
+    #[derive(Debug, PartialEq, Eq)]
+    struct Timed(Millis);
+
+    impl Row for Timed {
+        const TABLE: &'static str = "timed";
+        const FORMAT: u16 = 1;
+        const COLUMNS: &'static [Column<Self>] = &[];
+
+        fn times(&self) -> Vec<(&'static str, Option<Millis>)> {
+            vec![("happened_at", Some(self.0))]
+        }
+
+        fn write(&self, _out: &mut RowBinary) {}
+    }
+
+    /// Of a side table, or not; each record happened at its offset.
+    struct Offsets {
+        is_side: bool,
+    }
+
+    impl Mapping for Offsets {
+        type Row = Timed;
+
+        fn map(&mut self, numbered: &Numbered<'_>) -> Result<(Mapped<Timed>, Hints), Halt> {
+            let row = Timed(numbered.record.position.offset);
+            let hints = Hints { source: Some("web/app".to_owned()), ..Hints::default() };
+            Ok((Mapped::Row(row), hints))
+        }
+
+        fn plain(&mut self, _numbered: &Numbered<'_>) -> Option<Timed> {
+            self.is_side.then_some(Timed(0))
+        }
+    }
+
+    fn mapped(is_side: bool, happened_at: Millis) -> (Mapped<Timed>, Hints) {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let warehouse = Warehouse::new(&WarehouseConfig::default()).unwrap();
+        let (handle, nonce) = (runtime.handle().clone(), "test".to_owned());
+        let loader = Loader { warehouse, runtime: handle, epoch: 0, nonce };
+        let position = Position { topic: Topic::StitchedEvents, partition: 0, offset: happened_at };
+        let record =
+            Record { position, timestamp: None, key: None, value: None, headers: Vec::new() };
+        let origin = Origin { epoch: 0, partition: 0, offset: 0 };
+        let numbered = Numbered { record: &record, waybill: Waybill { origin, appended_at: 1 } };
+        ClickhouseSink::new(loader, Offsets { is_side }).map(&numbered).unwrap()
+    }
+
     #[test]
-    fn only_yes_is_loaded_and_only_doubt_is_uncertain_all_else_waits() {
-        let exception = |code, name: &str| Exception { code, name: name.to_owned(), row: Some(2) };
+    fn a_time_that_clickhouse_would_store_as_another_is_rejected_or_kept_in_the_plainest_form() {
+        for held in [TIMES.start, 7, TIMES.end - 1] {
+            assert_eq!(mapped(false, held).0, Mapped::Row(Timed(held)));
+        }
+        for unheld in [i64::MIN, TIMES.start - 1, TIMES.end, i64::MAX] {
+            assert_eq!(mapped(true, unheld).0, Mapped::Row(Timed(0)), "a side table keeps it");
+            let (Mapped::Reject(rejected), hints) = mapped(false, unheld) else {
+                panic!("{unheld} cannot be held");
+            };
+            assert_eq!(rejected.reason, RejectReason::RefusedRow);
+            assert!(rejected.detail.starts_with("happened_at is not between the years"));
+            assert_eq!(hints.source.as_deref(), Some("web/app"), "it is known whose it is");
+        }
+    }
+
+    #[test]
+    fn only_yes_is_loaded_and_only_what_is_about_rows_is_refused_all_else_waits() {
+        let exception = |code, name: &str| Exception {
+            code,
+            name: name.to_owned(),
+            row: Some(2),
+            said: "Constraint `c` is violated".to_owned(),
+        };
         assert_eq!(inserted(InsertAnswer::Loaded), Ok(Inserted::Loaded));
         let doubt = inserted(InsertAnswer::Uncertain("no answer".to_owned()));
         assert_eq!(doubt, Ok(Inserted::Uncertain("no answer".to_owned())));
+        let refused = inserted(InsertAnswer::Refused(exception(469, "VIOLATED_CONSTRAINT")));
+        let detail = "exception 469 VIOLATED_CONSTRAINT: Constraint `c` is violated".to_owned();
+        assert_eq!(refused, Ok(Inserted::Refused(Refusal { detail, row: Some(1) })));
         for (answer, said) in [
             (InsertAnswer::Away("refused".to_owned()), "refused"),
             (InsertAnswer::Busy(exception(252, "TOO_MANY_PARTS")), "252 TOO_MANY_PARTS"),
-            (
-                InsertAnswer::Refused(exception(33, "CANNOT_READ_ALL_DATA")),
-                "refuses rows with exception 33 CANNOT_READ_ALL_DATA at row 2",
-            ),
         ] {
             let halt = inserted(answer).unwrap_err();
             assert_eq!(halt.dependency, "clickhouse");

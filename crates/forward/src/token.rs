@@ -5,9 +5,9 @@ use std::fmt;
 use kafka_runtime::Range;
 use topology::Topic;
 
-/// Names the content of an INSERT: the same range in the same format with the same content number
-/// is the same rows, and nothing else is. Prints as
-/// `epoch-topic-partition-start-end-format-content`.
+/// Names an INSERT: of those with the same range, format and content number ClickHouse takes one.
+/// Which rows that one had is told by the read-back: after a refused INSERT a piece of the range goes
+/// under the same number. Prints as `epoch-topic-partition-start-end-format-content`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Token {
     /// Epoch of the log.

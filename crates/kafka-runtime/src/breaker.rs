@@ -86,6 +86,20 @@ impl Breaker {
         counts.in_a_row = if rejected { counts.in_a_row + 1 } else { 0 };
     }
 
+    /// A record that counted as accepted was refused in the end. It is one more in a row until
+    /// [`any_taken`](Self::any_taken).
+    pub(crate) fn refused(&mut self, source: Option<&str>, reason: &'static str) {
+        self.last_reason = reason;
+        let Some(counts) = source.and_then(|source| self.sources.get_mut(source)) else { return };
+        counts.now.rejected += 1;
+        counts.in_a_row += 1;
+    }
+
+    /// What could be refused was taken: nothing is refused in a row any more.
+    pub(crate) fn any_taken(&mut self) {
+        self.sources.values_mut().for_each(|counts| counts.in_a_row = 0);
+    }
+
     /// Why the stage must stop, if it must.
     pub(crate) fn verdict(&mut self, now: Millis) -> Option<String> {
         let begun = *self.window_begun.get_or_insert(now);
@@ -175,6 +189,27 @@ mod tests {
             let why = noted(&records).verdict(0);
             assert_eq!(why.is_some(), opens, "{records:?}: {why:?}");
         }
+    }
+
+    #[test]
+    fn a_record_that_is_refused_after_it_was_accepted_counts_once_and_as_rejected() {
+        let a = Some("a");
+        let mut breaker = noted(&[(a, 1_000, false)]);
+        for _ in 0..50 {
+            breaker.refused(a, "refused-row");
+        }
+        assert_eq!(breaker.verdict(0), None, "5 % of 1,000");
+        breaker.refused(a, "refused-row");
+        assert!(breaker.verdict(0).unwrap().contains("refused-row"));
+
+        let mut breaker = noted(&[(a, 150, false)]);
+        for refused_in_a_row in [100, 50] {
+            breaker.any_taken();
+            for _ in 0..refused_in_a_row {
+                breaker.refused(a, "refused-row");
+            }
+        }
+        assert_eq!(breaker.verdict(0), None, "not in a row");
     }
 
     #[test]

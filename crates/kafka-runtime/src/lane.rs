@@ -90,11 +90,27 @@ pub(crate) struct Load<R> {
     pub(crate) told: Vec<Outgoing>,
     /// A record that killed processes is left out: the content is not the complete range.
     pub(crate) condemned: bool,
+    /// How many rows were refused, each by itself.
+    pub(crate) refused: usize,
+    /// Rows of a side table that are in their plainest form, by offset.
+    pub(crate) plain: BTreeSet<i64>,
 }
 
 impl<R> Load<R> {
     pub(crate) fn new(range: Range) -> Self {
-        Self { range, rows: Vec::new(), told: Vec::new(), condemned: false }
+        Self {
+            range,
+            rows: Vec::new(),
+            told: Vec::new(),
+            condemned: false,
+            refused: 0,
+            plain: BTreeSet::new(),
+        }
+    }
+
+    /// Offsets of the rows.
+    pub(crate) fn offsets(&self) -> BTreeSet<i64> {
+        self.rows.iter().map(|row| row.offset).collect()
     }
 
     /// Offsets of the rows that are not among `present`.

@@ -29,11 +29,14 @@ mod model;
 mod order_tests;
 mod orders;
 mod patience;
+mod pieces;
 mod processor;
 mod producer;
 mod record;
 #[cfg(test)]
 mod recorded;
+#[cfg(test)]
+mod refused_tests;
 mod scanner;
 mod shutdown;
 mod sink;
@@ -61,6 +64,6 @@ pub use producer::{Delivered, Producer, SendError};
 pub use record::{Header, Numbered, Outgoing, Position, Record, header};
 pub use scanner::{Bounds, GroupPosition, ReadError, Scanner};
 pub use shutdown::Shutdown;
-pub use sink::{Inserted, Mapped, PlacedRow, Range, Sink};
+pub use sink::{Inserted, Mapped, PlacedRow, Range, Refusal, Sink};
 pub use stage::{SinkSpec, run_sink, run_sink_of, run_stage};
 pub use step_processor::StepProcessor;

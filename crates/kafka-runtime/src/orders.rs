@@ -13,7 +13,7 @@ use telemetry::{Readiness, StageMetrics, StoppedBy};
 use crate::{
     batch::Batch,
     commands::Controls,
-    error::Failed,
+    error::{Failed, LogError},
     front::Fronts,
     ledger::now,
     log::{Commit, Extent, Log, Partition},
@@ -107,6 +107,11 @@ impl<'a> Orders<'a> {
     /// Whether anything of ours may not be read now.
     pub(crate) fn holds_any(&self) -> bool {
         self.held.as_ref().is_some_and(|held| !held.is_empty())
+    }
+
+    /// Makes the log hold again what it was last told to by an order, and nothing else.
+    pub(crate) fn hold_again<L: Log>(&self, log: &mut L) -> Result<(), LogError> {
+        log.hold(self.held.as_ref().unwrap_or(&BTreeSet::new()))
     }
 
     /// What the log was told to hold is not in force any more.

@@ -18,8 +18,8 @@ pub struct Range {
     pub start: i64,
     /// Last offset, inclusive.
     pub end: i64,
-    /// Number of the content: 0 for the complete range; any INSERT of other content takes the
-    /// next, which is committed before it is used.
+    /// Number of the content: 0 for the complete range. When something was taken under a number,
+    /// what is still missing takes the next, which is committed before it is used.
     pub content: u32,
 }
 
@@ -60,6 +60,20 @@ pub enum Inserted {
     Loaded,
     /// Nobody knows: settle and read back before anything else.
     Uncertain(String),
+    /// The sink will never take these rows together, for what is in them; it has no more to do with
+    /// this INSERT. A part of them may be in: read back before anything else.
+    Refused(Refusal),
+}
+
+/// Why a sink will never take rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// For a person: what the sink said. It gets into dead letters and logs, so no value of a row
+    /// stands in it.
+    pub detail: String,
+    /// The row that it is about by the word of the sink: its index among those that were sent. Not
+    /// to be relied on.
+    pub row: Option<usize>,
 }
 
 /// A sink behind the intent protocol of `facts`: intent in the offset metadata, deterministic
@@ -72,10 +86,18 @@ pub trait Sink {
     /// which never changes).
     fn map(&mut self, record: &Numbered<'_>) -> Result<(Mapped<Self::Row>, Hints), Halt>;
 
+    /// The row that a record of a side table becomes when the sink refuses the one that
+    /// [`map`](Self::map) made: what no column refuses. `None` for a sink whose refused rows become
+    /// dead letters. Deterministic as well.
+    fn plain(&mut self, _record: &Numbered<'_>) -> Result<Option<Self::Row>, Halt> {
+        Ok(None)
+    }
+
     /// Which of these origins the sink holds already (asked for redriven records only).
     fn loaded(&mut self, waybills: &[Waybill]) -> Result<Vec<Waybill>, Halt>;
 
-    /// Loads the rows of a range. The token is made of the range alone.
+    /// Loads the rows of a range. The token is made of the range alone. Refused rows leave the token
+    /// untaken, as long as nothing of them is in.
     fn insert(&mut self, range: &Range, rows: &[PlacedRow<Self::Row>]) -> Result<Inserted, Halt>;
 
     /// Waits until no INSERT of this partition (of any instance, dead ones too) is still running.

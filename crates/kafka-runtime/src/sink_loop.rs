@@ -7,6 +7,7 @@
 
 mod load;
 mod map;
+mod refused;
 mod takeover;
 
 use std::{

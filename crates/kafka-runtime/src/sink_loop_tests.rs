@@ -16,46 +16,82 @@ use crate::{
     record::Numbered,
     recorded::{Action, RecordedLog, record},
     shutdown::Shutdown,
-    sink::{Inserted, Mapped, PlacedRow, Range, Sink},
+    sink::{Inserted, Mapped, PlacedRow, Range, Refusal, Sink},
     sink_loop::{SinkLoop, SinkParts},
 };
 
-const INPUT: Topic = Topic::StitchedEvents;
-const AT: (Topic, i32) = (INPUT, 0);
+pub(crate) const INPUT: Topic = Topic::StitchedEvents;
+pub(crate) const AT: (Topic, i32) = (INPUT, 0);
 
 /// A table in memory, for these tests only: a set of offsets, and a script of what goes wrong.
 #[derive(Default)]
-struct Table {
-    held: BTreeSet<i64>,
-    inserts: Vec<(i64, i64, u32, Vec<i64>)>,
-    settled: u32,
+pub(crate) struct Table {
+    pub(crate) held: BTreeSet<i64>,
+    pub(crate) inserts: Vec<(i64, i64, u32, Vec<i64>)>,
+    pub(crate) settled: u32,
     /// For the next INSERTs: how many rows arrive, and what the answer is.
-    trouble: VecDeque<(usize, Result<Inserted, Halt>)>,
+    pub(crate) trouble: VecDeque<(usize, Result<Inserted, Halt>)>,
+    /// Rows that it refuses, unless they are plain.
+    pub(crate) refuses: BTreeSet<i64>,
+    pub(crate) refuses_plain: bool,
+    /// Which row it names when it refuses; the first of the refused if `None`.
+    pub(crate) names: Option<usize>,
+    /// Offsets that are held as plain rows.
+    pub(crate) plain: BTreeSet<i64>,
+}
+
+impl Table {
+    fn refused(&self, rows: &[PlacedRow<Form>]) -> Option<Refusal> {
+        let refuses = |row: &PlacedRow<Form>| {
+            self.refuses.contains(&row.offset) && (row.row == Form::Usual || self.refuses_plain)
+        };
+        let first = rows.iter().position(refuses)?;
+        Some(Refusal {
+            detail: "exception 469 told to".to_owned(),
+            row: Some(self.names.unwrap_or(first)),
+        })
+    }
+}
+
+/// How a row of the table is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Usual,
+    Plain,
 }
 
 impl Sink for Table {
-    type Row = ();
+    type Row = Form;
 
-    fn map(&mut self, record: &Numbered<'_>) -> Result<(Mapped<()>, Hints), Halt> {
+    fn map(&mut self, record: &Numbered<'_>) -> Result<(Mapped<Form>, Hints), Halt> {
         let mapped = match record.record.value.as_deref() {
             Some(b"panic") => panic!("told to"),
             Some(b"reject") => Mapped::Reject(Rejected::new(RejectReason::RefusedRow, "told to")),
-            _ => Mapped::Row(()),
+            _ => Mapped::Row(Form::Usual),
         };
-        Ok((mapped, Hints::default()))
+        Ok((mapped, Hints { source: Some("web/app".to_owned()), ..Hints::default() }))
+    }
+
+    fn plain(&mut self, _record: &Numbered<'_>) -> Result<Option<Form>, Halt> {
+        Ok(Some(Form::Plain))
     }
 
     fn loaded(&mut self, waybills: &[Waybill]) -> Result<Vec<Waybill>, Halt> {
         Ok(waybills.iter().copied().filter(|it| self.held.contains(&it.origin.offset)).collect())
     }
 
-    fn insert(&mut self, range: &Range, rows: &[PlacedRow<()>]) -> Result<Inserted, Halt> {
+    fn insert(&mut self, range: &Range, rows: &[PlacedRow<Form>]) -> Result<Inserted, Halt> {
         let offsets: Vec<i64> = rows.iter().map(|row| row.offset).collect();
         let (arrive, answer) =
-            self.trouble.pop_front().unwrap_or((rows.len(), Ok(Inserted::Loaded)));
+            self.trouble.pop_front().unwrap_or_else(|| match self.refused(rows) {
+                Some(refusal) => (0, Ok(Inserted::Refused(refusal))),
+                None => (rows.len(), Ok(Inserted::Loaded)),
+            });
         for offset in offsets.iter().take(arrive) {
             assert!(self.held.insert(*offset), "{offset} twice");
         }
+        let plain = rows.iter().take(arrive).filter(|row| row.row == Form::Plain);
+        self.plain.extend(plain.map(|row| row.offset));
         self.inserts.push((range.start, range.end, range.content, offsets));
         answer
     }
@@ -70,12 +106,23 @@ impl Sink for Table {
     }
 }
 
-fn play(log: RecordedLog, table: &mut Table, turns: usize) -> RecordedLog {
+pub(crate) fn play(log: RecordedLog, table: &mut Table, turns: usize) -> RecordedLog {
     play_under(&Controls::none(), log, table, turns)
 }
 
 /// The same under orders.
-fn play_under(
+pub(crate) fn play_under(
+    controls: &Controls,
+    log: RecordedLog,
+    table: &mut Table,
+    turns: usize,
+) -> RecordedLog {
+    play_as(true, controls, log, table, turns)
+}
+
+/// The same as a stage with dead letters, or as a side table.
+pub(crate) fn play_as(
+    is_stage: bool,
     controls: &Controls,
     log: RecordedLog,
     table: &mut Table,
@@ -91,7 +138,7 @@ fn play_under(
         epoch: 0,
         limits: BatchLimits::default(),
         sink: table,
-        ledger: Some(&mut ledger),
+        ledger: is_stage.then_some(&mut ledger),
         controls,
         metrics: &StageMetrics::of("forward-clickhouse"),
         readiness: &Health::new().component("forward"),
@@ -104,15 +151,15 @@ fn play_under(
     sink.into_log()
 }
 
-fn polled(offsets: std::ops::Range<i64>) -> Vec<Polled> {
+pub(crate) fn polled(offsets: std::ops::Range<i64>) -> Vec<Polled> {
     offsets.map(|offset| Polled::Record(record(INPUT, offset, "row"))).collect()
 }
 
-fn assigned(next: i64, metadata: &str) -> RecordedLog {
+pub(crate) fn assigned(next: i64, metadata: &str) -> RecordedLog {
     RecordedLog::new([Polled::Assigned(vec![AT])]).with_committed(AT, next, metadata)
 }
 
-fn committed(next: i64, metadata: &str) -> Vec<((Topic, i32), i64, String)> {
+pub(crate) fn committed(next: i64, metadata: &str) -> Vec<((Topic, i32), i64, String)> {
     vec![(AT, next, metadata.to_owned())]
 }
 

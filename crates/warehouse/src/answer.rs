@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-/// An exception of ClickHouse, without its text, which may quote values of rows.
+use crate::masked::masked;
+
+/// An exception of ClickHouse. Its text may quote values of rows, so only what is left of it
+/// without them is kept, and that is not shown with the exception.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exception {
     /// Its code.
@@ -11,6 +14,8 @@ pub struct Exception {
     pub name: String,
     /// The row of the body that it is about, from 1, where the answer says so.
     pub row: Option<u64>,
+    /// Its text with everything that may be a value of a row replaced by `?`.
+    pub said: String,
 }
 
 impl Exception {
@@ -21,8 +26,10 @@ impl Exception {
     }
 
     fn of(code: u32, text: &str) -> Self {
-        let row = text.rsplit_once("(at row ").and_then(|(_, rest)| leading_number(rest));
-        Self { code, name: name(text).unwrap_or_default().to_owned(), row }
+        let after = |words| text.rsplit_once(words).and_then(|(_, rest)| leading_number(rest));
+        let row = after("(at row ").or_else(|| after("is violated at row "));
+        let name = name(text).unwrap_or_default().to_owned();
+        Self { code, name, row, said: masked(text) }
     }
 }
 
@@ -107,36 +114,41 @@ fn exception(answer: &HttpAnswer) -> Option<Exception> {
     }
 }
 
-/// Codes that only the content of a body causes. Every other, known to us or not, makes the
-/// loader wait: to wait for nothing costs time, to blame a row for the server costs the row.
-/// Source: ClickHouse `src/Common/ErrorCodes.cpp`.
-const fn is_about_rows(code: u32) -> bool {
-    matches!(
-        code,
-        6   // CANNOT_PARSE_TEXT
-        | 26  // CANNOT_PARSE_QUOTED_STRING
-        | 27  // CANNOT_PARSE_INPUT_ASSERTION_FAILED
-        | 32  // ATTEMPT_TO_READ_AFTER_EOF
-        | 33  // CANNOT_READ_ALL_DATA
-        | 38  // CANNOT_PARSE_DATE
-        | 41  // CANNOT_PARSE_DATETIME
-        | 53  // TYPE_MISMATCH
-        | 69  // ARGUMENT_OUT_OF_BOUND
-        | 70  // CANNOT_CONVERT_TYPE
-        | 72  // CANNOT_PARSE_NUMBER
-        | 117 // INCORRECT_DATA
-        | 128 // TOO_LARGE_ARRAY_SIZE
-        | 131 // TOO_LARGE_STRING_SIZE
-        | 190 // SIZES_OF_ARRAYS_DONT_MATCH
-        | 321 // VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE
-        | 349 // CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN
-        | 376 // CANNOT_PARSE_UUID
-        | 467 // CANNOT_PARSE_BOOL
-        | 469 // VIOLATED_CONSTRAINT
-        | 675 // CANNOT_PARSE_IPV4
-        | 676 // CANNOT_PARSE_IPV6
-        | 691 // UNKNOWN_ELEMENT_OF_ENUM
-    )
+/// Codes that only the content of a body causes, with their names. Every other, known to us or not,
+/// makes the loader wait: to wait for nothing costs time, to blame a row for the server costs the row.
+/// Those of the conversions are here although a column of the wrong type causes them too: then each row
+/// is refused, and that stops the loader. Source: ClickHouse `src/Common/ErrorCodes.cpp`.
+pub const CODES_ABOUT_ROWS: [(u32, &str); 26] = [
+    (6, "CANNOT_PARSE_TEXT"),
+    (26, "CANNOT_PARSE_QUOTED_STRING"),
+    (27, "CANNOT_PARSE_INPUT_ASSERTION_FAILED"),
+    (32, "ATTEMPT_TO_READ_AFTER_EOF"),
+    (33, "CANNOT_READ_ALL_DATA"),
+    (38, "CANNOT_PARSE_DATE"),
+    (41, "CANNOT_PARSE_DATETIME"),
+    (53, "TYPE_MISMATCH"),
+    (69, "ARGUMENT_OUT_OF_BOUND"),
+    (70, "CANNOT_CONVERT_TYPE"),
+    (72, "CANNOT_PARSE_NUMBER"),
+    (117, "INCORRECT_DATA"),
+    (128, "TOO_LARGE_ARRAY_SIZE"),
+    (131, "TOO_LARGE_STRING_SIZE"),
+    (153, "ILLEGAL_DIVISION"),
+    (190, "SIZES_OF_ARRAYS_DONT_MATCH"),
+    (321, "VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE"),
+    (349, "CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN"),
+    (376, "CANNOT_PARSE_UUID"),
+    (395, "FUNCTION_THROW_IF_VALUE_IS_NON_ZERO"),
+    (407, "DECIMAL_OVERFLOW"),
+    (467, "CANNOT_PARSE_BOOL"),
+    (469, "VIOLATED_CONSTRAINT"),
+    (675, "CANNOT_PARSE_IPV4"),
+    (676, "CANNOT_PARSE_IPV6"),
+    (691, "UNKNOWN_ELEMENT_OF_ENUM"),
+];
+
+fn is_about_rows(code: u32) -> bool {
+    CODES_ABOUT_ROWS.iter().any(|(of_rows, _)| *of_rows == code)
 }
 
 #[cfg(test)]
@@ -155,7 +167,11 @@ mod tests {
     }
 
     fn exception(code: u32, name: &str, row: Option<u64>) -> Exception {
-        Exception { code, name: name.to_owned(), row }
+        Exception { code, name: name.to_owned(), row, said: String::new() }
+    }
+
+    fn saying(said: &str, exception: Exception) -> Exception {
+        Exception { said: said.to_owned(), ..exception }
     }
 
     const CUT_OFF: &str = "Code: 33. DB::Exception: Cannot read all data. Bytes read: 3. Bytes \
@@ -163,6 +179,8 @@ mod tests {
         (version 26.7.2.1)\n";
     const NO_TABLE: &str = "Code: 60. DB::Exception: Table t1.nope does not exist. Maybe you \
         meant system.one?. (UNKNOWN_TABLE) (version 26.7.2.1)\n";
+
+    const NOT_THERE: &str = "Table ?.nope does not exist. Maybe you meant system.one?";
 
     #[test]
     fn every_answer_of_the_server_has_its_meaning() {
@@ -173,18 +191,21 @@ mod tests {
             (
                 "rows cut off",
                 answer(500, Some("33"), CUT_OFF),
-                refused(exception(33, "CANNOT_READ_ALL_DATA", Some(1))),
+                refused(saying(
+                    "Cannot read all data. Bytes read: ?. Bytes expected: ?: (at row ?)",
+                    exception(33, "CANNOT_READ_ALL_DATA", Some(1)),
+                )),
             ),
             (
                 "no table",
                 answer(404, Some("60"), NO_TABLE),
-                busy(exception(60, "UNKNOWN_TABLE", None)),
+                busy(saying(NOT_THERE, exception(60, "UNKNOWN_TABLE", None))),
             ),
             ("200 with an exception", answer(200, Some("209"), ""), busy(exception(209, "", None))),
             (
                 "200, exception in the body",
                 answer(200, None, NO_TABLE),
-                busy(exception(60, "UNKNOWN_TABLE", None)),
+                busy(saying(NOT_THERE, exception(60, "UNKNOWN_TABLE", None))),
             ),
             ("too many parts", answer(500, Some("252"), ""), busy(exception(252, "", None))),
             ("memory", answer(500, Some("241"), ""), busy(exception(241, "", None))),
@@ -218,7 +239,8 @@ mod tests {
             'ann@example.org (Ann)': (at row 17) (CANNOT_PARSE_INPUT_ASSERTION_FAILED) (version 26.7)";
         let read = Exception::from_text(text).unwrap();
         assert_eq!(read.to_string(), "exception 27 CANNOT_PARSE_INPUT_ASSERTION_FAILED at row 17");
+        assert_eq!(read.said, "Cannot parse input: expected ?");
         let odd = "Code: 27. DB::Exception: 'x (Ann) (version '";
-        assert_eq!(Exception::from_text(odd), Some(exception(27, "", None)));
+        assert_eq!(Exception::from_text(odd), Some(saying("?", exception(27, "", None))));
     }
 }

@@ -14,6 +14,7 @@ mod half_sent;
 mod identity;
 mod identity_limits;
 mod insert;
+mod masked;
 mod migrate;
 mod migrations;
 mod person_events;
@@ -24,7 +25,7 @@ mod rows;
 mod sample;
 mod settle;
 
-pub use answer::{Exception, InsertAnswer};
+pub use answer::{CODES_ABOUT_ROWS, Exception, InsertAnswer};
 pub use books::{AuditFinding, AuditHour};
 pub use client::Warehouse;
 pub use config::WarehouseConfig;
@@ -35,7 +36,7 @@ pub use insert::InsertRequest;
 pub use migrate::{MigrationPlan, MigrationState, MigrationStep};
 pub use person_events::{EventIds, PersonEvents, PersonGroup, PersonIds};
 pub use read_back::{Counts, LoadedEvent, OriginRange, PositionRange};
-pub use row_binary::RowBinary;
+pub use row_binary::{RowBinary, TIMES};
 pub use rows::{
     AliasRow, Column, DeadLetterRow, DiscardRow, EventRow, LinkRow, Row, RowPosition, Undecodable,
 };

@@ -5,7 +5,14 @@
 //! 0 (a value follows) or 1 (NULL); a tuple is its members; LowCardinality(T) is written as T,
 //! DateTime64(3) as Int64 milliseconds.
 
+use std::ops::Range;
+
 use event::Millis;
+
+/// Milliseconds UTC that `DateTime64(3)` can hold: 1900 to 2299. RowBinary takes any other without a
+/// word, and what is read of it is another time (of 26.7 only beyond the years 0 to 9999). Source:
+/// <https://clickhouse.com/docs/sql-reference/data-types/datetime64>.
+pub const TIMES: Range<Millis> = -2_208_988_800_000..10_413_792_000_000;
 
 /// A buffer that rows are written to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

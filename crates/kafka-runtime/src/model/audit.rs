@@ -124,6 +124,19 @@ impl Audit {
         }
     }
 
+    /// In a sink what becomes of a record is known: only what is refused has a dead letter.
+    fn as_it_ought(&mut self, origin: Origin, record: &Outgoing) {
+        let is_row = match record.value.as_deref() {
+            Some(b"row") => true,
+            Some(b"refused") => false,
+            _ => return,
+        };
+        let fates = self.fates.get(&origin).cloned().unwrap_or_default();
+        if !fates.is_empty() && fates.contains(&"row") != is_row {
+            self.violated(format!("{origin} has another fate than it ought to: {fates:?}"));
+        }
+    }
+
     /// After everything has run dry: what was put in is what came out.
     pub(super) fn close(&mut self, broker: &Broker, stage: Stage, inputs: &[Partition]) {
         let mut expected = BTreeSet::new();
@@ -135,6 +148,7 @@ impl Audit {
                     expected.insert(origin_of(partition, offset, record));
                     if !self.condemned.contains(&origin_of(partition, offset, record)) {
                         keys.extend(record.value.clone());
+                        self.as_it_ought(origin_of(partition, offset, record), record);
                     }
                 }
             }

@@ -19,13 +19,17 @@ impl World {
         let offset = self.inputs_written;
         let origin = Origin { epoch: 1 + u16::from(redriven), partition: number, offset };
         let again = self.repeatable(redriven, number, what).filter(|_| written == State::Committed);
+        let value = match &again {
+            Some(_) => b"row".to_vec(),
+            None => input_value(self.kind, number, what),
+        };
         let waybill =
             again.unwrap_or_else(|| Waybill { origin, appended_at: 1 }.to_header().to_vec());
         let record = Outgoing {
             topic,
             partition: Some(number),
             key: None,
-            value: Some(input_value(self.kind, number, what)),
+            value: Some(value),
             headers: vec![(header::WAYBILL.into(), Some(waybill))],
         };
         self.broker.append((topic, number), record, UPSTREAM, written);
@@ -60,6 +64,7 @@ fn input_value(kind: Kind, number: i32, what: u8) -> Vec<u8> {
     match kind {
         Kind::Stateful => format!("key-{number}-{}", what % 4).into_bytes(),
         Kind::Sink if what % 5 == 4 => b"reject".to_vec(),
+        Kind::Sink if what % 5 == 2 => b"refused".to_vec(),
         Kind::Sink => b"row".to_vec(),
         Kind::Stateless => match what % 8 {
             5 => b"discard".to_vec(),

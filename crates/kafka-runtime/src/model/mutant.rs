@@ -37,4 +37,9 @@ pub(super) enum Mutant {
     SkipsSettle,
     /// Each INSERT has a token of its own.
     RandomTokens,
+    /// What is tried after a refused INSERT goes under the next number, although nothing was taken
+    /// under the one before.
+    LeavesRefusedNumbers,
+    /// Takes a refused INSERT for one that arrived.
+    TakesRefusedForLoaded,
 }

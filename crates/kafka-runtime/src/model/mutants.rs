@@ -101,6 +101,20 @@ fn a_read_back_while_an_insert_runs_is_found() {
 }
 
 #[test]
+fn a_number_that_is_left_after_a_refused_insert_is_found() {
+    assert_found(Kind::Sink, Mutant::LeavesRefusedNumbers, TWICE);
+}
+
+#[test]
+fn a_refused_insert_that_is_taken_for_loaded_is_found() {
+    assert_found(
+        Kind::Sink,
+        Mutant::TakesRefusedForLoaded,
+        &["is lost", "without a fate", "does not run dry"],
+    );
+}
+
+#[test]
 fn an_insert_without_a_token_of_its_range_is_found() {
     assert_found(Kind::Sink, Mutant::RandomTokens, TWICE);
 }

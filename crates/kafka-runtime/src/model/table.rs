@@ -15,11 +15,25 @@ pub(super) enum Arrival {
     Nothing,
 }
 
-/// An INSERT with its rows: offset and number.
+/// A row: its offset, its number, and whether the table refuses it.
+pub(super) type Row = (i64, Origin, bool);
+
+/// What became of an INSERT that reached the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Took {
+    /// These rows got in.
+    Rows(Vec<Origin>),
+    /// Nothing: its token was used.
+    Repeat,
+    /// Nothing: there was a row among those that arrived which the table refuses.
+    Refused,
+}
+
+/// An INSERT with its rows.
 #[derive(Debug, Clone)]
 pub(super) struct Body {
     pub(super) range: Range,
-    pub(super) rows: Vec<(i64, Origin)>,
+    pub(super) rows: Vec<Row>,
     /// A first part of it is in the table: it has passed the look at its token.
     pub(super) begun: bool,
 }
@@ -33,30 +47,28 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// Rows of an INSERT that got in; `None` if its token was used.
-    pub(super) fn take(
-        &mut self,
-        body: &Body,
-        arrival: Arrival,
-        tokens: bool,
-    ) -> Option<Vec<Origin>> {
+    /// An INSERT reaches the table. What is refused leaves its token as it was.
+    pub(super) fn take(&mut self, body: &Body, arrival: Arrival, tokens: bool) -> Took {
         let range = &body.range;
         let partition = (range.topic, range.partition);
         let count = match arrival {
             Arrival::All => body.rows.len(),
             Arrival::Half => body.rows.len().div_ceil(2),
-            Arrival::Nothing => return Some(Vec::new()),
+            Arrival::Nothing => return Took::Rows(Vec::new()),
         };
+        let arrived = &body.rows[..count];
+        if arrived.iter().any(|(_, _, refused)| *refused) {
+            return Took::Refused;
+        }
         let token = (partition, range.start, range.end, range.content);
         if !self.tokens.insert(token) && tokens && !body.begun {
-            return None;
+            return Took::Repeat;
         }
-        let arrived = &body.rows[..count];
-        for (offset, origin) in arrived {
+        for (offset, origin, _) in arrived {
             self.positions.insert((partition, *offset));
             *self.rows.entry(*origin).or_default() += 1;
         }
-        Some(arrived.iter().map(|(_, origin)| *origin).collect())
+        Took::Rows(arrived.iter().map(|(_, origin, _)| *origin).collect())
     }
 
     pub(super) fn holds(&self, origin: Origin) -> bool {

@@ -8,15 +8,16 @@ use topology::Topic;
 
 use super::{
     mutant::Mutant,
-    table::{Arrival, Body},
+    table::{Arrival, Body, Took},
     world::{Happened, Insert, Seat, Trouble, World},
 };
 use crate::{
     record::Numbered,
-    sink::{Inserted, Mapped, PlacedRow, Range, Sink},
+    sink::{Inserted, Mapped, PlacedRow, Range, Refusal, Sink},
 };
 
-pub(super) struct Warehouse(pub(super) Rc<Seat>);
+/// The sink of a process, and how many of its INSERTs were refused.
+pub(super) struct Warehouse(pub(super) Rc<Seat>, pub(super) u32);
 
 fn away(world: &mut World, slot: u8) -> Result<(), Halt> {
     if world.meets_one(slot, Trouble::Away, Happened::Away) {
@@ -37,24 +38,47 @@ impl World {
 
     /// The first half reaches the table; of the rest, so much later.
     fn half_arrives(&mut self, mut body: Body, rest: Arrival) {
-        if self.take_rows(&body, Arrival::Half) {
+        if self.take_rows(&body, Arrival::Half) == Some(true) {
             body.rows.drain(..body.rows.len().div_ceil(2));
             body.begun = true;
             self.table.running.push((body, rest));
         }
     }
 
-    /// False if the INSERT is dropped as a repeat.
-    fn take_rows(&mut self, body: &Body, arrival: Arrival) -> bool {
+    /// Whether rows got in; `None` if the INSERT is refused.
+    fn take_rows(&mut self, body: &Body, arrival: Arrival) -> Option<bool> {
         let tokens = !self.is(Mutant::RandomTokens);
-        let Some(arrived) = self.table.take(body, arrival, tokens) else {
-            self.happened(Happened::DroppedByToken);
-            return false;
-        };
-        for origin in arrived {
-            self.audit.fate(origin, "row");
+        match self.table.take(body, arrival, tokens) {
+            Took::Repeat => {
+                self.happened(Happened::DroppedByToken);
+                Some(false)
+            }
+            Took::Refused => {
+                self.happened(Happened::RefusedByTable);
+                None
+            }
+            Took::Rows(arrived) => {
+                for origin in arrived {
+                    self.audit.fate(origin, "row");
+                }
+                Some(true)
+            }
         }
-        true
+    }
+
+    /// An INSERT with a row that the table refuses. Of several blocks a first one may be in.
+    fn refuse(&mut self, body: &Body, met: Option<Insert>) -> Inserted {
+        let partly = met == Some(Insert::Partly) && body.rows.len() > 1;
+        if partly && self.take_rows(body, Arrival::Half) == Some(true) {
+            self.happened(Happened::RefusedPartly);
+        }
+        if body.rows.len() == 1 {
+            self.happened(Happened::RefusedAlone);
+        }
+        let row = body.rows.iter().position(|(_, _, refused)| *refused);
+        // The word of a table is not to be relied on.
+        let row = row.filter(|row| row % 2 == 0).or(Some(0));
+        Inserted::Refused(Refusal { detail: "told to".to_owned(), row })
     }
 }
 
@@ -67,6 +91,10 @@ impl Warehouse {
             Trouble::Insert(insert) => Some(insert),
             _ => None,
         });
+        let is_refused = body.rows.iter().any(|(_, _, refused)| *refused);
+        if is_refused && matches!(met, None | Some(Insert::Partly)) {
+            return Ok(world.refuse(&body, met));
+        }
         match met {
             None | Some(Insert::LostAfter) => world.rows_arrive(&body, Arrival::All),
             Some(Insert::Partly) => world.rows_arrive(&body, Arrival::Half),
@@ -92,12 +120,13 @@ impl Warehouse {
 }
 
 impl Sink for Warehouse {
-    type Row = ();
+    /// Whether the table refuses it.
+    type Row = bool;
 
-    fn map(&mut self, record: &Numbered<'_>) -> Result<(Mapped<()>, Hints), Halt> {
+    fn map(&mut self, record: &Numbered<'_>) -> Result<(Mapped<bool>, Hints), Halt> {
         let mapped = match record.record.value.as_deref() {
-            Some(b"reject") => Mapped::Reject(Rejected::new(RejectReason::RefusedRow, "told to")),
-            _ => Mapped::Row(()),
+            Some(b"reject") => Mapped::Reject(Rejected::new(RejectReason::Undecodable, "told to")),
+            value => Mapped::Row(value == Some(b"refused")),
         };
         Ok((mapped, Hints::default()))
     }
@@ -109,11 +138,19 @@ impl Sink for Warehouse {
         Ok(held.copied().collect())
     }
 
-    fn insert(&mut self, range: &Range, rows: &[PlacedRow<()>]) -> Result<Inserted, Halt> {
-        let rows = rows.iter().map(|row| (row.offset, row.waybill.origin)).collect();
-        let inserted = self.send(Body { range: *range, rows, begun: false });
+    fn insert(&mut self, range: &Range, rows: &[PlacedRow<bool>]) -> Result<Inserted, Halt> {
+        let rows = rows.iter().map(|it| (it.offset, it.waybill.origin, it.row)).collect();
+        let mut range = *range;
+        if self.0.step().is(Mutant::LeavesRefusedNumbers) {
+            range.content += self.1;
+        }
+        let inserted = self.send(Body { range, rows, begun: false });
+        self.1 += u32::from(matches!(inserted, Ok(Inserted::Refused(_))));
         // It may die here, with the rows in the table and nobody told.
         let world = self.0.step();
+        if world.is(Mutant::TakesRefusedForLoaded) && matches!(inserted, Ok(Inserted::Refused(_))) {
+            return Ok(Inserted::Loaded);
+        }
         if world.is(Mutant::TrustsInserts) {
             return Ok(Inserted::Loaded);
         }

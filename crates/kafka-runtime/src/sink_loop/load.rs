@@ -1,14 +1,17 @@
 //! Loading a batch range by range, and what is done when nobody knows how an INSERT ended.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     time::{Duration, Instant},
 };
 
 use crashpoint::crashpoint;
 use pipeline::Halt;
 
-use super::{SinkLoop, UNNUMBERED};
+use super::{
+    SinkLoop, UNNUMBERED,
+    refused::{Ended, Search, Tried},
+};
 use crate::{
     batch::{Batch, partition_of},
     breaker::Breaker,
@@ -40,15 +43,9 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
         self.commit_lanes(&loads.iter().map(|load| load.range).collect::<Vec<_>>())?;
         crashpoint!("after-intent");
         for load in loads {
-            if load.rows.is_empty() {
-                self.loaded(load);
-                continue;
-            }
-            if self.insert(&load.range, &load.rows)? {
-                self.loaded(load);
-            } else {
-                self.load_in_doubt(load)?;
-            }
+            let partition = (load.range.topic, load.range.partition);
+            let records = by_partition.get(&partition).map_or(&[][..], Vec::as_slice);
+            self.load_range(load, records)?;
         }
         self.loaded_at = self.log.clock();
         Ok(())
@@ -78,53 +75,99 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
         Ok(loads)
     }
 
-    /// Reads back and loads what is missing until nothing is.
-    ///
+    fn load_range(&mut self, load: Load<S::Row>, records: &[Record]) -> Result<(), Failed> {
+        if load.rows.is_empty() {
+            self.loaded(load);
+            return Ok(());
+        }
+        match self.insert(&load.range, &load.rows)? {
+            Ended::Sure => self.loaded(load),
+            Ended::Doubt => self.load_in_doubt(load, records, None)?,
+            Ended::Refused(refusal) => {
+                let tried = Tried::refused(&load, refusal);
+                self.load_in_doubt(load, records, Some(tried))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads back and loads what is missing until nothing is; `tried` is an INSERT that was refused
+    /// before. Its `records` are those of the range.
+    pub(super) fn load_in_doubt(
+        &mut self,
+        load: Load<S::Row>,
+        records: &[Record],
+        tried: Option<Tried>,
+    ) -> Result<(), Failed> {
+        let before = self.breaker.clone();
+        let mut search = Search::default();
+        let loaded = self.load_missing(load, records, tried, &mut search);
+        if loaded.is_err() {
+            // The same rows are refused when they come again.
+            self.breaker = before;
+        } else if search.begun {
+            self.orders.hold_again(&mut self.log)?;
+        }
+        loaded
+    }
+
     /// The sink takes a content number once. Whoever had the range before may have been frozen
     /// before its INSERT, and send it at any time: only its number makes it a repeat of ours. So
     /// the number is left for the next one (committed before it is used) only when something was
     /// taken under it: part of its rows is there, or a sure INSERT was a repeat itself; and when
-    /// the complete range is not what is to be loaded.
-    pub(super) fn load_in_doubt(&mut self, mut load: Load<S::Row>) -> Result<(), Failed> {
-        let mut tried: Option<(BTreeSet<i64>, bool)> = None;
+    /// the complete range is not what is to be loaded. What is refused takes nothing: rows that are
+    /// tried again in smaller pieces keep the number until the first piece is taken.
+    fn load_missing(
+        &mut self,
+        mut load: Load<S::Row>,
+        records: &[Record],
+        mut tried: Option<Tried>,
+        search: &mut Search,
+    ) -> Result<(), Failed> {
         loop {
             let present = self.parts.sink.present(&load.range)?;
-            let missing = load.missing(&present);
-            if tried.is_none() {
+            let mut missing = load.missing(&present);
+            let is_untaken = if let Some(tried) = tried {
+                let is_untaken = tried.left_untaken(&missing);
+                self.judge((&mut load, records), search, &mut missing, tried)?;
+                is_untaken
+            } else {
                 self.loader.recovered(load.found(&missing));
-            }
+                let whole = missing.len() == load.rows.len() && !load.condemned;
+                load.range.content > 0 || whole
+            };
             if missing.is_empty() {
                 self.loaded(load);
                 return Ok(());
             }
-            let whole = missing.len() == load.rows.len() && !load.condemned;
-            let is_untaken = match &tried {
-                None => load.range.content > 0 || whole,
-                Some((before, sure)) => !sure && *before == missing,
-            };
             if !is_untaken {
                 load.range.content += 1;
                 self.commit_lanes(&[load.range])?;
             }
-            let rows: Vec<PlacedRow<S::Row>> = load.take(&missing);
-            let inserted = self.insert(&load.range, &rows);
+            let piece = search.pieces.next(&missing);
+            let rows: Vec<PlacedRow<S::Row>> = load.take(&piece);
+            let ended = self.insert(&load.range, &rows);
             load.put_back(rows);
-            tried = Some((missing, inserted?));
+            tried = Some(Tried { missing, piece, ended: ended? });
         }
     }
 
-    /// Whether the sink surely holds the rows now. If not, no INSERT of the partition is running
-    /// any more.
-    fn insert(&mut self, range: &Range, rows: &[PlacedRow<S::Row>]) -> Result<bool, Failed> {
+    /// Sends an INSERT; nothing of it is running any more afterwards.
+    fn insert(&mut self, range: &Range, rows: &[PlacedRow<S::Row>]) -> Result<Ended, Failed> {
         let begun = Instant::now();
         let inserted = self.parts.sink.insert(range, rows)?;
         crashpoint!("insert-acknowledged");
         self.loader.insert_seconds(begun.elapsed());
-        let Inserted::Uncertain(detail) = inserted else { return Ok(true) };
-        tracing::warn!(sink = self.parts.name, "INSERT is uncertain: {detail}");
-        self.loader.uncertain();
-        self.parts.sink.settle(range.topic, range.partition)?;
-        Ok(false)
+        match inserted {
+            Inserted::Loaded => Ok(Ended::Sure),
+            Inserted::Refused(refusal) => Ok(Ended::Refused(refusal)),
+            Inserted::Uncertain(detail) => {
+                tracing::warn!(sink = self.parts.name, "INSERT is uncertain: {detail}");
+                self.loader.uncertain();
+                self.parts.sink.settle(range.topic, range.partition)?;
+                Ok(Ended::Doubt)
+            }
+        }
     }
 
     fn loaded(&mut self, load: Load<S::Row>) {

@@ -73,7 +73,7 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
     }
 
     /// A side table keeps records without a number too.
-    fn number(&self, record: &Record) -> Result<Waybill, Rejected> {
+    pub(super) fn number(&self, record: &Record) -> Result<Waybill, Rejected> {
         match number(record, self.parts.epoch) {
             Err(_) if self.parts.ledger.is_none() => Ok(UNNUMBERED),
             other => other,

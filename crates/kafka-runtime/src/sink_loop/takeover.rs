@@ -66,7 +66,7 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
         self.parts.sink.settle(range.topic, range.partition)?;
         let present = self.parts.sink.present(&range)?;
         let load = self.map_range(range, &records, &present)?;
-        self.load_in_doubt(load)?;
+        self.load_in_doubt(load, &records, None)?;
         Ok(true)
     }
 

@@ -15,6 +15,7 @@ pub(super) struct Families {
     rows: Family<Sink, Counter>,
     insert: Histograms<Sink>,
     uncertain: Family<Sink, Counter>,
+    refused: Family<Sink, Counter>,
     recoveries: Family<SinkFound, Counter>,
     freshness: Histograms<Sink>,
 }
@@ -27,6 +28,7 @@ impl Families {
             rows: plain(r, "loader_inserted_rows", "Rows that the sink said it holds", Family::default()),
             insert: seconds(r, "loader_insert", "Time that an INSERT took, however it ended", histograms(buckets::round_trip)),
             uncertain: plain(r, "loader_uncertain_inserts", "INSERTs of which nobody knows whether they took effect", Family::default()),
+            refused: plain(r, "loader_refused_inserts", "INSERTs refused for what is in their rows: the first, and those that look for the rows", Family::default()),
             recoveries: plain(r, "loader_recoveries", "Ranges read back, by how much of them the sink held", Family::default()),
             freshness: seconds(r, "loader_freshness", "From accepted (append time in raw-events) to queryable", histograms(buckets::freshness)),
         }
@@ -41,6 +43,7 @@ struct Resolved {
     rows: Counter,
     insert: Histogram,
     uncertain: Counter,
+    refused: Counter,
     recoveries: Vec<Counter>,
     freshness: Histogram,
 }
@@ -56,6 +59,7 @@ impl LoaderMetrics {
             rows: families.rows.get_or_create_owned(&label),
             insert: families.insert.get_or_create_owned(&label),
             uncertain: families.uncertain.get_or_create_owned(&label),
+            refused: families.refused.get_or_create_owned(&label),
             recoveries: RecoveryFound::ALL
                 .iter()
                 .map(|what| families.recoveries.get_or_create_owned(&found(what)))
@@ -77,6 +81,11 @@ impl LoaderMetrics {
     /// Nobody knows whether an INSERT took effect.
     pub fn uncertain(&self) {
         self.0.uncertain.inc();
+    }
+
+    /// An INSERT was refused for what is in its rows.
+    pub fn refused(&self) {
+        self.0.refused.inc();
     }
 
     /// A range was read back.

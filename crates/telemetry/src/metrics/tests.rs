@@ -225,6 +225,7 @@ fn the_loader_counts_rows_recoveries_and_freshness() {
     loader.inserted(7);
     loader.insert_seconds(Duration::from_millis(5));
     loader.uncertain();
+    loader.refused();
     loader.fresh_after(Duration::from_secs(2));
     for found in RecoveryFound::ALL {
         loader.recovered(*found);
@@ -236,6 +237,7 @@ fn the_loader_counts_rows_recoveries_and_freshness() {
         ("inserted_rows_total", 7.0),
         ("insert_seconds_count", 1.0),
         ("uncertain_inserts_total", 1.0),
+        ("refused_inserts_total", 1.0),
         ("freshness_seconds_sum", 2.0),
     ];
     for (name, expected) in table {

@@ -82,4 +82,9 @@ impl Row for AliasRow {
         Column::new("why", |r, o| o.opt_text(r.alias().and_then(|x| x.why.as_deref()))),
         Column::new("raw", |r, o| o.nullable(r.raw(), RowBinary::bytes)),
     ];
+
+    fn times(&self) -> Vec<(&'static str, Option<Millis>)> {
+        let appended_at = self.alias().map(|alias| alias.appended_at);
+        vec![("event_time", Some(self.event_time())), ("appended_at", appended_at)]
+    }
 }

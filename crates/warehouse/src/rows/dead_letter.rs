@@ -1,6 +1,6 @@
 //! A row of the table `dead_letters`.
 
-use event::{DeadLetter, RecordHeader};
+use event::{DeadLetter, Millis, RecordHeader};
 
 use super::{Undecodable, finding, nullable_epoch, nullable_offset, nullable_partition};
 use crate::{Column, Row, RowBinary, RowPosition};
@@ -99,6 +99,14 @@ impl Row for DeadLetterRow {
         Column::new("findings", |r, o| o.array(&r.letter.findings, finding)),
         Column::new("raw", |r, o| o.nullable(r.raw.as_deref(), RowBinary::bytes)),
     ];
+
+    fn times(&self) -> Vec<(&'static str, Option<Millis>)> {
+        vec![
+            ("appended_at", self.letter.appended_at),
+            ("record_timestamp", self.letter.record_timestamp),
+            ("failed_at", Some(self.letter.failed_at)),
+        ]
+    }
 }
 
 fn header(out: &mut RowBinary, header: &RecordHeader) {

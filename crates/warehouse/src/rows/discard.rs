@@ -100,4 +100,9 @@ impl Row for DiscardRow {
         Column::new("message_id", |r, o| o.opt_text(r.told(|x| x.message_id.as_deref()))),
         Column::new("raw", |r, o| o.nullable(r.raw(), RowBinary::bytes)),
     ];
+
+    fn times(&self) -> Vec<(&'static str, Option<Millis>)> {
+        let appended_at = self.waybill.map(|waybill| waybill.appended_at);
+        vec![("appended_at", appended_at), ("discarded_at", Some(self.discarded_at))]
+    }
 }

@@ -2,7 +2,7 @@
 
 use event::{
     Amount, CampaignFacts, ClickId, Derived, EnrichmentFacts, EnrichmentRun, Event, GeoFacts,
-    IdentityFacts, Inherited, IpFacts, MoneyFacts, NetworkFacts, PageFacts, ReferrerFacts,
+    IdentityFacts, Inherited, IpFacts, Millis, MoneyFacts, NetworkFacts, PageFacts, ReferrerFacts,
     RequestFacts, SessionFacts, StitchedEvent, UserAgentFacts, ValidationFacts, Waybill,
 };
 
@@ -161,6 +161,18 @@ impl Row for EventRow {
         Column::new("inherited", |r, o| o.array(&r.identity().inherited, inherited)),
         Column::new("identity_flags", |r, o| o.texts(&r.identity().flags)),
     ];
+
+    fn times(&self) -> Vec<(&'static str, Option<Millis>)> {
+        let event = self.event();
+        vec![
+            ("appended_at", Some(self.waybill.appended_at)),
+            ("timestamp", Some(event.timestamp)),
+            ("original_timestamp", event.original_timestamp),
+            ("sent_at", event.sent_at),
+            ("received_at", Some(event.received_at)),
+            ("session_started_at", self.session().map(|session| session.started_at)),
+        ]
+    }
 }
 
 impl EventRow {

@@ -84,4 +84,9 @@ impl Row for LinkRow {
         Column::new("why", |r, o| o.opt_text(r.link().and_then(|x| x.why.as_deref()))),
         Column::new("raw", |r, o| o.nullable(r.raw(), RowBinary::bytes)),
     ];
+
+    fn times(&self) -> Vec<(&'static str, Option<Millis>)> {
+        let appended_at = self.link().map(|link| link.appended_at);
+        vec![("event_time", Some(self.event_time())), ("appended_at", appended_at)]
+    }
 }

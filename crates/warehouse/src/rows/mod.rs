@@ -14,7 +14,7 @@ pub use link::LinkRow;
 
 use ::event::{Finding, Millis, Origin, Waybill};
 
-use crate::RowBinary;
+use crate::{RowBinary, row_binary::TIMES};
 
 /// A column and what a row writes into it.
 #[derive(Debug)]
@@ -41,6 +41,17 @@ pub trait Row: 'static {
     const FORMAT: u16;
     /// The columns that an INSERT names, in the order in which they are written.
     const COLUMNS: &'static [Column<Self>];
+
+    /// The times that the row writes into `DateTime64` columns, with the names of those.
+    fn times(&self) -> Vec<(&'static str, Option<Millis>)> {
+        Vec::new()
+    }
+
+    /// The first column whose time the table cannot hold ([`TIMES`]): it would be stored as another.
+    fn unheld_time(&self) -> Option<&'static str> {
+        let unheld = |time: &Option<Millis>| time.is_some_and(|time| !TIMES.contains(&time));
+        self.times().into_iter().find(|(_, time)| unheld(time)).map(|(column, _)| column)
+    }
 
     /// Writes the row.
     fn write(&self, out: &mut RowBinary) {

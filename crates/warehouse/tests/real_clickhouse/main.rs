@@ -8,6 +8,7 @@
 
 mod loaded;
 mod people;
+mod refusals;
 mod resolution;
 mod sample;
 mod views;
@@ -72,6 +73,10 @@ async fn the_warehouse_keeps_its_promises_on_a_real_clickhouse() {
     side_tables_and_books_take_their_rows(&stack).await;
     views::views_show_production_unless_asked(&stack).await;
     a_wrong_row_is_refused_and_a_missing_table_is_not_its_fault(&stack).await;
+    refusals::a_refused_body_leaves_nothing_behind_and_its_token_free(&stack).await;
+    refusals::the_codes_of_rows_have_the_names_that_the_list_says(&stack).await;
+    refusals::a_time_that_cannot_be_held_is_taken_in_silence_as_another(&stack).await;
+    refusals::troubles_of_the_server_are_never_the_fault_of_a_row(&stack).await;
     settling_ends_what_still_runs_and_nothing_else(&stack).await;
     a_frozen_server_leaves_it_uncertain_and_a_dead_one_is_away(&stack).await;
     stack.stop().await.unwrap();
@@ -91,7 +96,7 @@ async fn migrating_twice_and_twice_at_once_changes_nothing_more(stack: &Stack) {
     let made = number(stack, "migrated", tables).await;
     warehouse.migrate_apply().await.unwrap();
     assert_eq!(number(stack, "migrated", tables).await, made);
-    assert_eq!(made, 52);
+    assert_eq!(made, 54);
 }
 
 async fn a_changed_file_is_refused(stack: &Stack) {
