@@ -249,6 +249,7 @@ fn what_is_refused_is_told_and_the_rest_is_loaded() {
     }
     a_table_that_refuses_every_row_stops_the_loader(&world, letters.len());
     a_side_table_keeps_what_it_refuses_as_raw_text(&world);
+    what_waits_in_several_partitions_is_loaded_in_full_blocks(&world);
 }
 
 /// As a migration that went wrong would have it.
@@ -313,4 +314,31 @@ fn a_side_table_keeps_what_it_refuses_as_raw_text(world: &World) {
         ORDER BY position_offset";
     world.while_loading(load, || until("all are kept", || world.texts(kept).len() == 5));
     assert_eq!(world.texts(kept), ["repeat", "raw", "repeat", "raw", "bot"]);
+}
+
+/// Read together, four partitions would make four blocks of each batch.
+fn what_waits_in_several_partitions_is_loaded_in_full_blocks(world: &World) {
+    let (block, each) = (1_000, 3_000);
+    for partition in 0..i32::from(PARTITIONS) {
+        let first = 1_000_000 + i64::from(partition) * 10_000;
+        let mut records = events(world, first, &ids(&format!("busy-{partition}"), each, &[]));
+        for record in &mut records {
+            record.partition = Some(partition);
+        }
+        world.produce(records);
+    }
+    let load = |settings: &StageSettings, warehouse, shutdown: &Shutdown| {
+        let batch = BatchLimits { records: block, ..BatchLimits::for_sink() };
+        let settings = StageSettings { batch, ..settings.clone() };
+        forward::run(&settings, warehouse, world.runtime.handle().clone(), shutdown).unwrap();
+    };
+    let busy = "FROM events WHERE message_id LIKE 'sound-busy%'";
+    let all = (each * usize::from(PARTITIONS)).to_string();
+    let count = format!("SELECT count() {busy}");
+    world.while_loading(load, || until("all of it is loaded", || world.texts(&count)[0] == all));
+    let rows = format!(
+        "SELECT sum(rows) FROM (SELECT count() AS rows {busy} GROUP BY _part) WHERE rows = {block}"
+    );
+    let in_full_blocks: usize = world.texts(&rows)[0].parse().unwrap();
+    assert!(in_full_blocks >= 8_000, "{in_full_blocks} of {all} rows");
 }

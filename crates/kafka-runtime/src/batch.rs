@@ -13,6 +13,30 @@ use crate::{
     record::Record,
 };
 
+/// How much comes, as the batches tell that were gathered.
+pub(crate) struct Rate {
+    per_second: u64,
+    since: Instant,
+}
+
+impl Rate {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { per_second: 0, since: now }
+    }
+
+    /// So many records came since the last time.
+    pub(crate) fn note(&mut self, records: usize, now: Instant) {
+        let took = u64::try_from((now - self.since).as_millis()).unwrap_or(u64::MAX).max(1);
+        let records = u64::try_from(records).unwrap_or(u64::MAX);
+        self.per_second = u64::midpoint(self.per_second, records.saturating_mul(1_000) / took);
+        self.since = now;
+    }
+
+    pub(crate) fn per_second(&self) -> u64 {
+        self.per_second
+    }
+}
+
 /// Records in the order in which they were polled.
 pub(crate) struct Batch {
     limits: BatchLimits,
@@ -33,9 +57,12 @@ impl Batch {
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.records.len() >= self.limits.records
-            || self.bytes >= self.limits.bytes
-            || self.begun.is_some_and(|begun| begun.elapsed() >= self.limits.age())
+        self.is_filled() || self.begun.is_some_and(|begun| begun.elapsed() >= self.limits.age())
+    }
+
+    /// Whether it ended since no more fits, not since time was up or nothing came.
+    pub(crate) fn is_filled(&self) -> bool {
+        self.records.len() >= self.limits.records || self.bytes >= self.limits.bytes
     }
 
     /// How long to wait for the next record, so long after the last batch was gathered.

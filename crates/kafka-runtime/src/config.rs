@@ -79,6 +79,17 @@ impl fmt::Debug for KafkaConfig {
 }
 
 /// When a batch ends: at whichever comes first, or when the input has run dry.
+///
+/// A sink's batches grow with the load. While little comes, a batch is loaded as soon as nothing has
+/// come for `dry_ms`, or at `age_ms`; the more comes, the nearer `age_ms` and `pace_ms` move to
+/// `grown_ms`, which they reach when that is enough to fill a batch. A batch that is full, of several
+/// partitions, is followed by batches of one partition each, in turn, as long as they are full: so
+/// what waits is loaded in blocks of `records` rows, however many partitions there are.
+///
+/// `bytes` bounds the memory, whatever the number of partitions: one batch is in hand at a time. With
+/// the limits of a sink that is 48 MiB of records, two to three times as much for the rows made of
+/// them, as much as the batch for the body of an INSERT, and 32 MiB that librdkafka has fetched ahead:
+/// about 300 MiB for 12 partitions as for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BatchLimits {
@@ -93,18 +104,47 @@ pub struct BatchLimits {
     /// Milliseconds from one batch to the next, so that a steady trickle is not committed record by
     /// record. After a pause of the input the first batch does not wait.
     pub pace_ms: u64,
+    /// Milliseconds that `age_ms` and `pace_ms` grow to with the load; nothing grows if they are not
+    /// smaller.
+    pub grown_ms: u64,
 }
 
 impl Default for BatchLimits {
     fn default() -> Self {
-        Self { records: 5_000, bytes: 4 * 1024 * 1024, age_ms: 100, dry_ms: 5, pace_ms: 100 }
+        Self {
+            records: 5_000,
+            bytes: 4 * 1024 * 1024,
+            age_ms: 100,
+            dry_ms: 5,
+            pace_ms: 100,
+            grown_ms: 0,
+        }
     }
 }
 
 impl BatchLimits {
-    /// Limits for a sink, for which larger batches are cheaper.
+    /// Limits for a sink, for which larger batches are cheaper: blocks of 30,000 rows, or of 20,000
+    /// where a record has 2.4 KiB.
     pub fn for_sink() -> Self {
-        Self { records: 20_000, bytes: 16 * 1024 * 1024, age_ms: 500, dry_ms: 20, pace_ms: 500 }
+        Self {
+            records: 30_000,
+            bytes: 48 * 1024 * 1024,
+            age_ms: 250,
+            dry_ms: 20,
+            pace_ms: 250,
+            grown_ms: 1_000,
+        }
+    }
+
+    /// The same for an input of so many records a second.
+    pub(crate) fn grown(self, per_second: u64) -> Self {
+        let records = u64::try_from(self.records).unwrap_or(u64::MAX).max(1);
+        let within = per_second.saturating_mul(self.grown_ms) / 1_000;
+        let longer = |ms: u64| {
+            let more = self.grown_ms.saturating_sub(ms);
+            ms + more.saturating_mul(within.min(records)) / records
+        };
+        Self { age_ms: longer(self.age_ms), pace_ms: longer(self.pace_ms), ..self }
     }
 
     /// The same, with at most so many records.
@@ -258,6 +298,19 @@ pub(crate) const INGEST_QUEUE_KBYTES: u32 = 131_072;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sinks_batches_take_longer_the_more_comes_until_what_comes_fills_them() {
+        let sink = BatchLimits::for_sink();
+        for (per_second, expected) in
+            [(0, 250), (1_000, 275), (10_000, 500), (30_000, 1_000), (u64::MAX, 1_000)]
+        {
+            let grown = sink.grown(per_second);
+            assert_eq!((grown.age_ms, grown.pace_ms), (expected, expected), "{per_second}");
+        }
+        let stage = BatchLimits::default();
+        assert_eq!(stage.grown(1_000_000), stage, "a stage's do not grow");
+    }
 
     #[test]
     fn an_operators_property_wins_unless_a_guarantee_rests_on_it() {

@@ -5,6 +5,7 @@
 //! transaction. Whoever takes a partition over finds the intent and settles it before anything
 //! else: the loop itself does the same after every failure, so there is one way back.
 
+mod focus;
 mod load;
 mod map;
 mod refused;
@@ -20,8 +21,9 @@ use event::{Origin, Waybill};
 use pipeline::Halt;
 use telemetry::{AbortCause, LoaderMetrics, Readiness, StageMetrics};
 
+use self::focus::Focus;
 use crate::{
-    batch::Batch,
+    batch::{Batch, Rate},
     breaker::{Breaker, opened},
     care::{SMALL_BATCH, careful},
     commands::Controls,
@@ -86,6 +88,8 @@ pub(crate) struct SinkLoop<'a, L, S> {
     breaker: Breaker,
     loaded_at: Instant,
     heard: Instant,
+    rate: Rate,
+    focus: Focus,
     loader: LoaderMetrics,
     patience: Patience,
 }
@@ -107,6 +111,8 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
             breaker: Breaker::default(),
             loaded_at: now,
             heard: now,
+            rate: Rate::new(now),
+            focus: Focus::default(),
             patience: Patience::new(),
         }
     }
@@ -183,14 +189,15 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
             self.breaker = Breaker::default();
         }
         self.stale |= changed.skip || changed.released;
-        Ok(())
+        Ok(self.focus()?)
     }
 
     fn gather(&mut self) -> Result<Batch, LogError> {
         // It is the mapping that may kill: that is done record by record, the loading is not.
         let readable = self.lanes.iter().filter(|(partition, _)| !self.orders.holds(**partition));
         let limit = readable.filter_map(|(_, lane)| lane.care.batch_limit(SMALL_BATCH)).min();
-        let mut batch = Batch::new(self.parts.limits.at_most(limit));
+        let limits = self.parts.limits.grown(self.rate.per_second());
+        let mut batch = Batch::new(limits.at_most(limit));
         while !batch.is_full() {
             if let Some(record) = self.ahead.pop_front() {
                 batch.push(record);
@@ -215,6 +222,8 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
                 }
             }
         }
+        self.rate.note(batch.records().len(), self.log.clock());
+        self.focus.was_filled = limit.is_none() && batch.is_filled();
         Ok(batch)
     }
 

@@ -35,7 +35,7 @@ use crate::{
 
 /// Small batches, so that a few records are several; only a full batch or a dry input ends one.
 const LIMITS: BatchLimits =
-    BatchLimits { records: 4, bytes: 1 << 20, age_ms: 60_000, dry_ms: 5, pace_ms: 0 };
+    BatchLimits { records: 4, bytes: 1 << 20, age_ms: 60_000, dry_ms: 5, pace_ms: 0, grown_ms: 0 };
 
 /// Knows our schemas without a call.
 static REGISTRY: LazyLock<(Runtime, Registry)> = LazyLock::new(|| {

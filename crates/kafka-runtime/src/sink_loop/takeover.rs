@@ -22,6 +22,7 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
         self.ahead.clear();
         self.lanes.clear();
         self.orders.forget_holds();
+        self.focus.forget();
         let ours = self.log.assignment()?;
         let extents = self.log.extents(&ours)?;
         let mut committed = self.log.rewind()?;
