@@ -26,6 +26,7 @@ mod plans;
 mod poison;
 mod producers;
 mod redrive;
+mod refused;
 mod reload;
 mod repeats;
 mod sdks;
