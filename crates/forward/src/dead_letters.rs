@@ -101,7 +101,7 @@ mod tests {
         assert_eq!((garbage.waybill, garbage.timestamp), (Some(waybill()), Some(9)));
         assert_eq!(garbage.value, b"garbage");
         let odd = Waybill { appended_at: i64::MAX, ..waybill() };
-        let headers = vec![(header::WAYBILL.to_owned(), Some(odd.to_header().to_vec()))];
+        let headers = vec![(header::WAYBILL.into(), Some(odd.to_header().to_vec()))];
         let odd = undecodable(&Record { timestamp: Some(-1 << 60), ..record(None, headers) });
         assert_eq!((odd.waybill, odd.timestamp), (None, None), "no table can hold such times");
         let bare = undecodable(&record(None, Vec::new()));

@@ -190,7 +190,7 @@ fn events(world: &World, first: i64, ids: &[String]) -> Vec<Outgoing> {
             partition: Some(0),
             key: None,
             value: Some(encoder.encode(&stitched(id)).unwrap()),
-            headers: vec![(header::WAYBILL.to_owned(), Some(waybill))],
+            headers: vec![(header::WAYBILL.into(), Some(waybill))],
         }
     };
     (first..).zip(ids).map(record).collect()

@@ -71,6 +71,42 @@ pub enum InsertAnswer {
     Uncertain(String),
 }
 
+impl InsertAnswer {
+    /// Why another host may do better, where that is so.
+    pub(crate) fn is_of_the_host(&self) -> Option<String> {
+        match self {
+            Self::Away(detail) | Self::Uncertain(detail) => Some(detail.clone()),
+            Self::Busy(exception) if is_of_the_host(exception.code) => Some(exception.to_string()),
+            Self::Busy(_) | Self::Refused(_) | Self::Loaded => None,
+        }
+    }
+}
+
+/// Codes of what one host cannot and another may. Too many parts are not among them: replicas have
+/// them in common. Source: ClickHouse `src/Common/ErrorCodes.cpp`.
+pub(crate) const fn is_of_the_host(code: u32) -> bool {
+    matches!(
+        code,
+        60   // UNKNOWN_TABLE
+        | 81  // UNKNOWN_DATABASE
+        | 198 // DNS_ERROR
+        | 202 // TOO_MANY_SIMULTANEOUS_QUERIES
+        | 203 // NO_FREE_CONNECTION
+        | 209 // SOCKET_TIMEOUT
+        | 210 // NETWORK_ERROR
+        | 225 // NO_ZOOKEEPER
+        | 236 // ABORTED
+        | 241 // MEMORY_LIMIT_EXCEEDED
+        | 242 // TABLE_IS_READ_ONLY
+        | 243 // NOT_ENOUGH_SPACE
+        | 279 // ALL_CONNECTION_TRIES_FAILED
+        | 285 // TOO_FEW_LIVE_REPLICAS
+        | 319 // UNKNOWN_STATUS_OF_INSERT
+        | 516 // AUTHENTICATION_FAILED
+        | 999 // KEEPER_EXCEPTION
+    )
+}
+
 /// An answer of the HTTP interface as far as it matters here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct HttpAnswer {

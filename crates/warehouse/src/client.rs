@@ -1,28 +1,32 @@
 //! The connection.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
-use clickhouse::{RowOwned, RowRead, query::Query};
 use reqwest::header::HeaderMap;
-use url::Url;
 
 use crate::error::with_sources;
+use crate::hosts::Hosts;
 use crate::insert::credentials;
-use crate::{WarehouseConfig, WarehouseError};
+use crate::question::Query;
+use crate::{Compression, KeepDays, WarehouseConfig, WarehouseError};
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
-/// A ClickHouse with our database. Cheap to clone; nothing is sent before the first call.
+/// A ClickHouse with our database, on one host or on several that share their tables. Cheap to clone;
+/// the clones go on with the same host. Nothing is sent before the first call.
 #[derive(Clone)]
 pub struct Warehouse {
     pub(crate) http: reqwest::Client,
-    pub(crate) url: Url,
+    pub(crate) hosts: Arc<Hosts>,
+    /// The cluster whose replicas the hosts are.
+    pub(crate) cluster: Option<String>,
     pub(crate) database: String,
     pub(crate) credentials: HeaderMap,
+    pub(crate) compression: Compression,
+    pub(crate) keep_days: KeepDays,
     pub(crate) patience: Duration,
     pub(crate) user: String,
     pub(crate) password: String,
-    client: clickhouse::Client,
 }
 
 impl fmt::Debug for Warehouse {
@@ -34,8 +38,7 @@ impl fmt::Debug for Warehouse {
 impl Warehouse {
     /// A warehouse as configured. Only [`WarehouseError::Config`] can come of it.
     pub fn new(config: &WarehouseConfig) -> Result<Self, WarehouseError> {
-        let url = parsed(&config.url)?;
-        check_database(&config.database)?;
+        config.check()?;
         let patience = Duration::from_secs(config.timeout_seconds.max(1));
         let http = reqwest::Client::builder()
             // A proxy of the environment is for the world outside.
@@ -43,21 +46,18 @@ impl Warehouse {
             .connect_timeout(CONNECT_WITHIN)
             .timeout(patience)
             .build()
-            .map_err(|error| invalid("url", &with_sources(&error)))?;
-        let client = clickhouse::Client::default()
-            .with_url(config.url.as_str())
-            .with_user(config.user.as_str())
-            .with_password(config.password.as_str());
-        let credentials = credentials(&config.user, &config.password)?;
+            .map_err(|error| WarehouseError::Config { key: "url", detail: with_sources(&error) })?;
         Ok(Self {
             http,
-            url,
+            hosts: Arc::new(Hosts::new(config)?),
+            cluster: config.cluster.clone(),
             database: config.database.clone(),
-            credentials,
+            credentials: credentials(&config.user, &config.password)?,
+            compression: config.compression,
+            keep_days: config.keep_days,
             patience,
             user: config.user.clone(),
             password: config.password.clone(),
-            client,
         })
     }
 
@@ -69,98 +69,20 @@ impl Warehouse {
 
     /// A statement outside our database.
     pub(crate) fn server(&self, sql: &str) -> Query {
-        self.client.query(sql)
+        self.query(|client| client.query(sql))
     }
 
     /// A question to our tables. `FINAL` is off, whatever the server's profile says: the books
     /// count what is there.
     pub(crate) fn question(&self, sql: &str) -> Query {
-        self.client
-            .clone()
-            .with_database(self.database.as_str())
-            .with_setting("final", "0")
-            .query(sql)
+        self.query(|client| {
+            let client = client.clone().with_database(self.database.as_str());
+            client.with_setting("final", "0").query(sql)
+        })
     }
 
     /// A statement in our database that answers nothing. No `?` in it is a placeholder.
     pub(crate) fn statement(&self, sql: &str) -> Query {
-        self.client.clone().with_database(self.database.as_str()).query_raw(sql)
-    }
-
-    pub(crate) async fn rows<T: RowOwned + RowRead>(
-        &self,
-        query: Query,
-    ) -> Result<Vec<T>, WarehouseError> {
-        in_time(self.patience, query.fetch_all()).await
-    }
-
-    pub(crate) async fn execute(&self, query: Query) -> Result<(), WarehouseError> {
-        in_time(self.patience, query.execute()).await
-    }
-}
-
-/// The crate `clickhouse` waits for ever.
-async fn in_time<T>(
-    patience: Duration,
-    answer: impl Future<Output = Result<T, clickhouse::error::Error>>,
-) -> Result<T, WarehouseError> {
-    match tokio::time::timeout(patience, answer).await {
-        Ok(answer) => Ok(answer?),
-        Err(_) => Err(WarehouseError::Away(format!("no answer within {} s", patience.as_secs()))),
-    }
-}
-
-fn parsed(url: &str) -> Result<Url, WarehouseError> {
-    let parsed = Url::parse(url).map_err(|error| invalid("url", &error.to_string()))?;
-    let plain = matches!(parsed.scheme(), "http" | "https")
-        && parsed.query().is_none()
-        && parsed.username().is_empty()
-        && parsed.password().is_none();
-    if !plain {
-        return Err(invalid(
-            "url",
-            "expected http(s)://host:port; user and password have keys of their own",
-        ));
-    }
-    Ok(parsed)
-}
-
-/// The name goes into statements as it is.
-fn check_database(name: &str) -> Result<(), WarehouseError> {
-    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let fits = name.chars().all(word) && !name.starts_with(|c: char| c.is_ascii_digit());
-    if fits && !name.is_empty() {
-        return Ok(());
-    }
-    Err(invalid("database", "expected letters, digits and `_`, not beginning with a digit"))
-}
-
-fn invalid(key: &'static str, detail: &str) -> WarehouseError {
-    WarehouseError::Config { key, detail: detail.to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_configuration_that_makes_no_sense_is_refused_with_its_key() {
-        let config = |url: &str, database: &str| WarehouseConfig {
-            url: url.to_owned(),
-            database: database.to_owned(),
-            ..WarehouseConfig::default()
-        };
-        for (config, expected) in [
-            (config("clickhouse:8123", "waybill"), "url"),
-            (config("", "waybill"), "url"),
-            (config("http://u:secret@host", "waybill"), "url"),
-            (config("http://host", ""), "database"),
-            (config("http://host", "1a"), "database"),
-            (config("http://host", "a`; DROP"), "database"),
-        ] {
-            let error = Warehouse::new(&config).unwrap_err();
-            assert!(matches!(error, WarehouseError::Config { key, .. } if key == expected));
-            assert!(!error.to_string().contains("secret"));
-        }
+        self.query(|client| client.clone().with_database(self.database.as_str()).query_raw(sql))
     }
 }

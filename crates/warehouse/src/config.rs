@@ -4,12 +4,25 @@ use std::{fmt, num::NonZeroU32};
 
 use serde::Deserialize;
 
+use crate::hosts::parsed;
+use crate::{Compression, KeepDays, WarehouseError};
+
 /// Where ClickHouse is and who we are there.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct WarehouseConfig {
     /// Address of the HTTP interface, such as `http://127.0.0.1:8123` or `https://…:8443`.
     pub url: String,
+    /// Addresses of the other replicas of the same tables. Whichever works is used; with plain tables
+    /// each would be a warehouse of its own, so these need `cluster`.
+    pub replicas: Vec<String>,
+    /// Name of the cluster, one shard, whose replicas `url` and `replicas` are, all of them. Tables are
+    /// then made on all of them, and replicated.
+    pub cluster: Option<String>,
+    /// How rows are compressed on their way.
+    pub compression: Compression,
+    /// How long rows are kept. `waybill migrate` puts it in force.
+    pub keep_days: KeepDays,
     /// Database with our tables; letters, digits and `_`, not beginning with a digit.
     pub database: String,
     /// User.
@@ -30,6 +43,10 @@ impl Default for WarehouseConfig {
     fn default() -> Self {
         Self {
             url: "http://127.0.0.1:8123".to_owned(),
+            replicas: Vec::new(),
+            cluster: None,
+            compression: Compression::default(),
+            keep_days: KeepDays::default(),
             database: "waybill".to_owned(),
             user: "default".to_owned(),
             password: String::new(),
@@ -40,10 +57,63 @@ impl Default for WarehouseConfig {
     }
 }
 
+impl WarehouseConfig {
+    /// Whether it makes sense; otherwise a [`WarehouseError::Config`] that says how to mend it.
+    pub fn check(&self) -> Result<(), WarehouseError> {
+        for (key, address) in self.addresses() {
+            parsed(key, address)?;
+        }
+        check_word("database", &self.database)?;
+        self.keep_days.check()?;
+        match &self.cluster {
+            Some(cluster) => check_cluster(cluster),
+            None if self.replicas.is_empty() => Ok(()),
+            None => Err(invalid(
+                "replicas",
+                "several hosts with plain tables are several warehouses: set `cluster` to the name \
+                 that ClickHouse's remote_servers has for them, or leave one",
+            )),
+        }
+    }
+
+    /// Every address with its key.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = (&'static str, &String)> {
+        let others = self.replicas.iter().map(|address| ("replicas", address));
+        std::iter::once(("url", &self.url)).chain(others)
+    }
+}
+
+/// The name goes into statements as it is.
+fn check_word(key: &'static str, name: &str) -> Result<(), WarehouseError> {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let fits = name.chars().all(word) && !name.starts_with(|c: char| c.is_ascii_digit());
+    if fits && !name.is_empty() {
+        return Ok(());
+    }
+    Err(invalid(key, "expected letters, digits and `_`, not beginning with a digit"))
+}
+
+/// Stands between quotation marks.
+fn check_cluster(name: &str) -> Result<(), WarehouseError> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+    if !name.is_empty() && name.chars().all(fits) {
+        return Ok(());
+    }
+    Err(invalid("cluster", "expected letters, digits and `_-.`"))
+}
+
+fn invalid(key: &'static str, detail: &str) -> WarehouseError {
+    WarehouseError::Config { key, detail: detail.to_owned() }
+}
+
 impl fmt::Debug for WarehouseConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WarehouseConfig")
             .field("url", &self.url)
+            .field("replicas", &self.replicas)
+            .field("cluster", &self.cluster)
+            .field("compression", &self.compression)
+            .field("keep_days", &self.keep_days)
             .field("database", &self.database)
             .field("user", &self.user)
             .field("timeout_seconds", &self.timeout_seconds)
@@ -61,5 +131,36 @@ mod tests {
     fn the_password_is_not_printed() {
         let config = WarehouseConfig { password: "hunter2".to_owned(), ..Default::default() };
         assert!(!format!("{config:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_configuration_that_makes_no_sense_is_refused_with_its_key() {
+        let config = |url: &str, database: &str| WarehouseConfig {
+            url: url.to_owned(),
+            database: database.to_owned(),
+            ..WarehouseConfig::default()
+        };
+        let cluster = |replicas: &[&str], cluster: Option<&str>| WarehouseConfig {
+            replicas: replicas.iter().map(|it| (*it).to_owned()).collect(),
+            cluster: cluster.map(str::to_owned),
+            ..WarehouseConfig::default()
+        };
+        assert_eq!(cluster(&["http://b:8123"], Some("events-1")).check(), Ok(()));
+        for (config, expected) in [
+            (config("clickhouse:8123", "waybill"), "url"),
+            (config("", "waybill"), "url"),
+            (config("http://u:secret@host", "waybill"), "url"),
+            (config("http://host", ""), "database"),
+            (config("http://host", "1a"), "database"),
+            (config("http://host", "a`; DROP"), "database"),
+            (cluster(&["http://b:8123"], None), "replicas"),
+            (cluster(&["b:8123"], Some("c")), "replicas"),
+            (cluster(&[], Some("")), "cluster"),
+            (cluster(&[], Some("c' ; DROP")), "cluster"),
+        ] {
+            let error = config.check().unwrap_err();
+            assert!(matches!(error, WarehouseError::Config { key, .. } if key == expected));
+            assert!(!error.to_string().contains("secret"));
+        }
     }
 }

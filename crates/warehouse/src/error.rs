@@ -1,6 +1,7 @@
 //! Why a question or a command came to nothing.
 
 use crate::Exception;
+use crate::answer::is_of_the_host;
 
 /// Why a question or a command came to nothing. (An INSERT has an
 /// [`InsertAnswer`](crate::InsertAnswer) instead.)
@@ -23,6 +24,26 @@ pub enum WarehouseError {
         /// How many.
         count: usize,
     },
+    /// One of several replicas cannot be asked what runs on it.
+    #[error(
+        "what is under way at {host} is not known ({cause}): it must be reached again, or be taken out of \
+         `replicas` under [warehouse] if it is gone for good"
+    )]
+    Unsettled {
+        /// Host and port.
+        host: String,
+        /// Why not.
+        cause: String,
+    },
+    /// Replicas that have caught up with each other tell different things.
+    #[error("the replicas of the table {table} do not agree")]
+    Disagreement {
+        /// The table.
+        table: String,
+    },
+    /// The tables or the cluster are not what the configuration says.
+    #[error("{0}")]
+    Unfit(String),
     /// The configuration makes no sense.
     #[error("warehouse.{key}: {detail}")]
     Config {
@@ -36,6 +57,17 @@ pub enum WarehouseError {
         "{0} was applied with another text: put the old text back and add a file with the change"
     )]
     ChangedMigration(String),
+}
+
+impl WarehouseError {
+    /// Whether another host may do better.
+    pub(crate) fn is_of_the_host(&self) -> bool {
+        match self {
+            Self::Away(_) => true,
+            Self::Exception(exception) => is_of_the_host(exception.code),
+            _ => false,
+        }
+    }
 }
 
 impl From<clickhouse::error::Error> for WarehouseError {

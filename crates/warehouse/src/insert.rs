@@ -1,6 +1,8 @@
 //! INSERTs whose answer can be relied on.
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use bytes::Bytes;
+use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue};
+use url::Url;
 
 use crate::answer::{HttpAnswer, classify};
 use crate::client::Warehouse;
@@ -60,10 +62,50 @@ const SETTINGS: &[(&str, &str)] = &[
     ("max_partitions_per_insert_block", "0"),
 ];
 
+/// What one replica has acknowledged may die with it (ClickHouse#55109).
+pub(crate) const QUORUM: (&str, &str) = ("insert_quorum", "auto");
+
 impl Warehouse {
-    /// Sends an INSERT and says how it ended. One attempt; the caller decides about another.
-    pub async fn insert(&self, request: InsertRequest) -> InsertAnswer {
-        let mut url = self.url.clone();
+    /// Sends an INSERT and says how it ended. One attempt, at the first host that can be reached; the
+    /// caller decides about another, which goes to the next host if this one could not.
+    pub async fn insert(&self, mut request: InsertRequest) -> InsertAnswer {
+        let body = match self.compression.packed(std::mem::take(&mut request.body)) {
+            Ok(body) => body,
+            Err(error) => return InsertAnswer::Away(format!("nothing was sent: {error}")),
+        };
+        let mut answer = InsertAnswer::Away("there is no host".to_owned());
+        for index in self.hosts.in_turn() {
+            answer = self.insert_at(index, &request, body.clone()).await;
+            if let Some(why) = answer.is_of_the_host() {
+                self.hosts.leave(index, &why);
+            }
+            // Whatever was sent may be there: only who has settled and read back may send it again.
+            if !matches!(answer, InsertAnswer::Away(_)) {
+                break;
+            }
+        }
+        answer
+    }
+
+    async fn insert_at(&self, index: usize, request: &InsertRequest, body: Bytes) -> InsertAnswer {
+        let Some(url) = self.insert_url(index, request) else {
+            return InsertAnswer::Away("there is no such host".to_owned());
+        };
+        let mut headers = self.credentials.clone();
+        if let Some(encoding) = self.compression.encoding() {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+        }
+        if crashpoint::reached(half_sent::POINT) {
+            half_sent::send_half_and_act(&url, &headers, &body);
+        }
+        match self.http.post(url).headers(headers).body(body).send().await {
+            Ok(response) => answer(response, &request.query_id).await,
+            Err(error) => no_answer(&error.without_url()),
+        }
+    }
+
+    fn insert_url(&self, index: usize, request: &InsertRequest) -> Option<Url> {
+        let mut url = self.hosts.all().get(index)?.url.clone();
         url.query_pairs_mut()
             .append_pair("database", &self.database)
             .append_pair("query", &request.statement())
@@ -72,14 +114,10 @@ impl Warehouse {
         if !request.token.is_empty() {
             url.query_pairs_mut().append_pair("insert_deduplication_token", &request.token);
         }
-        if crashpoint::reached(half_sent::POINT) {
-            half_sent::send_half_and_act(&url, &self.credentials, &request.body);
+        if self.cluster.is_some() {
+            url.query_pairs_mut().extend_pairs([QUORUM]);
         }
-        let sent = self.http.post(url).headers(self.credentials.clone()).body(request.body).send();
-        match sent.await {
-            Ok(response) => answer(response, &request.query_id).await,
-            Err(error) => no_answer(&error.without_url()),
-        }
+        Some(url)
     }
 
     /// Inserts rows that need no exactly-once loading: what the auditor writes.

@@ -6,11 +6,15 @@
 //! about an answer: that is the loader's and the auditor's part.
 
 mod answer;
+mod body;
 mod books;
 mod client;
+mod cluster;
 mod config;
 mod error;
+mod fitness;
 mod half_sent;
+mod hosts;
 mod identity;
 mod identity_limits;
 mod insert;
@@ -19,13 +23,16 @@ mod migrate;
 mod migrations;
 mod person_events;
 mod persons;
+mod question;
 mod read_back;
+mod retention;
 mod row_binary;
 mod rows;
 mod sample;
 mod settle;
 
 pub use answer::{CODES_ABOUT_ROWS, Exception, InsertAnswer};
+pub use body::Compression;
 pub use books::{AuditFinding, AuditHour};
 pub use client::Warehouse;
 pub use config::WarehouseConfig;
@@ -36,6 +43,7 @@ pub use insert::InsertRequest;
 pub use migrate::{MigrationPlan, MigrationState, MigrationStep};
 pub use person_events::{EventIds, PersonEvents, PersonGroup, PersonIds};
 pub use read_back::{Counts, LoadedEvent, OriginRange, PositionRange};
+pub use retention::{KeepDays, RetentionChange};
 pub use row_binary::{RowBinary, TIMES};
 pub use rows::{
     AliasRow, Column, DeadLetterRow, DiscardRow, EventRow, LinkRow, Row, RowPosition, Undecodable,

@@ -5,8 +5,10 @@ use std::fmt::{self, Write as _};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use crate::cluster::on_cluster;
+use crate::insert::QUORUM;
 use crate::migrations::{DICTIONARY, MIGRATIONS, Migration};
-use crate::{Warehouse, WarehouseError};
+use crate::{RetentionChange, Warehouse, WarehouseError};
 
 /// What stands between the database and the files of `deploy/clickhouse`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,8 +17,14 @@ pub struct MigrationPlan {
     pub database: String,
     /// Whether it is there already.
     pub database_exists: bool,
+    /// The cluster on all of whose replicas everything is made; none: on the only host.
+    pub cluster: Option<String>,
     /// Every file in order.
     pub steps: Vec<MigrationStep>,
+    /// Which tables are to keep their rows for another time.
+    pub retention: Vec<RetentionChange>,
+    /// What must be mended by hand before anything is done.
+    pub problems: Vec<String>,
 }
 
 /// One file of `deploy/clickhouse`.
@@ -28,7 +36,7 @@ pub struct MigrationStep {
     pub name: &'static str,
     /// Whether the database has it.
     pub state: MigrationState,
-    /// Its statements.
+    /// Its statements, for one host.
     pub statements: Vec<String>,
 }
 
@@ -46,7 +54,8 @@ pub enum MigrationState {
 impl MigrationPlan {
     /// Whether there is nothing to do.
     pub fn is_done(&self) -> bool {
-        self.database_exists && self.steps.iter().all(|s| s.state == MigrationState::Applied)
+        let applied = self.steps.iter().all(|s| s.state == MigrationState::Applied);
+        self.database_exists && applied && self.retention.is_empty() && self.problems.is_empty()
     }
 }
 
@@ -54,6 +63,9 @@ impl fmt::Display for MigrationPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verb = if self.database_exists { "is there" } else { "will be created" };
         write!(f, "database {} {verb}", self.database)?;
+        if let Some(cluster) = &self.cluster {
+            write!(f, " on all replicas of cluster {cluster}, with replicated tables")?;
+        }
         for step in &self.steps {
             let state = match step.state {
                 MigrationState::Applied => "applied",
@@ -62,7 +74,8 @@ impl fmt::Display for MigrationPlan {
             };
             write!(f, "\n{} {state}", step.name)?;
         }
-        Ok(())
+        self.retention.iter().try_for_each(|change| write!(f, "\n{change}"))?;
+        self.problems.iter().try_for_each(|problem| write!(f, "\nto be mended first: {problem}"))
     }
 }
 
@@ -78,29 +91,39 @@ impl Warehouse {
         const DATABASES: &str = "SELECT name FROM system.databases WHERE name = ?";
         let found: Vec<String> = self.rows(self.server(DATABASES).bind(&self.database)).await?;
         let known = self.known().await?;
+        let (retention, foreign) = self.retention().await?;
+        let problems = self.problems().await?.into_iter().chain(foreign).collect();
         Ok(MigrationPlan {
             database: self.database.clone(),
             database_exists: !found.is_empty(),
+            cluster: self.cluster.clone(),
             steps: MIGRATIONS.iter().map(|file| step(file, &known)).collect(),
+            retention,
+            problems,
         })
     }
 
     /// Applies what is pending, in order, and returns the plan that it followed. Every statement
     /// may be repeated, so it may be broken off and begun again, and run twice at once. Refuses to
-    /// do anything where a file was changed after it was applied.
+    /// do anything where a file was changed after it was applied, and where hosts, cluster and tables
+    /// are not what the configuration says.
     pub async fn migrate_apply(&self) -> Result<MigrationPlan, WarehouseError> {
         let plan = self.migrate_plan().await?;
         if let Some(step) = plan.steps.iter().find(|s| s.state == MigrationState::Changed) {
             return Err(WarehouseError::ChangedMigration(step.name.to_owned()));
         }
+        if !plan.problems.is_empty() {
+            return Err(WarehouseError::Unfit(plan.problems.join("\n")));
+        }
         let create = format!("CREATE DATABASE IF NOT EXISTS {}", self.database);
-        self.execute(self.server(&create)).await?;
+        self.execute(self.server(&self.told(&create))).await?;
         for file in pending(&plan) {
             for statement in file.statements() {
-                self.execute(self.statement(&self.filled(&statement))).await?;
+                self.apply(&statement).await?;
             }
             self.record(file).await?;
         }
+        self.put_retention_in_force().await?;
         self.make_dictionaries().await?;
         Ok(plan)
     }
@@ -109,9 +132,28 @@ impl Warehouse {
     async fn make_dictionaries(&self) -> Result<(), WarehouseError> {
         let statements = MIGRATIONS.iter().flat_map(Migration::statements);
         for statement in statements.filter(|it| it.starts_with(DICTIONARY)) {
-            self.execute(self.statement(&self.filled(&statement))).await?;
+            self.apply(&statement).await?;
         }
         Ok(())
+    }
+
+    /// Every statement as the host or the cluster is told it.
+    pub fn statements(&self) -> Vec<String> {
+        let statements = MIGRATIONS.iter().flat_map(Migration::statements);
+        statements.map(|statement| self.told(&self.filled(&statement))).collect()
+    }
+
+    /// Executes a statement of a file, or one like them.
+    pub(crate) async fn apply(&self, statement: &str) -> Result<(), WarehouseError> {
+        self.execute(self.statement(&self.told(&self.filled(statement)))).await
+    }
+
+    /// The statement as the host or the cluster is told it.
+    fn told(&self, statement: &str) -> String {
+        match &self.cluster {
+            Some(cluster) => on_cluster(statement, cluster, &self.database),
+            None => statement.to_owned(),
+        }
     }
 
     /// The statement with the names that it leaves open: views with parameters and dictionaries do
@@ -131,14 +173,17 @@ impl Warehouse {
         if table.is_empty() {
             return Ok(Vec::new());
         }
-        self.rows(self.question(KNOWN)).await
+        self.caught_up_rows("schema_migrations", self.question(KNOWN)).await
     }
 
     async fn record(&self, file: &Migration) -> Result<(), WarehouseError> {
         const SQL: &str =
             "INSERT INTO schema_migrations (version, name, checksum) VALUES (?, ?, ?)";
         let query = self.question(SQL).bind(file.version).bind(file.name).bind(checksum(file));
-        self.execute(query.with_setting("async_insert", "0")).await
+        let query = query.with_setting("async_insert", "0");
+        let (quorum, auto) = QUORUM;
+        let query = if self.cluster.is_some() { query.with_setting(quorum, auto) } else { query };
+        self.execute(query).await
     }
 }
 

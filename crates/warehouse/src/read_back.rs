@@ -2,10 +2,10 @@
 //!
 //! Ranges are inclusive at both ends.
 
-use clickhouse::query::Query;
 use event::{Millis, Origin};
 use serde::Deserialize;
 
+use crate::question::Query;
 use crate::{Warehouse, WarehouseError};
 
 /// Offsets of one IN list: ClickHouse parses 256 KiB of a query.
@@ -86,13 +86,14 @@ impl Warehouse {
             .bind(range.partition)
             .bind(range.start)
             .bind(range.end);
-        self.rows(query).await
+        self.agreed_rows(range.table, query).await
     }
 
     /// Which of these origins are in `events`, in no particular order.
     pub async fn loaded_origins(&self, origins: &[Origin]) -> Result<Vec<Origin>, WarehouseError> {
         const SQL: &str = "SELECT DISTINCT origin_offset FROM events \
-            WHERE origin_epoch = ? AND origin_partition = ? AND origin_offset IN ?";
+            WHERE origin_epoch = ? AND origin_partition = ? AND origin_offset IN ? \
+            ORDER BY origin_offset";
         let mut sorted = origins.to_vec();
         sorted.sort_unstable();
         let mut loaded = Vec::new();
@@ -101,7 +102,7 @@ impl Warehouse {
             let Some(&first) = chunk.first() else { continue };
             let offsets: Vec<i64> = chunk.iter().map(|origin| origin.offset).collect();
             let query = self.question(SQL).bind(first.epoch).bind(first.partition).bind(offsets);
-            let found: Vec<i64> = self.rows(query).await?;
+            let found: Vec<i64> = self.agreed_rows("events", query).await?;
             loaded.extend(found.into_iter().map(|offset| Origin { offset, ..first }));
         }
         Ok(loaded)
@@ -117,7 +118,7 @@ impl Warehouse {
             SELECT DISTINCT origin_offset AS offset FROM events \
             WHERE origin_epoch = ? AND origin_partition = ? AND origin_offset BETWEEN ? AND ?\
             )) GROUP BY run ORDER BY first";
-        self.rows(self.about(SQL, range)).await
+        self.caught_up_rows("events", self.about(SQL, range)).await
     }
 
     /// The offsets of the range that `events` has more than once, with how often, ascending. A
@@ -126,7 +127,7 @@ impl Warehouse {
         const SQL: &str = "SELECT origin_offset, count() AS copies FROM events \
             WHERE origin_epoch = ? AND origin_partition = ? AND origin_offset BETWEEN ? AND ? \
             GROUP BY origin_offset HAVING copies > 1 ORDER BY origin_offset";
-        self.rows(self.about(SQL, range)).await
+        self.caught_up_rows("events", self.about(SQL, range)).await
     }
 
     /// How many rows `events` has of the range, and of how many origins.
@@ -134,7 +135,7 @@ impl Warehouse {
         const SQL: &str = "SELECT count() AS rows, uniqExact(origin_offset) AS origins \
             FROM events \
             WHERE origin_epoch = ? AND origin_partition = ? AND origin_offset BETWEEN ? AND ?";
-        let rows: Vec<Counts> = self.rows(self.about(SQL, range)).await?;
+        let rows: Vec<Counts> = self.caught_up_rows("events", self.about(SQL, range)).await?;
         let none = || WarehouseError::Unreadable("a count without a row".to_owned());
         rows.first().copied().ok_or_else(none)
     }

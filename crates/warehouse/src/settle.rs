@@ -10,7 +10,8 @@ const ASK_EVERY: Duration = Duration::from_millis(100);
 const GONE_WITHIN: Duration = Duration::from_secs(10);
 
 impl Warehouse {
-    /// Waits until no query runs in our database whose id begins with `prefix`. Those that still
+    /// Waits until no query runs in our database whose id begins with `prefix`, on any host: who
+    /// sent it may have used another than we do. A host that cannot be asked is an error. Those that still
     /// run after `patience` are killed; if that does not end them within ten seconds, it is an
     /// error. Nothing holds back a query that the server has not begun yet: the token and the
     /// read-back that follows are for it.
@@ -39,13 +40,30 @@ impl Warehouse {
         const SQL: &str = "SELECT query_id FROM system.processes \
             WHERE startsWith(query_id, ?) AND current_database = ?";
         let query = self.server(SQL).bind(prefix).bind(&self.database);
-        let ids: Vec<String> = self.rows(query).await?;
-        Ok(ids.len())
+        let mut count = 0;
+        for index in 0..self.hosts.all().len() {
+            let ids = self.rows_at::<String>(index, &query).await;
+            count += ids.map_err(|error| self.unsettled(index, error))?.len();
+        }
+        Ok(count)
     }
 
     /// Another installation on the same server may use the same ids: only our database's die.
     async fn kill(&self, prefix: &str) -> Result<(), WarehouseError> {
         const SQL: &str = "KILL QUERY WHERE startsWith(query_id, ?) AND current_database = ? SYNC";
-        self.execute(self.server(SQL).bind(prefix).bind(&self.database)).await
+        let query = self.server(SQL).bind(prefix).bind(&self.database);
+        for index in 0..self.hosts.all().len() {
+            let killed = self.execute_at(index, &query).await;
+            killed.map_err(|error| self.unsettled(index, error))?;
+        }
+        Ok(())
+    }
+
+    /// A replica that does not answer may still write what it was sent.
+    fn unsettled(&self, index: usize, error: WarehouseError) -> WarehouseError {
+        if self.hosts.all().len() == 1 {
+            return error;
+        }
+        WarehouseError::Unsettled { host: self.hosts.name(index), cause: error.to_string() }
     }
 }

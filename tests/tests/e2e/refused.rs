@@ -95,8 +95,8 @@ fn redriven(letter: &Placed<DeadLetter>) -> anyhow::Result<Outgoing> {
         key: letter.value.key.clone(),
         value: letter.value.value.clone(),
         headers: vec![
-            (header::WAYBILL.to_owned(), Some(waybill)),
-            (header::SETTLES.to_owned(), Some(settles.into_bytes())),
+            (header::WAYBILL.into(), Some(waybill)),
+            (header::SETTLES.into(), Some(settles.into_bytes())),
         ],
     })
 }

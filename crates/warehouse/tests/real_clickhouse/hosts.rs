@@ -1,0 +1,164 @@
+//! Several hosts, compression, and what a cluster is told.
+
+use std::time::Duration;
+
+use local_stack::Stack;
+use warehouse::{Compression, Counts, InsertAnswer, Warehouse, WarehouseConfig, WarehouseError};
+
+use crate::doorway::{Doorway, Manner};
+use crate::loaded::{origins, positions, request};
+use crate::{execute, migrated};
+
+/// A warehouse whose replicas are these doorways. The tables behind them are plain; those who load and
+/// read back are told of a cluster all the same.
+fn replicas(database: &str, doors: &[&Doorway]) -> Warehouse {
+    let config = WarehouseConfig {
+        url: doors[0].url(),
+        replicas: doors[1..].iter().map(|door| door.url()).collect(),
+        cluster: Some("events".to_owned()),
+        database: database.to_owned(),
+        ..WarehouseConfig::default()
+    };
+    Warehouse::new(&config).unwrap()
+}
+
+fn inserts(door: &Doorway) -> usize {
+    door.asked().iter().filter(|text| text.contains("query=INSERT")).count()
+}
+
+pub(crate) async fn a_host_that_refuses_is_left_for_the_next_until_that_one_cannot(stack: &Stack) {
+    migrated(stack, "several").await;
+    let (mut first, second) =
+        (Doorway::to(&stack.clickhouse_url()), Doorway::to(&stack.clickhouse_url()));
+    let warehouse = replicas("several", &[&first, &second]);
+    assert_eq!(warehouse.insert(request(&[0], "a", 1)).await, InsertAnswer::Loaded);
+    assert_eq!((inserts(&first), inserts(&second)), (1, 0));
+
+    first.shut();
+    assert_eq!(warehouse.insert(request(&[1], "b", 1)).await, InsertAnswer::Loaded);
+    assert_eq!(warehouse.counts(&origins(0, 9)).await.unwrap(), Counts { rows: 2, origins: 2 });
+    first.open();
+    assert_eq!(warehouse.insert(request(&[2], "c", 1)).await, InsertAnswer::Loaded);
+    assert_eq!((inserts(&first), inserts(&second)), (0, 2), "nobody goes back by itself");
+
+    second.behave(Manner::ReadOnly);
+    let answer = warehouse.insert(request(&[3], "d", 1)).await;
+    assert!(matches!(&answer, InsertAnswer::Busy(it) if it.code == 242), "{answer:?}");
+    assert_eq!(inserts(&first), 0, "what a host may have taken is sent to no other unasked");
+    assert_eq!(warehouse.insert(request(&[3], "d", 2)).await, InsertAnswer::Loaded);
+    assert_eq!(inserts(&first), 1);
+
+    let mut cut = request(&[4], "e", 1);
+    cut.body.truncate(cut.body.len() - 3);
+    let answer = warehouse.insert(cut).await;
+    assert!(matches!(answer, InsertAnswer::Refused(_)), "{answer:?}");
+    assert_eq!(warehouse.insert(request(&[4], "f", 1)).await, InsertAnswer::Loaded);
+    assert_eq!(inserts(&first), 2, "a refused row is no fault of the host");
+}
+
+pub(crate) async fn what_is_uncertain_is_settled_at_every_host_and_read_back_where_most_agree(
+    stack: &Stack,
+) {
+    migrated(stack, "doubtful").await;
+    migrated(stack, "stranger").await;
+    let mut doors = [0; 3].map(|_| Doorway::to(&stack.clickhouse_url()));
+    let warehouse = replicas("doubtful", &doors.each_ref());
+    doors[0].behave(Manner::Mute);
+    let answer = warehouse.insert(request(&[0, 1], "0-t-3-0-1", 1)).await;
+    assert!(matches!(answer, InsertAnswer::Uncertain(_)), "{answer:?}");
+    doors[0].behave(Manner::Open);
+    doors[0].shut();
+    let error = warehouse.settle("0-t-3-", Duration::ZERO).await.unwrap_err();
+    assert!(
+        matches!(&error, WarehouseError::Unsettled { host, .. } if doors[0].url().ends_with(host))
+    );
+    assert!(error.to_string().contains("`replicas` under [warehouse]"), "{error}");
+    doors[0].open();
+    warehouse.settle("0-t-3-", Duration::ZERO).await.unwrap();
+    for door in &doors {
+        assert!(door.asked().iter().any(|text| text.contains("system.processes")));
+    }
+
+    // One of three may be away, and the two that are asked have caught up before.
+    doors[0].shut();
+    assert_eq!(warehouse.present(&positions(0, 9)).await.unwrap(), [0, 1]);
+    for door in &doors[1..] {
+        let asked = door.asked();
+        let at = |what: &str| asked.iter().position(|text| text.contains(what)).unwrap();
+        assert!(at("SYSTEM SYNC REPLICA doubtful.events LIGHTWEIGHT") < at("position_offset"));
+    }
+    doors[2].behave(Manner::Elsewhere("database=doubtful", "database=stranger"));
+    let error = warehouse.present(&positions(0, 9)).await.unwrap_err();
+    assert_eq!(error, WarehouseError::Disagreement { table: "events".to_owned() });
+    doors[2].shut();
+    let error = warehouse.present(&positions(0, 9)).await.unwrap_err();
+    assert!(matches!(error, WarehouseError::Away(_)), "one of three is not enough: {error}");
+}
+
+pub(crate) async fn rows_arrive_in_any_compression_and_half_of_them_are_none(stack: &Stack) {
+    migrated(stack, "packed").await;
+    let door = Doorway::to(&stack.clickhouse_url());
+    let mut expected = Vec::new();
+    for (index, compression) in
+        [Compression::None, Compression::Lz4, Compression::Zstd].into_iter().enumerate()
+    {
+        let config = WarehouseConfig {
+            url: door.url(),
+            database: "packed".to_owned(),
+            compression,
+            ..WarehouseConfig::default()
+        };
+        let warehouse = Warehouse::new(&config).unwrap();
+        let first = i64::try_from(index).unwrap() * 1_000;
+        let offsets: Vec<i64> = (first..first + 500).collect();
+        let token = format!("0-t-{index}-");
+        door.behave(Manner::Half);
+        let answer = warehouse.insert(request(&offsets, &token, 1)).await;
+        assert!(!matches!(answer, InsertAnswer::Loaded), "{compression:?}: {answer:?}");
+        door.behave(Manner::Open);
+        warehouse.settle(&token, Duration::ZERO).await.unwrap();
+        assert_eq!(warehouse.present(&positions(first, first + 999)).await.unwrap(), [0_i64; 0]);
+        door.asked();
+        assert_eq!(warehouse.insert(request(&offsets, &token, 2)).await, InsertAnswer::Loaded);
+        assert_eq!(warehouse.present(&positions(first, first + 999)).await.unwrap(), offsets);
+        let head = door.asked().swap_remove(0).to_lowercase();
+        let encoding =
+            ["content-encoding: lz4", "content-encoding: zstd"].map(|it| head.contains(it));
+        expected.push(encoding);
+    }
+    assert_eq!(expected, [[false, false], [true, false], [false, true]]);
+}
+
+/// The library of the local stack has neither Keeper nor a queue of statements for a cluster, so that
+/// it reads them is all that can be seen of it here.
+pub(crate) async fn clickhouse_reads_what_a_cluster_is_told(stack: &Stack) {
+    execute(stack, "default", "CREATE DATABASE IF NOT EXISTS told").await;
+    let config = WarehouseConfig {
+        url: stack.clickhouse_url(),
+        cluster: Some("events".to_owned()),
+        database: "told".to_owned(),
+        ..WarehouseConfig::default()
+    };
+    let warehouse = Warehouse::new(&config).unwrap();
+    let statements = warehouse.statements();
+    assert!(statements.len() > 80);
+    for statement in &statements {
+        assert!(statement.contains(" ON CLUSTER 'events'"), "{statement}");
+        execute(stack, "told", &format!("EXPLAIN AST {statement}")).await;
+    }
+    let plan = warehouse.migrate_plan().await.unwrap();
+    assert!(plan.to_string().contains("on all replicas of cluster events"), "{plan}");
+    assert!(plan.problems[0].contains("ClickHouse knows no cluster events"), "{plan}");
+    let error = warehouse.migrate_apply().await.unwrap_err();
+    assert!(matches!(error, WarehouseError::Unfit(_)), "{error}");
+}
+
+/// A database made for one host is none of a cluster.
+pub(crate) async fn plain_tables_are_refused_for_a_cluster(stack: &Stack) {
+    migrated(stack, "plain").await;
+    let door = Doorway::to(&stack.clickhouse_url());
+    let plan = replicas("plain", &[&door]).migrate_plan().await.unwrap();
+    let told =
+        plan.problems.iter().any(|it| it.contains("not replicated") && it.contains("events"));
+    assert!(told && !plan.is_done(), "{plan}");
+}
