@@ -64,7 +64,7 @@ pub enum Command {
     Up(UpArgs),
     /// Make topics, schemas and tables as this version needs them.
     #[command(
-        after_help = "Shows the plan first and asks. Idempotent; safe to run twice at once.\n\nExamples:\n  waybill migrate\n  waybill migrate --yes --json"
+        after_help = "Shows the plan first and asks: topics, schemas, tables, for how long rows are kept ([warehouse.keep_days])\nand, with [warehouse] cluster, that all of it is made on every replica. Idempotent; safe to run twice\nat once.\n\nExit codes: 0 all is as it should be, 1 nothing was done or something failed.\n\nExamples:\n  waybill migrate\n  waybill migrate --yes --json"
     )]
     Migrate(MigrateArgs),
     /// Check the configuration; with --online also Kafka, the registry and ClickHouse. With

@@ -21,6 +21,9 @@ pub(crate) struct Plan {
     changes: Vec<TopicChange>,
     #[serde(skip)]
     unregistered: Vec<Topic>,
+    /// What must be mended by hand before anything is done.
+    #[serde(skip)]
+    problems: Vec<String>,
 }
 
 impl Plan {
@@ -94,6 +97,7 @@ impl Parts {
             warehouse: if tables.is_done() { Vec::new() } else { vec![tables.to_string()] },
             changes,
             unregistered,
+            problems: tables.problems,
         })
     }
 
@@ -103,6 +107,9 @@ impl Parts {
             plan.changes.iter().find(|it| matches!(it, TopicChange::WrongPartitions { .. }));
         if let Some(wrong) = wrong {
             bail!("{wrong}");
+        }
+        if !plan.problems.is_empty() {
+            bail!("{}", plan.problems.join("\n"));
         }
         self.admin.apply(&plan.changes, &config.topics).await?;
         for topic in &plan.unregistered {

@@ -18,6 +18,9 @@ pub(crate) async fn run(arguments: UpArgs, mut config: Config) -> anyhow::Result
         KafkaConfig { bootstrap_servers: stack.bootstrap_servers(), ..KafkaConfig::default() };
     config.registry.url = stack.registry_url();
     config.warehouse.url = stack.clickhouse_url();
+    // The local stack has one host, and no cluster.
+    config.warehouse.replicas.clear();
+    config.warehouse.cluster = None;
     config.identity_stitch.state_dir = arguments.dir.join("identity-stitch");
     let parts = Parts::new(&config)?;
     let plan = parts.plan(&config).await?;

@@ -115,6 +115,7 @@ fn parse(mut table: Table, problems: &mut Vec<Problem>) -> Config {
     check_spool(&config, problems);
     check_first_party(&config, problems);
     super::identities::check(&config, problems);
+    super::warehouse_hosts::check(&config, problems);
     for key in table.keys() {
         let message = "no such section or key; `waybill check --example` prints them all";
         problems.push(Problem { key: key.clone(), message: message.to_owned() });

@@ -6,6 +6,7 @@ mod load;
 mod problem;
 mod rules;
 mod transformations;
+mod warehouse_hosts;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
