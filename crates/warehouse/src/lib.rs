@@ -10,6 +10,7 @@ mod body;
 mod books;
 mod client;
 mod cluster;
+mod comments;
 mod config;
 mod error;
 mod fitness;

@@ -125,6 +125,7 @@ impl Warehouse {
         }
         self.put_retention_in_force().await?;
         self.make_dictionaries().await?;
+        self.comment_views().await?;
         Ok(plan)
     }
 

@@ -9,8 +9,15 @@ use warehouse::{
 use crate::loaded::{dead_letter, finding, row};
 use crate::{execute, migrated, number};
 
-const VIEWS: [&str; 6] =
-    ["event_volumes", "funnel", "lost_before_ingest", "rejections", "plan_violations", "discards"];
+const VIEWS: [&str; 7] = [
+    "event_volumes",
+    "funnel",
+    "lost_before_ingest",
+    "rejections",
+    "plan_violations",
+    "discards",
+    "first_seen_properties",
+];
 
 pub(crate) async fn views_show_production_unless_asked(stack: &Stack) {
     let warehouse = migrated(stack, "views").await;
@@ -23,6 +30,7 @@ pub(crate) async fn views_show_production_unless_asked(stack: &Stack) {
     a_violation_that_was_let_through_is_told_by_place_and_outcome(stack).await;
     a_rejection_is_told_by_place_and_hidden_only_where_another_environment_is_known(stack).await;
     discards_are_counted_and_hidden_only_where_another_environment_is_known(stack).await;
+    a_property_is_told_with_the_first_event_that_has_it(stack).await;
     every_query_of_the_documentation_finds_something(stack).await;
 }
 
@@ -146,6 +154,27 @@ async fn events_are_told_by_environment(stack: &Stack) {
         let sql = format!("SELECT count() FROM {from}");
         assert_eq!(number(stack, "views", &sql).await, expected, "{from}");
     }
+}
+
+/// `a.b` and `a` stand at the top level, `b` does not; a name that stands twice is one.
+async fn a_property_is_told_with_the_first_event_that_has_it(stack: &Stack) {
+    let sql = "INSERT INTO events SELECT * REPLACE (appended_at + INTERVAL 1 HOUR AS appended_at, \
+        'Tried' AS event_name, origin_offset + 50 AS origin_offset, \
+        '{\"new\":1,\"new\":2,\"total\":null}' AS properties, '{\"plan\":{\"x\":1}}' AS traits) \
+        FROM events WHERE environment = 'production'";
+    execute(stack, "views", sql).await;
+    let told = "concatWithSeparator(' ', event, part, property, first_origin, events, \
+        dateDiff('minute', toDateTime64('2026-11-18 11:06:40.123', 3, 'UTC'), first_seen))";
+    let shown = format!("SELECT {told} AS line FROM first_seen_properties ORDER BY line");
+    let expected = [
+        "Product Viewed properties a 0-3-1000 3 0",
+        "Product Viewed properties a.b 0-3-1000 3 0",
+        "Product Viewed properties total 0-3-1000 3 0",
+        "Tried properties new 0-3-1050 3 60",
+        "Tried properties total 0-3-1050 3 60",
+        "Tried traits plan 0-3-1050 3 60",
+    ];
+    assert_eq!(texts(stack, &shown).await, expected);
 }
 
 async fn volumes_funnel_and_losses_are_told_by_environment(stack: &Stack) {
