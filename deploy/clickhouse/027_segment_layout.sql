@@ -207,3 +207,10 @@ CREATE TABLE IF NOT EXISTS segment_columns
 ENGINE = ReplacingMergeTree
 ORDER BY (source, type, event_name, part, property, noted_at)
 COMMENT 'Properties that no plan declares and that were sent, for the columns of the views in Segment''s layout; of several rows the oldest holds';
+
+-- Views of one type, and models that ask what was received since, then read little: within the sort key
+-- a type stands by itself, and times of receipt are nearly in its order. Parts that are there already get
+-- the indexes when they are merged.
+ALTER TABLE events
+    ADD INDEX IF NOT EXISTS by_type type TYPE set(8) GRANULARITY 1,
+    ADD INDEX IF NOT EXISTS by_received_at received_at TYPE minmax GRANULARITY 1;

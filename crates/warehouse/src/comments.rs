@@ -63,7 +63,7 @@ impl Warehouse {
         let query = self.server(COLUMNS).bind(&self.database).bind(&self.database);
         let columns: Vec<Described> = self.rows(query).await?;
         for statement in statements(&columns) {
-            self.execute(self.statement(&statement)).await?;
+            self.apply(&statement).await?;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Where ClickHouse is.
 
-use std::{fmt, num::NonZeroU32};
+use std::{collections::BTreeMap, fmt, num::NonZeroU32};
 
 use serde::Deserialize;
 
@@ -37,6 +37,11 @@ pub struct WarehouseConfig {
     /// Within how many days the ids of an event should lead to a user; see the view
     /// `identity_health`. `waybill migrate` puts it in force.
     pub orphan_days: u32,
+    /// Whether `waybill migrate` makes the views in Segment's layout, in a database for each source.
+    pub segment_layout: bool,
+    /// The database of a source's views, by its id, where it is not to be named after `database` and the
+    /// source: the name that its schema had, for models that name it.
+    pub segment_databases: BTreeMap<String, String>,
 }
 
 impl Default for WarehouseConfig {
@@ -53,6 +58,8 @@ impl Default for WarehouseConfig {
             timeout_seconds: 60,
             devices_per_user: NonZeroU32::MIN.saturating_add(199),
             orphan_days: 30,
+            segment_layout: true,
+            segment_databases: BTreeMap::new(),
         }
     }
 }
@@ -64,6 +71,7 @@ impl WarehouseConfig {
             parsed(key, address)?;
         }
         check_word("database", &self.database)?;
+        self.segment_databases.values().try_for_each(|name| self.check_segment(name))?;
         self.keep_days.check()?;
         match &self.cluster {
             Some(cluster) => check_cluster(cluster),
@@ -74,6 +82,15 @@ impl WarehouseConfig {
                  that ClickHouse's remote_servers has for them, or leave one",
             )),
         }
+    }
+
+    fn check_segment(&self, name: &str) -> Result<(), WarehouseError> {
+        check_word("segment_databases", name)?;
+        if *name == self.database {
+            let detail = "views in Segment's layout need a database of their own";
+            return Err(invalid("segment_databases", detail));
+        }
+        Ok(())
     }
 
     /// Every address with its key.
@@ -119,6 +136,8 @@ impl fmt::Debug for WarehouseConfig {
             .field("timeout_seconds", &self.timeout_seconds)
             .field("devices_per_user", &self.devices_per_user)
             .field("orphan_days", &self.orphan_days)
+            .field("segment_layout", &self.segment_layout)
+            .field("segment_databases", &self.segment_databases)
             .finish_non_exhaustive()
     }
 }
@@ -145,6 +164,10 @@ mod tests {
             cluster: cluster.map(str::to_owned),
             ..WarehouseConfig::default()
         };
+        let segment = |name: &str| WarehouseConfig {
+            segment_databases: [("web/app".to_owned(), name.to_owned())].into(),
+            ..WarehouseConfig::default()
+        };
         assert_eq!(cluster(&["http://b:8123"], Some("events-1")).check(), Ok(()));
         for (config, expected) in [
             (config("clickhouse:8123", "waybill"), "url"),
@@ -157,6 +180,8 @@ mod tests {
             (cluster(&["b:8123"], Some("c")), "replicas"),
             (cluster(&[], Some("")), "cluster"),
             (cluster(&[], Some("c' ; DROP")), "cluster"),
+            (segment("a b"), "segment_databases"),
+            (segment("waybill"), "segment_databases"),
         ] {
             let error = config.check().unwrap_err();
             assert!(matches!(error, WarehouseError::Config { key, .. } if key == expected));

@@ -30,6 +30,7 @@ mod retention;
 mod row_binary;
 mod rows;
 mod sample;
+mod segment;
 mod settle;
 
 pub use answer::{CODES_ABOUT_ROWS, Exception, InsertAnswer};
@@ -50,3 +51,4 @@ pub use rows::{
     AliasRow, Column, DeadLetterRow, DiscardRow, EventRow, LinkRow, Row, RowPosition, Undecodable,
 };
 pub use sample::StoredEvent;
+pub use segment::{Field, FieldKind, Part, PlannedEvent, SegmentPlan, SegmentSource, SegmentStep};

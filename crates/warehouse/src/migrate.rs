@@ -150,7 +150,7 @@ impl Warehouse {
     }
 
     /// The statement as the host or the cluster is told it.
-    fn told(&self, statement: &str) -> String {
+    pub(crate) fn told(&self, statement: &str) -> String {
         match &self.cluster {
             Some(cluster) => on_cluster(statement, cluster, &self.database),
             None => statement.to_owned(),

@@ -101,6 +101,7 @@ mod tests {
                         .any(|it| first.starts_with(it));
                 let alters = first.starts_with("ALTER TABLE ");
                 let again = statement.contains(" ADD COLUMN IF NOT EXISTS ")
+                    || statement.contains(" ADD INDEX IF NOT EXISTS ")
                     || statement.contains(" COMMENT COLUMN IF EXISTS ")
                     || statement.contains(" MODIFY SETTING ");
                 assert!(creates || alters && again, "{statement}");

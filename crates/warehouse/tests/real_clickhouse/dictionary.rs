@@ -14,7 +14,8 @@ const PREFACE: &str = "# What is in the warehouse
 
 Every table, view and dictionary with its columns, as the comments in ClickHouse have it. This page is made by a
 test of the crate `warehouse` (`UPDATE_EXAMPLES=1` writes it anew), which fails where it is not what the database
-says. How to ask: [Querying the warehouse](querying.md).
+says. How to ask: [Querying the warehouse](querying.md). The views in Segment's layout, which follow the
+tracking plans, have a page of their own: [Segment's layout](segment-layout.md).
 ";
 
 /// Kinds of things, each with the words that stand above its list.

@@ -16,6 +16,7 @@ mod people;
 mod refusals;
 mod resolution;
 mod sample;
+mod segment;
 mod views;
 
 use std::{collections::BTreeSet, time::Duration};
@@ -69,6 +70,7 @@ async fn the_warehouse_keeps_its_promises_on_a_real_clickhouse() {
     let folder = tempfile::tempdir().unwrap();
     let stack = Stack::start(StackConfig::new(folder.path())).await.unwrap();
     dictionary::the_data_dictionary_is_that_of_the_database(&stack).await;
+    segment::models_written_for_segment_run(&stack).await;
     people::views_tell_who_did_what(&stack).await;
     resolution::sql_knows_the_same_persons_as_the_pure_function(&stack).await;
     migrating_twice_and_twice_at_once_changes_nothing_more(&stack).await;

@@ -7,8 +7,9 @@ use schema_registry::{RegistrationState, Registry};
 use serde::Serialize;
 use tokio::runtime::Handle;
 use topology::{Stage, Topic};
-use warehouse::{IdentityLimits, Warehouse};
+use warehouse::{IdentityLimits, SegmentPlan, Warehouse};
 
+use super::segment_layout;
 use crate::{Exit, cli::MigrateArgs, config::Config, output};
 
 /// What is to be done, in words.
@@ -17,6 +18,11 @@ pub(crate) struct Plan {
     topics: Vec<String>,
     schemas: Vec<String>,
     warehouse: Vec<String>,
+    segment_layout: Vec<String>,
+    /// What stays as it is although Segment's layout would have something in its place.
+    left: Vec<String>,
+    #[serde(skip)]
+    layout: SegmentPlan,
     #[serde(skip)]
     changes: Vec<TopicChange>,
     #[serde(skip)]
@@ -28,11 +34,15 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn is_empty(&self) -> bool {
-        self.topics.is_empty() && self.schemas.is_empty() && self.warehouse.is_empty()
+        self.topics.is_empty()
+            && self.schemas.is_empty()
+            && self.warehouse.is_empty()
+            && self.segment_layout.is_empty()
     }
 
     pub(crate) fn describe(&self) -> String {
         let lines = self.topics.iter().chain(&self.schemas).chain(&self.warehouse);
+        let lines = lines.chain(&self.segment_layout);
         lines.map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
     }
 }
@@ -40,13 +50,18 @@ impl Plan {
 /// Shows the plan, asks, and does it.
 pub(crate) async fn run(arguments: &MigrateArgs, config: &Config) -> anyhow::Result<Exit> {
     let parts = Parts::new(config)?;
-    let plan = parts.plan(config).await?;
+    let plan = parts.whole_plan(config).await?;
     if arguments.json {
         output::json(&plan)?;
     } else if plan.is_empty() {
         output::text("topics, schemas and tables are as they should be");
     } else {
         output::text(&format!("to be done:\n{}", plan.describe()));
+    }
+    if !arguments.json {
+        for line in &plan.left {
+            output::text(line);
+        }
     }
     if !plan.is_empty() && !arguments.yes && !output::confirmed("Do it?") {
         let message = "nothing was done; pass --yes to do it";
@@ -98,7 +113,21 @@ impl Parts {
             changes,
             unregistered,
             problems: tables.problems,
+            ..Plan::default()
         })
+    }
+
+    /// The same with Segment's layout, which follows plans and what was sent: that something is to be done
+    /// for it does not keep anything from running.
+    pub(crate) async fn whole_plan(&self, config: &Config) -> anyhow::Result<Plan> {
+        let mut plan = self.plan(config).await?;
+        let sources = segment_layout::sources(config)?;
+        plan.layout = self.warehouse.segment_plan(&sources).await?;
+        if !plan.layout.is_done() {
+            plan.segment_layout = plan.layout.to_string().lines().map(str::to_owned).collect();
+        }
+        plan.left.clone_from(&plan.layout.left);
+        Ok(plan)
     }
 
     /// Does it.
@@ -117,7 +146,11 @@ impl Parts {
         }
         self.warehouse.migrate_apply().await?;
         self.warehouse.keep_identity_limits(&identity_limits(config)).await?;
-        self.first_positions().await
+        self.first_positions().await?;
+        self.warehouse.segment_apply(&plan.layout).await.context(
+            "views in Segment's layout (all else is done; `segment_layout = false` under [warehouse] \
+             leaves them out)",
+        )
     }
 
     /// Gives every group the positions that it has not got. A topic that was made a moment ago

@@ -13,6 +13,7 @@ mod operator;
 pub(crate) mod plan;
 mod ports;
 mod raw_events;
+mod segment_layout;
 pub(crate) mod stage;
 pub(crate) mod status;
 pub(crate) mod tail;

@@ -23,7 +23,7 @@ pub(crate) async fn run(arguments: UpArgs, mut config: Config) -> anyhow::Result
     config.warehouse.cluster = None;
     config.identity_stitch.state_dir = arguments.dir.join("identity-stitch");
     let parts = Parts::new(&config)?;
-    let plan = parts.plan(&config).await?;
+    let plan = parts.whole_plan(&config).await?;
     parts.apply(&config, &plan).await?;
     announce(&config);
     let exit = services::serve(&Service::RUNNABLE, config).await;

@@ -9,7 +9,7 @@ mod replay;
 mod sample;
 mod test;
 mod types;
-mod walk;
+pub(super) mod walk;
 
 use std::fmt;
 

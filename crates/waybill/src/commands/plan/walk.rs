@@ -61,7 +61,7 @@ pub(super) fn tops(source: &PlanSource) -> impl Iterator<Item = Top<'_>> {
 }
 
 /// The properties that a schema names itself, each with its pointer.
-pub(super) fn named<'a>(
+pub(in crate::commands) fn named<'a>(
     schema: &'a Value,
     at: &str,
 ) -> impl Iterator<Item = (&'a String, &'a Value, String)> {
@@ -104,7 +104,7 @@ pub(super) fn refers(schema: &Value) -> bool {
 
 /// What a schema refers to as `#/$defs/<name>` and says by nothing but that; itself where it does
 /// not refer. `None` where the reference leads elsewhere, or in a circle.
-pub(super) fn resolved<'a>(
+pub(in crate::commands) fn resolved<'a>(
     mut schema: &'a Value,
     own: &'a Value,
     defs: &'a BTreeMap<String, Value>,
@@ -120,7 +120,7 @@ pub(super) fn resolved<'a>(
 }
 
 /// The names of the types that a schema's values may have, sorted; none where it does not say.
-pub(super) fn types(schema: &Value) -> Vec<&'static str> {
+pub(in crate::commands) fn types(schema: &Value) -> Vec<&'static str> {
     const TYPES: [&str; 7] = ["array", "boolean", "integer", "null", "number", "object", "string"];
     let said: Vec<&str> = match schema.get("type") {
         Some(Value::String(one)) => vec![one],
