@@ -11,6 +11,7 @@ mod headers;
 mod hours;
 mod judge;
 mod naming;
+mod published;
 mod report;
 mod serve;
 mod tail;
@@ -27,7 +28,7 @@ pub use check::check;
 pub use config::Config;
 pub use report::{ExpiredRange, Named, Report, State};
 pub use serve::{serve, serve_by};
-pub use trace::{Row, Sighting, Trace, trace};
+pub use trace::{ErasedBy, Row, Sighting, Trace, trace};
 
 /// What the auditor works with.
 #[derive(Clone)]

@@ -102,6 +102,8 @@ pub struct Report {
     pub raw: u64,
     /// Of these, in the warehouse.
     pub loaded: u64,
+    /// Of these, erased on request.
+    pub erased: u64,
     /// Of these, dropped on purpose.
     pub discarded: u64,
     /// Of these, with an open dead letter.
@@ -163,6 +165,7 @@ impl Report {
             held_detail: None,
             raw: verdict.raw,
             loaded: verdict.loaded,
+            erased: verdict.erased,
             discarded: verdict.discarded,
             dead: verdict.dead,
             topics: verdict.topics.iter().map(|(topic, n)| (topic.name().to_owned(), *n)).collect(),
@@ -215,6 +218,9 @@ impl fmt::Display for Report {
         }
         writeln!(f, "\n\n{:>10}  came in (raw-events)", self.raw)?;
         writeln!(f, "{:>10}  in ClickHouse", self.loaded)?;
+        if self.erased > 0 {
+            writeln!(f, "{:>10}  erased on request", self.erased)?;
+        }
         writeln!(f, "{:>10}  discarded", self.discarded)?;
         lines(f, &self.discarded_by)?;
         writeln!(f, "{:>10}  dead letters open", self.dead)?;

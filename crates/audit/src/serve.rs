@@ -1,24 +1,30 @@
 //! The service: every hour that closes gets a verdict, published where people look.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
-use event::Origin;
+use event::Millis;
 use kafka_runtime::Shutdown;
-use reconciliation::{Hour, Verdict};
+use reconciliation::{Hour, Progress, Verdict};
 use telemetry::{AuditMetrics, HourState, Readiness};
-use warehouse::{AuditFinding, AuditHour, WarehouseError};
+use warehouse::Shortfall;
 
 use crate::{
-    AuditError, Config, Deps, Named,
-    check::{AllNamed, name_all},
+    AuditError, Config, Deps,
     hours::{Hours, Outcome},
     judge::{Judged, judge},
+    published::Published,
     tail::Tail,
 };
 
 const BACKOFF: Duration = Duration::from_secs(2);
 /// How long one look at the topics may take before the hours are looked at.
 const LOOK: Duration = Duration::from_secs(5);
+/// How long an INSERT may take from the time in its rows until they can be seen.
+const UNSEEN: Millis = 10 * 60 * 1_000;
+const LAST_DAY: Millis = 24 * 60 * 60 * 1_000;
 
 /// Audits until asked to stop. Kafka or ClickHouse away: waits and begins again.
 pub fn serve(
@@ -57,20 +63,28 @@ fn follow(
     clock: fn() -> i64,
 ) -> Result<(), AuditError> {
     let metrics = AuditMetrics::new();
-    let mut tail = Tail::open(&deps.kafka, deps.epoch)?;
-    let mut hours = Hours::default();
+    let mut auditor = Auditor {
+        config,
+        deps,
+        metrics,
+        tail: Tail::open(&deps.kafka, deps.epoch)?,
+        hours: Hours::default(),
+        published: Published::read(deps, clock())?,
+        asked_at: None,
+        short: None,
+    };
     let interval = Duration::from_secs(config.interval_seconds.max(1));
     let mut looked: Option<Instant> = None;
     readiness.ready();
     while !shutdown.is_requested() {
-        let read = tail.read(LOOK)?;
+        let read = auditor.tail.read(LOOK)?;
         metrics.scanned(read);
         if looked.is_some_and(|at| at.elapsed() < interval) {
             shutdown.wait_timeout(Duration::from_millis(200));
             continue;
         }
         let begun = Instant::now();
-        look(config, deps, metrics, (&mut tail, &mut hours), clock())?;
+        auditor.look(clock())?;
         metrics.run_seconds(begun.elapsed());
         metrics.succeeded_at(now());
         looked = Some(Instant::now());
@@ -78,49 +92,124 @@ fn follow(
     Ok(())
 }
 
-fn look(
-    config: &Config,
-    deps: &Deps,
+/// What the service knows from one look to the next.
+struct Auditor<'a> {
+    config: &'a Config,
+    deps: &'a Deps,
     metrics: AuditMetrics,
-    (tail, hours): (&mut Tail, &mut Hours),
-    now: i64,
-) -> Result<(), AuditError> {
-    let progress = tail.progress()?;
-    hours.notice(&mut tail.books);
-    let grace = i64::try_from(config.grace_seconds).unwrap_or(i64::MAX).saturating_mul(1_000);
-    let (ready, held) = hours.advance(&tail.books, &progress, now.saturating_sub(grace));
-    let patience = i64::try_from(config.open_alarm_minutes).unwrap_or(i64::MAX);
-    for (hour, holder) in &held {
-        let late = now.saturating_sub(hour.end()) > patience.saturating_mul(60_000);
-        if late {
+    tail: Tail,
+    hours: Hours,
+    published: Published,
+    /// When ClickHouse was last asked what has changed, by its own clock.
+    asked_at: Option<Millis>,
+    /// Of which events of the last day too much did not arrive, as far as it was told.
+    short: Option<BTreeSet<Shortfall>>,
+}
+
+impl Auditor<'_> {
+    fn look(&mut self, now: Millis) -> Result<(), AuditError> {
+        let asked_at = self.deps.runtime.block_on(self.deps.warehouse.clock())?;
+        let grace = i64::try_from(self.config.grace_seconds).unwrap_or(i64::MAX);
+        let ended_before = now.saturating_sub(grace.saturating_mul(1_000));
+        let progress = self.tail.progress()?;
+        self.hours.notice(&mut self.tail.books, ended_before);
+        self.recheck(asked_at)?;
+        let (ready, held) = self.hours.advance(&self.tail.books, &progress, ended_before);
+        let mut still_open = held.len() as u64;
+        for (hour, holder) in &held {
+            self.hold(*hour, holder, now)?;
+        }
+        let is_news = !ready.is_empty() || self.short.is_none();
+        for hour in ready {
+            still_open += u64::from(!self.judge(hour, &progress, asked_at)?);
+        }
+        if is_news {
+            self.tell_shortfalls(now)?;
+        }
+        self.metrics.hours(HourState::Open, still_open);
+        tell(self.metrics, &self.hours.outcomes());
+        Ok(())
+    }
+
+    /// Opens the hours again in which ClickHouse has something new since they were judged.
+    fn recheck(&mut self, asked_at: Millis) -> Result<(), AuditError> {
+        if let Some(before) = self.asked_at.replace(asked_at) {
+            let changes = self.deps.warehouse.changed_origins(before.saturating_sub(UNSEEN));
+            self.hours.recheck(&self.tail.books, &self.deps.runtime.block_on(changes)?);
+        }
+        Ok(())
+    }
+
+    /// The rule of the tolerance for each source and name of events: a small one is lost in no total.
+    fn tell_shortfalls(&mut self, now: Millis) -> Result<(), AuditError> {
+        let since = u32::try_from(now.saturating_sub(LAST_DAY) / 1_000).unwrap_or_default();
+        let short = self.deps.warehouse.shortfalls(since, self.config.tolerance);
+        let short: BTreeSet<_> = self.deps.runtime.block_on(short)?.into_iter().collect();
+        for it in
+            short.iter().filter(|it| !self.short.as_ref().is_some_and(|told| told.contains(it)))
+        {
+            let Shortfall { hour, source, event, accepted, short } = it;
+            tracing::error!(
+                hour,
+                source,
+                event,
+                accepted,
+                short,
+                "too much awaits repair or is lost"
+            );
+        }
+        self.metrics.short_events(short.len() as u64);
+        self.short = Some(short);
+        Ok(())
+    }
+
+    /// Tells who holds an hour that is over.
+    fn hold(&mut self, hour: Hour, holder: &str, now: Millis) -> Result<(), AuditError> {
+        let patience = i64::try_from(self.config.open_alarm_minutes).unwrap_or(i64::MAX);
+        if now.saturating_sub(hour.end()) > patience.saturating_mul(60_000) {
             tracing::error!(hour = hour.start(), "hour is open too long: held by {holder}");
         } else {
             tracing::info!(hour = hour.start(), "hour is open: held by {holder}");
         }
+        let reopened = self.hours.is_reopened(hour);
+        self.published.hold(self.deps, (hour, reopened), holder, self::now())?;
+        Ok(())
     }
-    let mut still_open = held.len() as u64;
-    for hour in ready {
-        let span = tail.books.span_of(hour);
-        let Judged { verdict, expiry, held } = judge(deps, tail, &span, &progress)?;
-        metrics.expired_unread(expiry.unread().iter().map(|(_, positions)| *positions).sum());
+
+    /// Judges an hour that has gone through; `false` if it is open all the same.
+    fn judge(
+        &mut self,
+        hour: Hour,
+        progress: &Progress,
+        judged_at: Millis,
+    ) -> Result<bool, AuditError> {
+        let span = self.tail.books.span_of(hour);
+        let Judged { verdict, expiry, held } = judge(self.deps, &self.tail, &span, progress)?;
+        let unread = expiry.unread();
+        self.metrics.expired_unread(unread.iter().map(|(_, positions)| *positions).sum());
         if let Some((holder, detail)) = held {
-            tracing::error!(hour = hour.start(), "hour is open: held by {holder}, which {detail}");
-            still_open += 1;
-            continue;
+            let holder = format!("{holder}, which {detail}");
+            tracing::error!(hour = hour.start(), "hour is open: held by {holder}");
+            let reopened = self.hours.is_reopened(hour);
+            self.published.hold(self.deps, (hour, reopened), &holder, now())?;
+            return Ok(false);
         }
-        publish(deps, tail, hour, &verdict)?;
-        let outcome = Outcome {
-            unbalanced: !verdict.is_balanced(),
-            missing: verdict.missing.len(),
-            expired: verdict.expired_origins(),
-            duplicated: verdict.duplicated.len() as u64,
-            beyond_tolerance: verdict.shortfall() > config.tolerance,
-        };
-        hours.close(hour, outcome);
+        self.published.close(self.deps, &mut self.tail, hour, &verdict, now())?;
+        self.hours.close(hour, outcome(&verdict, self.config, judged_at));
+        Ok(true)
     }
-    metrics.hours(HourState::Open, still_open);
-    tell(metrics, &hours.outcomes());
-    Ok(())
+}
+
+fn outcome(verdict: &Verdict, config: &Config, judged_at: Millis) -> Outcome {
+    Outcome {
+        unbalanced: !verdict.is_balanced(),
+        raw: verdict.raw,
+        missing: verdict.missing.len(),
+        expired: verdict.expired_origins(),
+        duplicated: verdict.duplicated.len() as u64,
+        beyond_tolerance: verdict.shortfall() > config.tolerance,
+        judged_at,
+    }
 }
 
 /// Tells the metrics of all closed hours together.
@@ -132,75 +221,6 @@ fn tell(metrics: AuditMetrics, outcomes: &[Outcome]) {
     metrics.expired(outcomes.iter().map(|it| it.expired).sum());
     metrics.duplicated(outcomes.iter().map(|it| it.duplicated).sum());
     metrics.tolerance_exceeded(outcomes.iter().any(|it| it.beyond_tolerance));
-}
-
-/// Publishes a verdict: log, `audit_hours`, `audit_findings`.
-fn publish(deps: &Deps, tail: &mut Tail, hour: Hour, verdict: &Verdict) -> Result<(), AuditError> {
-    let (missing, duplicated) = (verdict.missing.len(), verdict.duplicated.len() as u64);
-    let state = if verdict.is_balanced() { "balanced" } else { "unbalanced" };
-    if verdict.is_balanced() {
-        tracing::info!(hour = hour.start(), raw = verdict.raw, "hour is balanced");
-    } else {
-        tracing::error!(hour = hour.start(), missing, duplicated, "hour does not balance");
-    }
-    if !verdict.expired.is_empty() {
-        let expired = verdict.expired_origins();
-        tracing::error!(hour = hour.start(), expired, "events expired before they were read");
-    }
-    let found_at = now();
-    let hour_start = u32::try_from(hour.start() / 1_000).unwrap_or_default();
-    let row = AuditHour {
-        revision: u64::try_from(found_at).unwrap_or_default(),
-        hour: hour_start,
-        epoch: deps.epoch,
-        state: state.to_owned(),
-        raw: verdict.raw,
-        loaded: verdict.loaded,
-        discarded: verdict.discarded,
-        dead: verdict.dead,
-        missing,
-        expired: verdict.expired_origins(),
-        duplicated,
-        counts: verdict.topics.iter().map(|(topic, n)| (topic.name().to_owned(), *n)).collect(),
-        closed_at: Some(found_at),
-    };
-    let AllNamed { missing, expired, duplicated } = name_all(deps, tail, verdict);
-    let findings: Vec<AuditFinding> = (missing.into_iter().map(|it| ("missing", it)))
-        .chain(expired.into_iter().map(|it| ("expired", it)))
-        .chain(duplicated.into_iter().map(|it| ("duplicated", it)))
-        .filter_map(|(kind, named)| finding(kind, found_at, hour_start, named))
-        .collect();
-    write(deps, &row, &findings, found_at)?;
-    Ok(())
-}
-
-fn finding(kind: &'static str, found_at: i64, hour: u32, named: Named) -> Option<AuditFinding> {
-    let origin: Origin = named.origin.parse().ok()?;
-    Some(AuditFinding {
-        found_at,
-        hour,
-        kind,
-        origin,
-        source: named.source,
-        event_name: named.event,
-        message_id: named.message_id,
-        detail: named.detail,
-    })
-}
-
-fn write(
-    deps: &Deps,
-    row: &AuditHour,
-    findings: &[AuditFinding],
-    at: i64,
-) -> Result<(), WarehouseError> {
-    let id = |what: &str| format!("waybill-audit-{what}-{}-{at}", row.hour);
-    deps.runtime.block_on(async {
-        if !findings.is_empty() {
-            deps.warehouse.append(findings, id("findings")).await?;
-        }
-        deps.warehouse.append(std::slice::from_ref(row), id("hour")).await
-    })
 }
 
 fn now() -> i64 {

@@ -38,6 +38,17 @@ pub struct Trace {
     pub kafka: Vec<Sighting>,
     /// Its rows in ClickHouse, as `source event message loaded_at`.
     pub clickhouse: Vec<Row>,
+    /// Erasures that took it out of ClickHouse, oldest first.
+    pub erasures: Vec<ErasedBy>,
+}
+
+/// An erasure that named an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ErasedBy {
+    /// Id of the erasure, as in the table `erasures`.
+    pub erasure: String,
+    /// When it noted the event, just before the event was deleted; milliseconds UTC.
+    pub erased_at: i64,
 }
 
 /// A row of ClickHouse.
@@ -71,7 +82,10 @@ pub fn trace(deps: &Deps, origin: Origin, mut told: impl FnMut(&str)) -> Result<
             loaded_at: row.loaded_at,
         })
         .collect();
-    Ok(Trace { origin: origin.to_string(), kafka, clickhouse })
+    let erasures = deps.runtime.block_on(deps.warehouse.erasures_of(origin))?;
+    let erasures =
+        erasures.into_iter().map(|(erasure, erased_at)| ErasedBy { erasure, erased_at }).collect();
+    Ok(Trace { origin: origin.to_string(), kafka, clickhouse, erasures })
 }
 
 fn sightings(deps: &Deps, topic: Topic, origin: Origin) -> Result<Vec<Sighting>, AuditError> {
@@ -142,8 +156,12 @@ impl fmt::Display for Trace {
             }
             writeln!(f)?;
         }
+        for ErasedBy { erasure, .. } in &self.erasures {
+            writeln!(f, "  ClickHouse  erased on request by erasure {erasure}")?;
+        }
         if self.clickhouse.is_empty() {
-            return f.write_str("  not in ClickHouse");
+            let more = if self.erasures.is_empty() { "" } else { " any more" };
+            return write!(f, "  not in ClickHouse{more}");
         }
         self.clickhouse.iter().try_for_each(|row| {
             writeln!(f, "  ClickHouse  {}  {}  message {}", row.source, row.event, row.message_id)

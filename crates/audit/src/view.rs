@@ -1,14 +1,14 @@
 //! What ClickHouse holds of a span, asked by origin.
 
 use event::Origin;
-use reconciliation::{OriginSet, Span, WarehouseView};
+use reconciliation::{Span, WarehouseView};
 use warehouse::{OriginRange, WarehouseError};
 
 use crate::Deps;
 
-/// Asks ClickHouse which origins of the span it holds, and which more than once.
+/// Asks ClickHouse which origins of the span it holds, which more than once, and which were erased.
 pub(crate) fn view_of(deps: &Deps, span: &Span) -> Result<WarehouseView, WarehouseError> {
-    let mut view = WarehouseView { present: OriginSet::default(), duplicated: Vec::new() };
+    let mut view = WarehouseView::default();
     for (&partition, offsets) in &span.offsets {
         if offsets.is_empty() {
             continue;
@@ -22,6 +22,9 @@ pub(crate) fn view_of(deps: &Deps, span: &Span) -> Result<WarehouseView, Warehou
         };
         for (first, last) in deps.runtime.block_on(deps.warehouse.origin_ranges(&range))? {
             view.present.insert_range(epoch, partition, first..last.saturating_add(1));
+        }
+        for (first, last) in deps.runtime.block_on(deps.warehouse.erased_ranges(&range))? {
+            view.erased.insert_range(epoch, partition, first..last.saturating_add(1));
         }
         let twice = deps.runtime.block_on(deps.warehouse.duplicated(&range))?;
         let named = |(offset, copies)| (Origin { epoch, partition, offset }, copies);

@@ -13,6 +13,9 @@ use crate::{Books, Expired, OriginSet, Span, Stranger};
 pub struct WarehouseView {
     /// The origins that it holds at least once.
     pub present: OriginSet,
+    /// The origins that it says were erased on request. Asked for after `present`: an erasure notes an
+    /// event before it deletes it.
+    pub erased: OriginSet,
     /// The origins that it holds more than once, with the number of rows.
     pub duplicated: Vec<(Origin, u64)>,
 }
@@ -28,14 +31,16 @@ pub struct Lost {
     pub owed_by: Stage,
 }
 
-/// What came of a span of `raw-events`. The sets `loaded`, `discarded`, `dead`, `missing` and
-/// `expired` make up the raw set: each origin counts once, by the first of these that holds it.
+/// What came of a span of `raw-events`. The sets `loaded`, `erased`, `discarded`, `dead`,
+/// `missing` and `expired` make up the raw set: each origin counts once, by the first of these that holds it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Verdict {
     /// Events that came in.
     pub raw: u64,
     /// Of these, those that the warehouse holds.
     pub loaded: u64,
+    /// Of the rest, those that were erased on request: explained, whatever became of them before.
+    pub erased: u64,
     /// Of the rest, those that a stage dropped on purpose.
     pub discarded: u64,
     /// Of the rest, those with an open dead letter.
@@ -82,13 +87,13 @@ impl Verdict {
         self.is_balanced() && self.dead == 0 && self.expired.is_empty()
     }
 
-    /// The share of what came in that the warehouse does not hold, 0.0..=1.0.
+    /// The share of what came in that the warehouse does not hold and was not told to erase, 0.0..=1.0.
     #[expect(clippy::cast_precision_loss, reason = "a share needs no 53 bits")]
     pub fn shortfall(&self) -> f64 {
         if self.raw == 0 {
             return 0.0;
         }
-        self.raw.saturating_sub(self.loaded) as f64 / self.raw as f64
+        self.raw.saturating_sub(self.loaded).saturating_sub(self.erased) as f64 / self.raw as f64
     }
 }
 
@@ -104,13 +109,15 @@ pub fn reconcile(books: &Books, warehouse: &WarehouseView, span: &Span) -> Verdi
 
     let loaded = raw.and(&present);
     let unloaded = raw.minus(&present);
-    let undropped = unloaded.minus(&dropped);
+    let unerased = unloaded.minus(&warehouse.erased);
+    let undropped = unerased.minus(&dropped);
     let missing = undropped.minus(&open);
     let contested = present.and(&dropped).or(&present.or(&dropped).and(&open));
     Verdict {
         raw: raw.len(),
         loaded: loaded.len(),
-        discarded: unloaded.and(&dropped).len(),
+        erased: unloaded.and(&warehouse.erased).len(),
+        discarded: unerased.and(&dropped).len(),
         dead: undropped.and(&open).len(),
         lost: missing.iter().map(|origin| lost(books, origin)).collect(),
         missing,
@@ -118,7 +125,7 @@ pub fn reconcile(books: &Books, warehouse: &WarehouseView, span: &Span) -> Verdi
         duplicated: duplicated_within(warehouse, span),
         unissued: present.minus(&raw),
         strangers: books.strangers(span),
-        discarded_by: sizes(&discards, &unloaded),
+        discarded_by: sizes(&discards, &unerased),
         copies_by: sizes(&books.discarded(span, true), &raw),
         dead_by: sizes(&dead, &undropped),
         contested,

@@ -79,7 +79,7 @@ fn a_producer_cannot_choose_its_number() {
 fn a_record_without_a_number_is_a_stranger_of_its_own_hour_and_unbalances_it() {
     let mut books = one_event();
     books.note(&entry(Topic::EnrichedEvents, 4, 10));
-    let view = WarehouseView { present: [A].into_iter().collect(), duplicated: Vec::new() };
+    let view = WarehouseView { present: [A].into_iter().collect(), ..WarehouseView::default() };
     let verdict = reconcile(&books, &view, &books.span_of(Hour(0)));
     assert_eq!(verdict.strangers[0].what, Strangeness::NoWaybill);
     assert!(!verdict.is_balanced());
@@ -112,7 +112,7 @@ fn a_row_that_nobody_sent_and_a_fate_that_is_contested_are_shown() {
     let dead = of(A, entry(Topic::DeadLetters(Stage::ForwardClickhouse), 0, 0));
     books.note(&Entry { reason, ..dead });
     let present: OriginSet = (0..5).map(|offset| Origin { offset, ..A }).collect();
-    let view = WarehouseView { present, duplicated: Vec::new() };
+    let view = WarehouseView { present, ..WarehouseView::default() };
     let verdict = reconcile(&books, &view, &books.whole_span());
     assert_eq!(verdict.unissued.iter().collect::<Vec<_>>(), [Origin { offset: 1, ..A }]);
     assert!(verdict.contested.contains(A));
@@ -132,4 +132,28 @@ fn a_redriven_event_owes_a_new_fate_and_opens_its_hour_again() {
     assert_eq!(verdict.lost[0].last_seen, Topic::Redrive(Stage::Enrich));
     assert_eq!(verdict.lost[0].owed_by, Stage::Enrich);
     assert!(books.take_redriven().contains(A) && books.take_redriven().is_empty());
+}
+
+#[test]
+fn what_was_erased_is_neither_missing_nor_awaits_repair_whatever_became_of_it_before() {
+    let mut books = Books::new(0);
+    for offset in 0..4 {
+        books.note(&entry(Topic::RawEvents, offset, 0));
+    }
+    let origin = |offset| Origin { offset, ..A };
+    let reason = Some(Reason::Reject(RejectReason::RefusedRow));
+    let dead = of(origin(1), entry(Topic::DeadLetters(Stage::ForwardClickhouse), 0, 0));
+    books.note(&Entry { reason, ..dead });
+    let repeat = Some(Reason::Discard(DiscardReason::Repeat));
+    let dropped = of(origin(2), entry(Topic::DiscardedEvents, 0, 0));
+    books.note(&Entry { stage: Some(Stage::IdentityStitch), reason: repeat, ..dropped });
+    let erased: OriginSet = (0..3).chain([9]).map(origin).collect();
+    // Noted, and not deleted yet.
+    let view =
+        WarehouseView { present: [A].into_iter().collect(), erased, ..WarehouseView::default() };
+    let verdict = reconcile(&books, &view, &books.whole_span());
+    assert_eq!((verdict.loaded, verdict.erased, verdict.discarded, verdict.dead), (1, 2, 0, 0));
+    assert_eq!(verdict.missing.iter().collect::<Vec<_>>(), [origin(3)]);
+    assert!(verdict.discarded_by.is_empty() && verdict.dead_by.is_empty());
+    assert!((verdict.shortfall() - 0.25).abs() < f64::EPSILON);
 }

@@ -179,6 +179,7 @@ proptest! {
         let view = WarehouseView {
             present: warehouse.iter().copied().collect(),
             duplicated: duplicated.clone(),
+            ..WarehouseView::default()
         };
 
         let books = logs.read(&picks);

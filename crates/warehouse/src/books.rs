@@ -28,17 +28,21 @@ pub struct AuditHour {
     pub missing: u64,
     /// Of these, expired before a stage had read them.
     pub expired: u64,
+    /// Of these, erased on request.
+    pub erased: u64,
     /// Of these, in `events` more than once.
     pub duplicated: u64,
     /// Origins of the hour by topic.
     pub counts: Vec<(String, u64)>,
+    /// While the hour is open: who holds it, and where; else empty.
+    pub held_by: String,
     /// When the hour was closed; milliseconds UTC; `None` while it is open.
     pub closed_at: Option<Millis>,
 }
 
 impl Row for AuditHour {
     const TABLE: &'static str = "audit_hours";
-    const FORMAT: u16 = 1;
+    const FORMAT: u16 = 2;
     const COLUMNS: &'static [Column<Self>] = &[
         Column::new("revision", |r, o| o.u64(r.revision)),
         Column::new("hour", |r, o| o.u32(r.hour)),
@@ -50,8 +54,10 @@ impl Row for AuditHour {
         Column::new("dead", |r, o| o.u64(r.dead)),
         Column::new("missing", |r, o| o.u64(r.missing)),
         Column::new("expired", |r, o| o.u64(r.expired)),
+        Column::new("erased", |r, o| o.u64(r.erased)),
         Column::new("duplicated", |r, o| o.u64(r.duplicated)),
         Column::new("counts", |r, o| o.array(&r.counts, count)),
+        Column::new("held_by", |r, o| o.text(&r.held_by)),
         Column::new("closed_at", |r, o| o.nullable(r.closed_at, RowBinary::millis)),
     ];
 }
@@ -109,8 +115,8 @@ impl Warehouse {
         last: u32,
     ) -> Result<Vec<AuditHour>, WarehouseError> {
         const SQL: &str = "SELECT revision, toUnixTimestamp(hour) AS hour, epoch, \
-            toString(state) AS state, raw, loaded, discarded, dead, missing, expired, duplicated, \
-            counts, if(isNull(closed_at), NULL, \
+            toString(state) AS state, raw, loaded, discarded, dead, missing, expired, erased, \
+            duplicated, counts, held_by, if(isNull(closed_at), NULL, \
             toUnixTimestamp64Milli(assumeNotNull(audit_hours.closed_at))) AS closed_at \
             FROM audit_hours \
             WHERE epoch = ? AND audit_hours.hour BETWEEN toDateTime(?, 'UTC') AND toDateTime(?, 'UTC') \

@@ -8,6 +8,7 @@
 mod answer;
 mod body;
 mod books;
+mod changed;
 mod client;
 mod cluster;
 mod comments;
@@ -32,10 +33,12 @@ mod rows;
 mod sample;
 mod segment;
 mod settle;
+mod shortfall;
 
 pub use answer::{CODES_ABOUT_ROWS, Exception, InsertAnswer};
 pub use body::Compression;
 pub use books::{AuditFinding, AuditHour};
+pub use changed::ChangedOrigins;
 pub use client::Warehouse;
 pub use config::WarehouseConfig;
 pub use error::WarehouseError;
@@ -52,3 +55,4 @@ pub use rows::{
 };
 pub use sample::StoredEvent;
 pub use segment::{Field, FieldKind, Part, PlannedEvent, SegmentPlan, SegmentSource, SegmentStep};
+pub use shortfall::Shortfall;

@@ -113,12 +113,45 @@ impl Warehouse {
         &self,
         range: &OriginRange,
     ) -> Result<Vec<(i64, i64)>, WarehouseError> {
-        const SQL: &str = "SELECT min(offset) AS first, max(offset) AS last FROM (\
-            SELECT offset, offset - toInt64(row_number() OVER (ORDER BY offset)) AS run FROM (\
-            SELECT DISTINCT origin_offset AS offset FROM events \
-            WHERE origin_epoch = ? AND origin_partition = ? AND origin_offset BETWEEN ? AND ?\
-            )) GROUP BY run ORDER BY first";
-        self.caught_up_rows("events", self.about(SQL, range)).await
+        self.runs("events", range).await
+    }
+
+    /// The offsets of the range that were erased on request, as contiguous runs (first, last),
+    /// ascending. An erasure notes an event here before it deletes it from `events`.
+    pub async fn erased_ranges(
+        &self,
+        range: &OriginRange,
+    ) -> Result<Vec<(i64, i64)>, WarehouseError> {
+        self.runs("erased_events", range).await
+    }
+
+    async fn runs(
+        &self,
+        table: &'static str,
+        range: &OriginRange,
+    ) -> Result<Vec<(i64, i64)>, WarehouseError> {
+        let sql = format!(
+            "SELECT min(offset) AS first, max(offset) AS last FROM (\
+             SELECT offset, offset - toInt64(row_number() OVER (ORDER BY offset)) AS run FROM (\
+             SELECT DISTINCT origin_offset AS offset FROM {table} \
+             WHERE origin_epoch = ? AND origin_partition = ? AND origin_offset BETWEEN ? AND ?\
+             )) GROUP BY run ORDER BY first"
+        );
+        self.caught_up_rows(table, self.about(&sql, range)).await
+    }
+
+    /// The erasures that named an event, with when they noted it (milliseconds UTC), oldest first.
+    pub async fn erasures_of(
+        &self,
+        origin: Origin,
+    ) -> Result<Vec<(String, Millis)>, WarehouseError> {
+        const SQL: &str = "SELECT erasure, toUnixTimestamp64Milli(max(erased_at)) AS at \
+            FROM erased_events \
+            WHERE origin_epoch = ? AND origin_partition = ? AND origin_offset BETWEEN ? AND ? \
+            GROUP BY erasure ORDER BY at";
+        let Origin { epoch, partition, offset } = origin;
+        let range = OriginRange { epoch, partition, start: offset, end: offset };
+        self.caught_up_rows("erased_events", self.about(SQL, &range)).await
     }
 
     /// The offsets of the range that `events` has more than once, with how often, ascending. A

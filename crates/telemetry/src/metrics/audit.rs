@@ -21,6 +21,7 @@ pub(super) struct Families {
     run: Histograms<Nothing>,
     last_success: Family<Nothing, Gauge<f64, AtomicU64>>,
     tolerance_exceeded: Family<Nothing, Gauge>,
+    short_events: Family<Nothing, Gauge>,
     scanned: Family<Nothing, Counter>,
 }
 
@@ -37,6 +38,7 @@ impl Families {
             run: seconds(r, "audit_run", "Time that a run took", runs),
             last_success: seconds(r, "audit_last_success_timestamp", "Unix time at which a run last came to its end", Family::default()),
             tolerance_exceeded: plain(r, "audit_tolerance_exceeded", "1 when the last run found more than 5 % between what came in and what the warehouse holds", Family::default()),
+            short_events: plain(r, "audit_short_events", "Hours, sources and event names of the last day of which more than 5 % await repair or are lost", Family::default()),
             scanned: plain(r, "audit_scanned_records", "Records whose headers were read", Family::default()),
         }
     }
@@ -98,6 +100,11 @@ impl AuditMetrics {
     /// Whether more than 5 % lie between what came in and what the warehouse holds.
     pub fn tolerance_exceeded(&self, exceeded: bool) {
         self.0.tolerance_exceeded.get_or_create(&Nothing {}).set(i64::from(exceeded));
+    }
+
+    /// Of so many hours, sources and event names of the last day too much did not arrive.
+    pub fn short_events(&self, n: u64) {
+        self.0.short_events.get_or_create(&Nothing {}).set(level(n));
     }
 
     /// The headers of so many records were read.

@@ -28,6 +28,7 @@ fn touch_everything() {
     audit.run_seconds(Duration::from_secs(4));
     audit.succeeded_at(1_700_000_000_500);
     audit.tolerance_exceeded(true);
+    audit.short_events(6);
     audit.scanned(5);
     KafkaLogMetrics::new().suppressed();
     ConfigMetrics::new().read_again(true);
@@ -304,6 +305,7 @@ fn the_auditor_shows_its_last_run() {
         ("duplicated_origins{}", 3.0),
         ("last_success_timestamp_seconds{}", 1_700_000_000.5),
         ("tolerance_exceeded{}", 1.0),
+        ("short_events{}", 6.0),
     ];
     for (name, expected) in table {
         assert_eq!(value(&format!("waybill_audit_{name}")), Some(expected), "{name}");

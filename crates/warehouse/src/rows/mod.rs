@@ -133,8 +133,9 @@ mod tests {
             .filter_map(|line| line.strip_prefix("    "))
             .filter_map(|line| line.split_once(' '))
             .map(|(name, _)| name)
-            .filter(|name| *name != "INDEX" && *name != "loaded_at")
+            .filter(|name| *name != "INDEX")
             .chain(added)
+            .filter(|name| !["loaded_at", "append_hour"].contains(name))
             .collect()
     }
 

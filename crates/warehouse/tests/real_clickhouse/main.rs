@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod completeness;
 mod dictionary;
 mod doorway;
 mod hosts;
@@ -19,12 +20,12 @@ mod sample;
 mod segment;
 mod views;
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use event::Origin;
 use local_stack::{Part, Stack, StackConfig};
 use warehouse::{
-    AuditFinding, AuditHour, Counts, DeadLetterRow, InsertAnswer, InsertRequest, MigrationPlan,
+    AuditFinding, AuditHour, Counts, DeadLetterRow, InsertAnswer, InsertRequest,
     MigrationState, PositionRange, Row, RowPosition, Undecodable, Warehouse, WarehouseConfig,
     WarehouseError,
 };
@@ -71,6 +72,7 @@ async fn the_warehouse_keeps_its_promises_on_a_real_clickhouse() {
     let stack = Stack::start(StackConfig::new(folder.path())).await.unwrap();
     dictionary::the_data_dictionary_is_that_of_the_database(&stack).await;
     segment::models_written_for_segment_run(&stack).await;
+    completeness::hours_are_complete_when_nothing_awaits_repair(&stack).await;
     people::views_tell_who_did_what(&stack).await;
     resolution::sql_knows_the_same_persons_as_the_pure_function(&stack).await;
     migrating_twice_and_twice_at_once_changes_nothing_more(&stack).await;
@@ -83,6 +85,7 @@ async fn the_warehouse_keeps_its_promises_on_a_real_clickhouse() {
     hosts::rows_arrive_in_any_compression_and_half_of_them_are_none(&stack).await;
     hosts::clickhouse_reads_what_a_cluster_is_told(&stack).await;
     hosts::plain_tables_are_refused_for_a_cluster(&stack).await;
+    what_was_erased_or_changed_is_read_back(&stack).await;
     sample::a_sample_has_each_event_once_and_no_more_of_a_name_than_asked_for(&stack).await;
     every_fact_arrives_as_it_was(&stack).await;
     side_tables_and_books_take_their_rows(&stack).await;
@@ -111,17 +114,21 @@ async fn migrating_twice_and_twice_at_once_changes_nothing_more(stack: &Stack) {
     let made = number(stack, "migrated", tables).await;
     warehouse.migrate_apply().await.unwrap();
     assert_eq!(number(stack, "migrated", tables).await, made);
-    assert_eq!(made, created(&before));
+    let statements = before.steps.iter().flat_map(|step| &step.statements);
+    let names: std::collections::BTreeSet<_> = statements.filter_map(|it| created(it)).collect();
+    assert_eq!(made, names.len() as u64, "{names:?}");
 }
 
-/// How many names the files make something of.
-fn created(plan: &MigrationPlan) -> u64 {
-    let statements = plan.steps.iter().flat_map(|step| &step.statements);
-    let names: BTreeSet<&str> = statements
-        .filter_map(|statement| statement.lines().next()?.strip_prefix("CREATE "))
-        .filter_map(|line| line.trim_end_matches(" AS").split(' ').next_back())
-        .collect();
-    names.len() as u64
+/// The name of the table, view or dictionary that a statement makes.
+fn created(statement: &str) -> Option<&str> {
+    let heads = [
+        "CREATE TABLE IF NOT EXISTS ",
+        "CREATE VIEW IF NOT EXISTS ",
+        "CREATE OR REPLACE VIEW ",
+        "CREATE OR REPLACE DICTIONARY ",
+    ];
+    let rest = heads.iter().find_map(|head| statement.strip_prefix(head))?;
+    rest.split([' ', '\n']).next()
 }
 
 async fn a_changed_file_is_refused(stack: &Stack) {
@@ -183,6 +190,38 @@ async fn what_is_read_back_is_what_is_there(stack: &Stack) {
     assert_eq!((copy.source.as_str(), copy.event_name.as_str()), ("web/app", "Order Completed"));
     assert_eq!((copy.message_id.as_str(), copy.position_offset), ("m-9", 9));
     assert!(copy.loaded_at > 1_700_000_000_000);
+}
+
+/// With the rows of the test before.
+async fn what_was_erased_or_changed_is_read_back(stack: &Stack) {
+    const HOUR: i64 = 3_600_000;
+    let warehouse = warehouse(stack, "read_back");
+    let now = warehouse.clock().await.unwrap();
+    let runs = async |since| {
+        let changes = warehouse.changed_origins(since).await.unwrap();
+        assert!(changes.iter().all(|it| (it.epoch, it.partition) == (0, 3)), "{changes:?}");
+        changes.iter().map(|it| (it.first, it.last)).collect::<Vec<_>>()
+    };
+    assert_eq!(runs(0).await, [(1_000, 1_009)]);
+    assert_eq!(runs(now + HOUR).await, []);
+    let note = "INSERT INTO erased_events SELECT 0, 3, arrayJoin([1001, 1002, 1009]), \
+        fromUnixTimestamp64Milli(1795000000123, 'UTC'), 'web/app', 'Order Completed', \
+        '2026-11-18', 'e-1', fromUnixTimestamp64Milli(7000, 'UTC')";
+    execute(stack, "read_back", note).await;
+    let erased = warehouse.erased_ranges(&origins(0, 100)).await.unwrap();
+    assert_eq!(erased, [(1_001, 1_002), (1_009, 1_009)]);
+    assert_eq!(warehouse.erased_ranges(&origins(3, 8)).await.unwrap(), []);
+    let of = |offset| warehouse.erasures_of(Origin { epoch: 0, partition: 3, offset });
+    assert_eq!(of(1_009).await.unwrap(), [("e-1".to_owned(), 7_000)]);
+    assert_eq!(of(1_000).await.unwrap(), []);
+    assert_eq!(runs(now + HOUR).await, [], "noted long ago");
+    let done = format!(
+        "INSERT INTO erasures VALUES ('e-1', 'done', fromUnixTimestamp64Milli({}, 'UTC'), \
+         'user', 'asked', map())",
+        now + 2 * HOUR
+    );
+    execute(stack, "read_back", &done).await;
+    assert_eq!(runs(now + HOUR).await, [(1_001, 1_009)], "deleted since");
 }
 
 async fn every_fact_arrives_as_it_was(stack: &Stack) {
@@ -262,8 +301,10 @@ async fn side_tables_and_books_take_their_rows(stack: &Stack) {
         dead: 1,
         missing: 0,
         expired: 0,
+        erased: 0,
         duplicated: 0,
         counts: vec![("raw-events".to_owned(), 10)],
+        held_by: String::new(),
         closed_at,
     };
     let verdicts = [hour(1, "open", None), hour(2, "balanced", Some(APPENDED_AT))];
