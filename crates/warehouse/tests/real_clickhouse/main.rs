@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod changes;
 mod completeness;
 mod dictionary;
 mod doorway;
@@ -13,6 +14,7 @@ mod hosts;
 mod keep;
 mod loaded;
 mod measure;
+mod models;
 mod people;
 mod refusals;
 mod resolution;
@@ -72,6 +74,7 @@ async fn the_warehouse_keeps_its_promises_on_a_real_clickhouse() {
     let stack = Stack::start(StackConfig::new(folder.path())).await.unwrap();
     dictionary::the_data_dictionary_is_that_of_the_database(&stack).await;
     segment::models_written_for_segment_run(&stack).await;
+    changes::a_model_that_rebuilds_what_changed_equals_a_full_rebuild(&stack).await;
     completeness::hours_are_complete_when_nothing_awaits_repair(&stack).await;
     people::views_tell_who_did_what(&stack).await;
     resolution::sql_knows_the_same_persons_as_the_pure_function(&stack).await;

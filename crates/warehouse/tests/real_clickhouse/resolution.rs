@@ -162,17 +162,17 @@ fn time(dice: &mut Dice) -> Millis {
 }
 
 /// Numbers that look random and are the same in every run.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn below(&mut self, most: i64) -> i64 {
+    pub(crate) fn below(&mut self, most: i64) -> i64 {
         // Knuth's constants (MMIX).
         self.0 =
             self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         i64::try_from(self.0 >> 33).unwrap() % most
     }
 
-    fn at(&mut self, most: i64) -> usize {
+    pub(crate) fn at(&mut self, most: i64) -> usize {
         usize::try_from(self.below(most)).unwrap()
     }
 }
