@@ -200,7 +200,7 @@ impl Compiler<'_> {
 }
 
 /// The path of a privacy rule that leaves nothing of the value at this place to tell things apart by.
-fn hiding<'a>(document: &'a PlanDocument, place: &[String]) -> Option<&'a str> {
+pub(super) fn hiding<'a>(document: &'a PlanDocument, place: &[String]) -> Option<&'a str> {
     let hides = |path: &str, action: PrivacyAction| {
         let way: Vec<String> =
             tokens(path).unwrap_or_default().into_iter().filter(|it| it != EACH).collect();

@@ -17,6 +17,7 @@ use super::{
     paths::Paths,
     places::Edit,
     privacy::{PrivacyAction, PrivacyRule},
+    promoted::Promotion,
     read::{PlanProblem, PlanSource, token},
     schema::Schema,
 };
@@ -44,6 +45,7 @@ pub struct Plan {
     pub(crate) consent_place: Option<Edit>,
     pub(crate) strips: HashMap<String, Vec<Edit>>,
     pub(crate) privacy: Vec<(Edit, PrivacyRule)>,
+    pub(super) promotions: Vec<Promotion>,
     fingerprint: [u8; 32],
 }
 
@@ -189,6 +191,7 @@ impl Compiler<'_> {
             strips: self.strips(document),
             consent: document.consent.clone(),
             privacy: self.privacy(document),
+            promotions: self.promotions(document),
             fingerprint: fingerprint(document),
         }
     }
@@ -357,7 +360,7 @@ const fn of_kind(rules: &ContextRules, kind: SourceKind) -> &ContextRule {
     }
 }
 
-/// A hash of all that judges: not of descriptions and owners.
+/// A hash of all that judges: not of descriptions, owners and columns.
 fn fingerprint(document: &PlanDocument) -> [u8; 32] {
     let mut judging = document.clone();
     judging.description = None;
@@ -366,6 +369,7 @@ fn fingerprint(document: &PlanDocument) -> [u8; 32] {
         rule.description = None;
         rule.owner = None;
         rule.version = None;
+        rule.columns.clear();
         rule.deprecated = rule.deprecated.take().map(|_| String::new());
     }
     // The debug form has every field, and maps in the order of their keys.

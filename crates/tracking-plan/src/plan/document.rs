@@ -11,6 +11,7 @@ use super::business::BusinessRule;
 use super::consent::ConsentRules;
 use super::naming::NamingRules;
 use super::privacy::PrivacyRule;
+use super::promoted::ColumnRule;
 
 /// One version of a plan: a file `plans/<name>.yaml`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -86,6 +87,8 @@ pub struct EventRule {
     pub context: ContextRules,
     /// What names the thing that the event tells of, where several sources tell of it.
     pub business_key: Option<BusinessRule>,
+    /// Columns of the warehouse that properties, traits or parts of the context also go into, by name.
+    pub columns: BTreeMap<String, ColumnRule>,
 }
 
 /// Context by the kind of source.

@@ -6,6 +6,7 @@
 
 mod apply;
 mod business;
+mod columns;
 mod compile;
 mod consent;
 mod document;
@@ -15,6 +16,7 @@ mod naming;
 mod paths;
 mod places;
 mod privacy;
+mod promoted;
 mod read;
 mod rewrite;
 mod schema;
@@ -33,6 +35,7 @@ pub use document::{
 pub(crate) use judge::Subject;
 pub use naming::{Case, NameRule, NamingRules, same_words};
 pub use privacy::{HashKey, Normalise, PrivacyAction, PrivacyRule};
+pub use promoted::{COLUMN_PREFIX, ColumnRule, ColumnType, Promotion};
 pub use read::{PlanProblem, PlanSource, token};
 pub(crate) use rewrite::object_at;
 pub use rewrite::{Change, Tokens, rewrite};

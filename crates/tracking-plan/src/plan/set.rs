@@ -30,7 +30,10 @@ impl PlanSet {
                 .map_err(|problem| vec![problem])
                 .and_then(|source| Ok((Plan::compile(&source)?, source)));
             match compiled {
-                Ok((plan, source)) => set.add(plan, &source, &mut problems),
+                Ok((plan, source)) => {
+                    problems.extend(plan.column_conflicts(&source, set.versions()));
+                    set.add(plan, &source, &mut problems);
+                }
                 Err(wrong) => problems.extend(wrong),
             }
         }

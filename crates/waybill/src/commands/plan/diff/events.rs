@@ -10,6 +10,7 @@ use tracking_plan::plan::{
 use super::{
     business,
     change::Changes,
+    columns,
     context::{self, Required},
     members::{Policy, planned, set_free, top},
     plans,
@@ -52,6 +53,7 @@ fn types(pair: [&PlanDocument; 2], changes: &mut Changes) {
 fn added_event(pair: [&PlanDocument; 2], is: &EventRule, at: &str, changes: &mut Changes) {
     let [old, new] = pair;
     business::compare(None, is.business_key.as_ref(), at, changes);
+    columns::compare(&EventRule::default(), is, at, changes);
     let has_schema = is.properties.is_some() || is.traits.is_some();
     let unplanned = is.unplanned_properties.unwrap_or(new.unplanned_properties);
     let only_flags = is.on_violation.unwrap_or(new.on_violation) == OnViolation::Flag
@@ -70,6 +72,7 @@ fn added_event(pair: [&PlanDocument; 2], is: &EventRule, at: &str, changes: &mut
 fn removed_event(new: &PlanDocument, name: &str, was: &EventRule, changes: &mut Changes) {
     let at = format!("/events/{}", token(name));
     business::compare(was.business_key.as_ref(), None, &at, changes);
+    columns::compare(was, &EventRule::default(), &at, changes);
     let rejects = new.on_violation == OnViolation::Reject;
     let naming = new.naming.events.problem(name).filter(|_| rejects);
     for (part, schema) in [("properties", &was.properties), ("traits", &was.traits)] {
@@ -120,6 +123,7 @@ fn rule(pair: [&PlanDocument; 2], rules: [&EventRule; 2], at: &str, changes: &mu
     });
     context::compare(required, at, changes);
     business::compare(was.business_key.as_ref(), is.business_key.as_ref(), at, changes);
+    columns::compare(was, is, at, changes);
 }
 
 /// What the schemas change, and what the word on unplanned properties makes of it.

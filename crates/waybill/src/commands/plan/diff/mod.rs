@@ -2,6 +2,7 @@
 
 mod business;
 mod change;
+mod columns;
 mod context;
 mod events;
 mod limits;

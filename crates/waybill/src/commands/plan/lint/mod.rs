@@ -2,6 +2,7 @@
 
 mod between;
 mod business;
+mod columns;
 mod names;
 mod people;
 mod schemas;
@@ -16,7 +17,7 @@ pub(super) type Warning = (&'static str, PlanProblem);
 
 type OfOne = fn(&PlanSource) -> Vec<PlanProblem>;
 
-const OF_ONE: [(&str, OfOne); 15] = [
+const OF_ONE: [(&str, OfOne); 16] = [
     ("no-description", people::undescribed),
     ("no-owner", people::unowned),
     ("deprecated", people::deprecated),
@@ -32,6 +33,7 @@ const OF_ONE: [(&str, OfOne); 15] = [
     ("unnamed-privacy-path", between::unnamed_privacy),
     ("unknown-consent-event", between::unknown_consent_events),
     ("seldom-business-key", business::seldom_there),
+    ("unnamed-column", columns::unnamed),
 ];
 
 /// Everything that the lints find in these plans, which can stand as they are. `now` tells which
