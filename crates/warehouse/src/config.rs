@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, num::NonZeroU32};
 use serde::Deserialize;
 
 use crate::hosts::parsed;
-use crate::{Compression, KeepDays, WarehouseError};
+use crate::{Compression, JsonProperties, KeepDays, WarehouseError};
 
 /// Where ClickHouse is and who we are there.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -42,6 +42,9 @@ pub struct WarehouseConfig {
     /// The database of a source's views, by its id, where it is not to be named after `database` and the
     /// source: the name that its schema had, for models that name it.
     pub segment_databases: BTreeMap<String, String>,
+    /// Of which sources the properties are also kept as ClickHouse's JSON type, in the column
+    /// `properties_json`: `true` for all, or a list of their ids. `waybill migrate` puts it in force.
+    pub json_properties: JsonProperties,
 }
 
 impl Default for WarehouseConfig {
@@ -60,6 +63,7 @@ impl Default for WarehouseConfig {
             orphan_days: 30,
             segment_layout: true,
             segment_databases: BTreeMap::new(),
+            json_properties: JsonProperties::None,
         }
     }
 }
@@ -138,6 +142,7 @@ impl fmt::Debug for WarehouseConfig {
             .field("orphan_days", &self.orphan_days)
             .field("segment_layout", &self.segment_layout)
             .field("segment_databases", &self.segment_databases)
+            .field("json_properties", &self.json_properties)
             .finish_non_exhaustive()
     }
 }

@@ -57,6 +57,19 @@ pub enum WarehouseError {
         "{0} was applied with another text: put the old text back and add a file with the change"
     )]
     ChangedMigration(String),
+    /// A column of `events` is not what a tracking plan asks for.
+    #[error("column {0}")]
+    Column(String),
+    /// ClickHouse could not work out a column anew.
+    #[error("backfill of column {column}, month {month}: {detail}")]
+    Backfill {
+        /// Which column.
+        column: String,
+        /// Which partition of `events`.
+        month: String,
+        /// What became of it.
+        detail: String,
+    },
 }
 
 impl WarehouseError {

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::cluster::on_cluster;
 use crate::insert::QUORUM;
 use crate::migrations::{DICTIONARY, MIGRATIONS, Migration};
+use crate::promoted_sql::quoted;
 use crate::{RetentionChange, Warehouse, WarehouseError};
 
 /// What stands between the database and the files of `deploy/clickhouse`.
@@ -159,7 +160,7 @@ impl Warehouse {
 
     /// The statement with the names that it leaves open: views with parameters and dictionaries do
     /// not look into the database that they stand in by themselves, and a dictionary asks as a user.
-    fn filled(&self, statement: &str) -> String {
+    pub(crate) fn filled(&self, statement: &str) -> String {
         statement
             .replace("{database}", &self.database)
             .replace("{user}", &quoted(&self.user))
@@ -186,11 +187,6 @@ impl Warehouse {
         let query = if self.cluster.is_some() { query.with_setting(quorum, auto) } else { query };
         self.execute(query).await
     }
-}
-
-/// What stands between quotation marks for this text.
-fn quoted(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('\'', "\\'")
 }
 
 fn pending(plan: &MigrationPlan) -> impl Iterator<Item = &'static Migration> {

@@ -64,7 +64,7 @@ pub enum Command {
     Up(UpArgs),
     /// Make topics, schemas and tables as this version needs them.
     #[command(
-        after_help = "Shows the plan first and asks: topics, schemas, tables, for how long rows are kept ([warehouse.keep_days])\nand, with [warehouse] cluster, that all of it is made on every replica. Idempotent; safe to run twice\nat once.\n\nExit codes: 0 all is as it should be, 1 nothing was done or something failed.\n\nExamples:\n  waybill migrate\n  waybill migrate --yes --json"
+        after_help = "Shows the plan first and asks: topics, schemas, tables, for how long rows are kept ([warehouse.keep_days])\nand, with [warehouse] cluster, that all of it is made on every replica. Idempotent; safe to run twice\nat once.\n\nWith --backfill the promoted columns of tracking plans are also worked out for rows that were\nloaded before them, month by month. It may be broken off: ClickHouse ends the month that it is\nat, and the next run goes on with those that are left.\n\nExit codes: 0 done, 1 refused or failed, 64 bad command line or configuration.\n\nExamples:\n  waybill migrate\n  waybill migrate --yes --json\n  waybill migrate --backfill"
     )]
     Migrate(MigrateArgs),
     /// Check the configuration; with --online also Kafka, the registry and ClickHouse. With
@@ -133,6 +133,9 @@ pub struct MigrateArgs {
     /// Do not ask.
     #[arg(long, short)]
     pub yes: bool,
+    /// Also work out promoted columns anew where rows are older than they are.
+    #[arg(long)]
+    pub backfill: bool,
     /// Print plan and result as JSON.
     #[arg(long)]
     pub json: bool,

@@ -16,6 +16,7 @@ mod loaded;
 mod measure;
 mod models;
 mod people;
+mod promoted;
 mod refusals;
 mod resolution;
 mod sample;
@@ -76,6 +77,7 @@ async fn the_warehouse_keeps_its_promises_on_a_real_clickhouse() {
     segment::models_written_for_segment_run(&stack).await;
     changes::a_model_that_rebuilds_what_changed_equals_a_full_rebuild(&stack).await;
     completeness::hours_are_complete_when_nothing_awaits_repair(&stack).await;
+    promoted::columns_are_promoted_without_costing_a_row(&stack).await;
     people::views_tell_who_did_what(&stack).await;
     resolution::sql_knows_the_same_persons_as_the_pure_function(&stack).await;
     migrating_twice_and_twice_at_once_changes_nothing_more(&stack).await;

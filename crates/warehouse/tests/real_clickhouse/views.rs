@@ -7,7 +7,7 @@ use warehouse::{
 };
 
 use crate::loaded::{dead_letter, finding, row};
-use crate::{execute, migrated, number};
+use crate::{execute, migrated, number, promoted};
 
 const VIEWS: [&str; 7] = [
     "event_volumes",
@@ -21,6 +21,7 @@ const VIEWS: [&str; 7] = [
 
 pub(crate) async fn views_show_production_unless_asked(stack: &Stack) {
     let warehouse = migrated(stack, "views").await;
+    promoted::as_documented(&warehouse).await;
     load_events(&warehouse).await;
     load_dead_letters(&warehouse).await;
     load_discards(&warehouse).await;

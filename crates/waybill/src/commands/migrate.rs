@@ -7,9 +7,10 @@ use schema_registry::{RegistrationState, Registry};
 use serde::Serialize;
 use tokio::runtime::Handle;
 use topology::{Stage, Topic};
-use warehouse::{IdentityLimits, SegmentPlan, Warehouse};
+use tracking_plan::plan::Plan as TrackingPlan;
+use warehouse::{IdentityLimits, SegmentPlan, WantedColumns, Warehouse};
 
-use super::segment_layout;
+use super::{backfill, segment_layout, times::now};
 use crate::{Exit, cli::MigrateArgs, config::Config, output};
 
 /// What is to be done, in words.
@@ -18,9 +19,12 @@ pub(crate) struct Plan {
     topics: Vec<String>,
     schemas: Vec<String>,
     warehouse: Vec<String>,
+    /// Typed columns of `events` that tracking plans and the configuration ask for.
+    columns: Vec<String>,
+    /// What nobody asks for any more, or what something of ours would stand in the place of: it is left as it
+    /// is.
+    stays: Vec<String>,
     segment_layout: Vec<String>,
-    /// What stays as it is although Segment's layout would have something in its place.
-    left: Vec<String>,
     #[serde(skip)]
     layout: SegmentPlan,
     #[serde(skip)]
@@ -37,12 +41,13 @@ impl Plan {
         self.topics.is_empty()
             && self.schemas.is_empty()
             && self.warehouse.is_empty()
+            && self.columns.is_empty()
             && self.segment_layout.is_empty()
     }
 
     pub(crate) fn describe(&self) -> String {
         let lines = self.topics.iter().chain(&self.schemas).chain(&self.warehouse);
-        let lines = lines.chain(&self.segment_layout);
+        let lines = lines.chain(&self.columns).chain(&self.segment_layout);
         lines.map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
     }
 }
@@ -58,16 +63,15 @@ pub(crate) async fn run(arguments: &MigrateArgs, config: &Config) -> anyhow::Res
     } else {
         output::text(&format!("to be done:\n{}", plan.describe()));
     }
-    if !arguments.json {
-        for line in &plan.left {
-            output::text(line);
-        }
-    }
+    plan.stays.iter().filter(|_| !arguments.json).for_each(|line| output::progress(line));
     if !plan.is_empty() && !arguments.yes && !output::confirmed("Do it?") {
         let message = "nothing was done; pass --yes to do it";
         return Ok(output::refused(message, Exit::Failed));
     }
     parts.apply(config, &plan).await?;
+    if arguments.backfill && !backfill::run(&parts.warehouse, &parts.wanted, arguments).await? {
+        return Ok(Exit::Failed);
+    }
     if !arguments.json {
         output::text("done");
     }
@@ -79,6 +83,7 @@ pub(crate) struct Parts {
     admin: Admin,
     registry: Registry,
     warehouse: Warehouse,
+    wanted: WantedColumns,
 }
 
 impl Parts {
@@ -87,6 +92,7 @@ impl Parts {
             admin: Admin::new(&config.kafka)?,
             registry: Registry::new(&config.registry, Handle::current())?,
             warehouse: Warehouse::new(&config.warehouse)?,
+            wanted: wanted_columns(config)?,
         })
     }
 
@@ -100,6 +106,7 @@ impl Parts {
             .map(|it| it.topic)
             .collect();
         let tables = self.warehouse.migrate_plan().await?;
+        let columns = self.warehouse.columns_plan(&self.wanted).await?;
         Ok(Plan {
             topics: changes.iter().map(ToString::to_string).collect(),
             schemas: unregistered
@@ -110,6 +117,8 @@ impl Parts {
                 })
                 .collect(),
             warehouse: if tables.is_done() { Vec::new() } else { vec![tables.to_string()] },
+            columns: columns.lines(),
+            stays: columns.stays,
             changes,
             unregistered,
             problems: tables.problems,
@@ -126,7 +135,7 @@ impl Parts {
         if !plan.layout.is_done() {
             plan.segment_layout = plan.layout.to_string().lines().map(str::to_owned).collect();
         }
-        plan.left.clone_from(&plan.layout.left);
+        plan.stays.extend(plan.layout.left.iter().cloned());
         Ok(plan)
     }
 
@@ -145,6 +154,7 @@ impl Parts {
             self.registry.register(*topic).await?;
         }
         self.warehouse.migrate_apply().await?;
+        self.warehouse.columns_apply(&self.wanted).await?;
         self.warehouse.keep_identity_limits(&identity_limits(config)).await?;
         self.first_positions().await?;
         self.warehouse.segment_apply(&plan.layout).await.context(
@@ -174,6 +184,16 @@ impl Parts {
         }
         Ok(())
     }
+}
+
+/// What the plans that hold now or later promote, and what the configuration asks for.
+fn wanted_columns(config: &Config) -> anyhow::Result<WantedColumns> {
+    let plans = config.tracking_plans()?;
+    let promotions = plans.holding_from(now()).flat_map(TrackingPlan::promotions);
+    Ok(WantedColumns {
+        promotions: promotions.cloned().collect(),
+        json: config.warehouse.json_properties.clone(),
+    })
 }
 
 /// What the views of identities go by.

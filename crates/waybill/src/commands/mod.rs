@@ -1,6 +1,7 @@
 //! The operators' commands, one file each.
 
 pub(crate) mod audit;
+mod backfill;
 mod capacity;
 pub(crate) mod check;
 pub(crate) mod enrich;

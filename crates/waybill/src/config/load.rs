@@ -114,6 +114,7 @@ fn parse(mut table: Table, problems: &mut Vec<Problem>) -> Config {
     };
     check_spool(&config, problems);
     check_first_party(&config, problems);
+    check_json_properties(&config, problems);
     super::identities::check(&config, problems);
     super::warehouse_hosts::check(&config, problems);
     for key in table.keys() {
@@ -147,6 +148,16 @@ fn check_first_party(config: &Config, problems: &mut Vec<Problem>) {
                        [first_party], or set \"ignore\"";
         let key = format!("sources.{:?}.first_party", source.id);
         problems.push(Problem { key, message: message.to_owned() });
+    }
+}
+
+/// A slip here would leave the column empty without a word.
+fn check_json_properties(config: &Config, problems: &mut Vec<Problem>) {
+    for id in config.warehouse.json_properties.sources() {
+        if config.sources.source(id).is_none() {
+            let message = format!("names {id:?}, and there is no such source");
+            problems.push(Problem { key: "warehouse.json_properties".to_owned(), message });
+        }
     }
 }
 
@@ -307,6 +318,29 @@ mod tests {
         for (wrong, key) in [("dead_band = 5", "dead_band"), ("old_days = -1", "old_days")] {
             let found = loaded(&source(wrong), &[]).unwrap_err();
             assert!(found.to_string().contains(&format!("clock.{key}")), "{found}");
+        }
+    }
+
+    #[test]
+    fn properties_are_kept_as_json_for_all_sources_or_for_those_that_are_named_and_known() {
+        use warehouse::JsonProperties;
+        let source = "[sources.\"web/app\"]\nkind = \"browser\"\nwrite_keys = [\"wk\"]";
+        let read = |value: &str| {
+            let config = loaded(&format!("[warehouse]\njson_properties = {value}\n{source}"), &[]);
+            config.map(|config| config.warehouse.json_properties)
+        };
+        assert_eq!(read("true").unwrap(), JsonProperties::All);
+        assert_eq!(read("false").unwrap(), JsonProperties::None);
+        assert_eq!(read("[]").unwrap(), JsonProperties::None);
+        let named = JsonProperties::Sources(vec!["web/app".to_owned()]);
+        assert_eq!(read("[\"web/app\"]").unwrap(), named);
+        for (wrong, expected) in [
+            ("[\"web/ap\"]", "names \"web/ap\", and there is no such source"),
+            ("\"all\"", "expected true, false or a list of ids of sources"),
+        ] {
+            let found = read(wrong).unwrap_err();
+            assert_eq!(keys(&found), ["warehouse.json_properties"]);
+            assert!(found.to_string().contains(expected), "{found}");
         }
     }
 

@@ -54,6 +54,16 @@ impl Config {
             })
     }
 
+    /// The tracking plans, whatever else the sources are judged by.
+    pub fn tracking_plans(&self) -> Result<PlanSet, ConfigProblems> {
+        let mut problems = Vec::new();
+        let plans = read_plans(&self.plans, &mut problems);
+        if problems.is_empty() {
+            return Ok(plans);
+        }
+        Err(ConfigProblems { origin: self.file.display().to_string(), problems })
+    }
+
     /// The enrichments that the configuration asks for, with their databases read from the files.
     pub fn enrichments(&self) -> Result<enrich::Opened, ConfigProblems> {
         enrich::open(&self.enrich).map_err(|found| {
