@@ -49,6 +49,7 @@ migrations! {
     26 = "026_changed_since.sql",
     27 = "027_segment_layout.sql",
     28 = "028_promoted_columns.sql",
+    29 = "029_less_read.sql",
 }
 
 /// How a statement begins that makes a dictionary.
@@ -102,6 +103,7 @@ mod tests {
                 let alters = first.starts_with("ALTER TABLE ");
                 let again = statement.contains(" ADD COLUMN IF NOT EXISTS ")
                     || statement.contains(" ADD INDEX IF NOT EXISTS ")
+                    || statement.contains(" MATERIALIZE INDEX IF EXISTS ")
                     || statement.contains(" COMMENT COLUMN IF EXISTS ")
                     || statement.contains(" MODIFY SETTING ");
                 assert!(creates || alters && again, "{statement}");
