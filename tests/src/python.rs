@@ -76,12 +76,17 @@ fn run(command: &mut Command) -> anyhow::Result<()> {
 mod tests {
     #[test]
     fn every_requirement_has_one_version_and_names_no_index() {
-        let requirements = include_str!("../sdks/python/requirements.txt");
-        let lines: Vec<_> = requirements.lines().filter(|line| !line.starts_with('#')).collect();
-        assert!(lines.iter().any(|line| line.starts_with("confluent-kafka==")));
-        for line in lines {
-            assert_eq!(line.split("==").count(), 2, "{line}");
-            assert!(!line.contains("://") && !line.starts_with('-'), "{line}");
+        for (requirements, needed) in [
+            (include_str!("../sdks/python/requirements.txt"), "confluent-kafka=="),
+            (include_str!("../sdks/clickhouse/requirements.txt"), "clickhouse-connect=="),
+        ] {
+            let lines: Vec<_> =
+                requirements.lines().filter(|line| !line.starts_with('#')).collect();
+            assert!(lines.iter().any(|line| line.starts_with(needed)));
+            for line in lines {
+                assert_eq!(line.split("==").count(), 2, "{line}");
+                assert!(!line.contains("://") && !line.starts_with('-'), "{line}");
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ mod auditor;
 mod bad_input;
 mod breaker;
 mod business_keys;
+mod clients;
 mod delivery;
 mod dependencies;
 mod expiry;
