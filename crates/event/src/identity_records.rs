@@ -39,7 +39,7 @@ pub struct IdentityAlias {
     pub why: Option<String>,
 }
 
-/// An operator's order about two ids. The meaning of each field is in
+/// An operator's order about ids. The meaning of each field is in
 /// `avro/identity-commands.avsc`.
 #[expect(missing_docs, reason = "avro/identity-commands.avsc documents every field")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +51,18 @@ pub struct IdentityCommand {
     pub who: String,
     pub why: String,
     pub at: Millis,
+    #[serde(default)]
+    pub erased: Option<ErasedIds>,
+}
+
+/// Ids of a person that is to be forgotten, as hashes: an order is kept for ever. The meaning of
+/// each field is in `avro/identity-commands.avsc`.
+#[expect(missing_docs, reason = "avro/identity-commands.avsc documents every field")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErasedIds {
+    pub devices: Vec<Fixed16>,
+    pub shared_devices: Vec<Fixed16>,
+    pub users: Vec<Fixed16>,
 }
 
 /// What one batch changed of what lives for a window, packed into one record. The meaning of each

@@ -37,8 +37,9 @@ pub use finding::Finding;
 pub use fingerprint::fingerprints;
 pub use fixed::Fixed16;
 pub use identity_records::{
-    BusinessEntry, ContextEntry, DeviceOrder, DeviceUser, IdentityAlias, IdentityCommand,
-    IdentityJournal, IdentityLink, IdentityState, Inheritable, JournalEntry, SessionEntry,
+    BusinessEntry, ContextEntry, DeviceOrder, DeviceUser, ErasedIds, IdentityAlias,
+    IdentityCommand, IdentityJournal, IdentityLink, IdentityState, Inheritable, JournalEntry,
+    SessionEntry,
 };
 pub use origin::{Origin, ParseOriginError};
 pub use raw::{RawEvent, RequestFacts};

@@ -7,9 +7,9 @@ use std::fmt::Debug;
 use apache_avro::Schema;
 use event::{
     BusinessEntry, ContextEntry, DeadLetter, DeviceOrder, DeviceUser, DiscardedEvent,
-    EnrichedEvent, Finding, Fixed16, IdentityAlias, IdentityCommand, IdentityJournal, IdentityLink,
-    IdentityState, Inheritable, JournalEntry, LostRange, Origin, RawEvent, RecordHeader, Reference,
-    RequestFacts, SessionEntry, StageCommand,
+    EnrichedEvent, ErasedIds, Finding, Fixed16, IdentityAlias, IdentityCommand, IdentityJournal,
+    IdentityLink, IdentityState, Inheritable, JournalEntry, LostRange, Origin, RawEvent,
+    RecordHeader, Reference, RequestFacts, SessionEntry, StageCommand,
     codec::{CodecError, Decoder, Encoder},
     frame,
     schema::{self, TopicSchema},
@@ -176,6 +176,11 @@ fn identity_records_survive() {
         who: "ops".into(),
         why: "wrong".into(),
         at: 3,
+        erased: Some(ErasedIds {
+            devices: vec![Fixed16([1; 16]), Fixed16([2; 16])],
+            shared_devices: Vec::new(),
+            users: vec![Fixed16([255; 16])],
+        }),
     };
     survives(&schema::IDENTITY_COMMANDS, &command);
     survives(&schema::IDENTITY_JOURNAL, &journal());

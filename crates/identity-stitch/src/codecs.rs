@@ -5,7 +5,7 @@ use event::{
     IdentityState, StitchedEvent,
     codec::{CodecError, Encoder},
 };
-use identity::{KEY_VERSION, device_hash};
+use identity::KEY_VERSION;
 use kafka_runtime::{Outgoing, Record};
 use pipeline::{Halt, Rejected};
 use schema_registry::{Decoded, Registry, TopicDecoder};
@@ -13,10 +13,10 @@ use serde::de::DeserializeOwned;
 use topology::Topic;
 
 use crate::{
-    overlay::Overlay,
+    overlay::{Device, Overlay},
     packing::packed,
     store::{DatedWrite, DeviceWrite},
-    values::{Dated, device_write},
+    values::{Dated, device_gone, device_write},
 };
 
 struct Encoders {
@@ -108,9 +108,7 @@ impl Codecs {
         &mut self,
         alias: &IdentityAlias,
     ) -> Result<Result<Outgoing, CodecError>, Halt> {
-        // One record of each pair is kept. No id has a zero byte: validate refuses control
-        // characters.
-        let key = format!("{}\0{}", alias.previous_id, alias.user_id).into_bytes();
+        let key = alias_key(&alias.previous_id, &alias.user_id);
         let value = self.encoders()?.aliases.encode(alias);
         Ok(value.map(|value| side(Topic::IdentityAliases, Some(0), key, value)))
     }
@@ -125,11 +123,16 @@ impl Codecs {
         let mut changes = Vec::new();
         for journal in packed(overlay) {
             let value = encoders.journal.encode(&journal).map_err(|error| unwritable(&error))?;
-            changes.push(change(Topic::IdentityJournal, partition, None, value));
+            changes.push(change(Topic::IdentityJournal, partition, None, Some(value)));
         }
         for device in overlay.devices() {
-            let value = encoders.state.encode(device).map_err(|error| unwritable(&error))?;
-            let key = Some(device.device_key.clone().into_bytes());
+            let value = match device {
+                Device::Known(state) => {
+                    Some(encoders.state.encode(state).map_err(|error| unwritable(&error))?)
+                }
+                Device::Forgotten(_) => None,
+            };
+            let key = Some(device.key().as_bytes().to_vec());
             changes.push(change(Topic::IdentityState, partition, key, value));
         }
         Ok(changes)
@@ -156,19 +159,35 @@ impl Codecs {
             let key = record.key.clone().unwrap_or_default();
             let device = String::from_utf8(key)
                 .map_err(|_| unreadable(record, "has a key that is no text"))?;
-            return Ok(DeviceWrite { key: device_hash(&device), value: None });
+            return Ok(device_gone(&device));
         }
         let state: IdentityState = own(&mut self.state, record)?;
         Ok(device_write(&state))
     }
 }
 
+/// One record of each pair is kept. No id has a zero byte: validate refuses control characters.
+fn alias_key(previous: &str, user: &str) -> Vec<u8> {
+    format!("{previous}\0{user}").into_bytes()
+}
+
+/// The two user ids of a key of `identity-aliases`.
+pub(crate) fn users_of_key(key: &[u8]) -> Option<(&str, &str)> {
+    std::str::from_utf8(key).ok()?.split_once('\0')
+}
+
+/// The record by which all that was told of two users is forgotten.
+pub(crate) fn alias_gone((previous, user): &(String, String)) -> Outgoing {
+    let (topic, key) = (Topic::IdentityAliases, Some(alias_key(previous, user)));
+    Outgoing { topic, partition: Some(0), key, value: None, headers: Vec::new() }
+}
+
 fn side(topic: Topic, partition: Option<i32>, key: Vec<u8>, value: Vec<u8>) -> Outgoing {
     Outgoing { topic, partition, key: Some(key), value: Some(value), headers: Vec::new() }
 }
 
-fn change(topic: Topic, partition: i32, key: Option<Vec<u8>>, value: Vec<u8>) -> Outgoing {
-    Outgoing { topic, partition: Some(partition), key, value: Some(value), headers: Vec::new() }
+fn change(topic: Topic, partition: i32, key: Option<Vec<u8>>, value: Option<Vec<u8>>) -> Outgoing {
+    Outgoing { topic, partition: Some(partition), key, value, headers: Vec::new() }
 }
 
 /// Reads what the stage itself wrote. A record that cannot be read leaves the state unknown: to

@@ -4,13 +4,41 @@ use std::cell::Cell;
 
 use event::{BusinessEntry, ContextEntry, Fixed16, IdentityState, JournalEntry, SessionEntry};
 use foldhash::HashMap;
-use identity::{Aliases, Changes, Day, MessageKey, State, device_hash};
+use identity::{Aliases, Changes, Day, Erased, MessageKey, State, device_hash};
 use pipeline::Halt;
 
 use crate::{
-    store::{Store, StoreError, Writes},
-    values::{Dated, device_write, read_device},
+    store::{DeviceWrite, Store, StoreError, Writes},
+    values::{Dated, device_gone, device_write, read_device},
 };
+
+/// What a batch makes of a device.
+#[derive(Debug, Clone)]
+pub(crate) enum Device {
+    Known(IdentityState),
+    /// Nothing is kept of it.
+    Forgotten(String),
+}
+
+impl Device {
+    pub(crate) fn key(&self) -> &str {
+        match self {
+            Self::Known(state) => &state.device_key,
+            Self::Forgotten(key) => key,
+        }
+    }
+
+    fn state(&self) -> Option<&IdentityState> {
+        match self {
+            Self::Known(state) => Some(state),
+            Self::Forgotten(_) => None,
+        }
+    }
+
+    fn write(&self) -> DeviceWrite {
+        self.state().map_or_else(|| device_gone(self.key()), device_write)
+    }
+}
 
 /// Changes of one partition in the batch in hand. But for the messages only the last state under
 /// a key counts.
@@ -21,7 +49,7 @@ pub(crate) struct Overlay {
     business: HashMap<Fixed16, BusinessEntry>,
     sessions: HashMap<Fixed16, SessionEntry>,
     contexts: HashMap<Fixed16, ContextEntry>,
-    devices: HashMap<Fixed16, IdentityState>,
+    devices: HashMap<Fixed16, Device>,
     newest_day: Option<Day>,
 }
 
@@ -41,7 +69,19 @@ impl Overlay {
     }
 
     pub(crate) fn keep_device(&mut self, device: IdentityState) {
-        self.devices.insert(device_hash(&device.device_key), device);
+        self.put(Device::Known(device));
+    }
+
+    /// What an order to forget somebody changes of the state.
+    pub(crate) fn keep_erased(&mut self, erased: Erased) {
+        self.sessions.extend(erased.sessions.into_iter().map(|it| (it.device, it)));
+        self.contexts.extend(erased.contexts.into_iter().map(|it| (it.device, it)));
+        erased.devices.into_iter().map(Device::Known).for_each(|it| self.put(it));
+        erased.forgotten.into_iter().map(Device::Forgotten).for_each(|it| self.put(it));
+    }
+
+    fn put(&mut self, device: Device) {
+        self.devices.insert(device_hash(device.key()), device);
     }
 
     pub(crate) fn entries(&self) -> &[JournalEntry] {
@@ -60,7 +100,7 @@ impl Overlay {
         self.contexts.values()
     }
 
-    pub(crate) fn devices(&self) -> impl Iterator<Item = &IdentityState> {
+    pub(crate) fn devices(&self) -> impl Iterator<Item = &Device> {
         self.devices.values()
     }
 
@@ -71,7 +111,7 @@ impl Overlay {
         let contexts = self.contexts().map(Dated::write);
         Writes {
             dated: messages.chain(business).chain(sessions).chain(contexts).collect(),
-            devices: self.devices().map(device_write).collect(),
+            devices: self.devices().map(Device::write).collect(),
         }
     }
 }
@@ -147,7 +187,7 @@ impl<S: Store> State for View<'_, S> {
 
     fn device(&self, device: Fixed16) -> Result<Option<IdentityState>, Halt> {
         if let Some(changed) = self.overlay.and_then(|overlay| overlay.devices.get(&device)) {
-            return Ok(Some(changed.clone()));
+            return Ok(changed.state().cloned());
         }
         let stored = self.store.device(device);
         let read = stored.and_then(|value| value.map(|value| read_device(&value)).transpose());

@@ -2,12 +2,12 @@
 
 use identity::Aliases;
 use kafka_runtime::{
-    Feed, Followed, KafkaConfig, RuntimeError, Scanner, Shutdown, StageSettings, run_stage,
+    Feed, Followed, KafkaConfig, RuntimeError, Scanner, Shutdown, StageSettings, Told, run_stage,
 };
 use pipeline::Halt;
 use topology::{Stage, Topic};
 
-use crate::{Config, FjallStores, Past, Stitcher, stitcher::PartitionCount};
+use crate::{Config, FjallStores, Past, Stitcher, codecs::users_of_key, stitcher::PartitionCount};
 
 /// Runs identity-stitch until asked to stop. Blocking: call it on a thread of its own.
 pub fn run(
@@ -32,9 +32,15 @@ fn aliases(settings: &StageSettings, shutdown: &Shutdown) -> Followed<Aliases> {
         registry: settings.registry.clone(),
         client: format!("{}-{}-aliases", Stage::IdentityStitch, settings.slot),
     };
-    let aliases = Followed::follow(feed, shutdown, |aliases: &mut Aliases, alias| {
-        aliases.apply(&alias);
-    });
+    let aliases =
+        Followed::follow_compacted(feed, shutdown, |aliases: &mut Aliases, told| match told {
+            Told::Record(alias) => aliases.apply(&alias),
+            Told::Gone(key) => {
+                if let Some((previous, user)) = users_of_key(key) {
+                    aliases.forget(previous, user);
+                }
+            }
+        });
     aliases.settle(shutdown);
     aliases
 }

@@ -6,8 +6,10 @@ use std::{
 };
 
 use crashpoint::crashpoint;
-use event::{Described, EnrichedEvent, Hints, IdentityFacts, Keyed, Origin, Waybill};
-use identity::{Aliases, Changes, Ordered, Refusal, Rules, follow, stitch};
+use event::{
+    Described, EnrichedEvent, ErasedIds, Hints, IdentityFacts, Keyed, Origin, Waybill,
+};
+use identity::{Aliases, Changes, ERASE, Ordered, Refusal, Rules, erase, follow, stitch};
 use kafka_runtime::{
     Changelog, Fate, Followed, Numbered, Outgoing, Position, Processed, Processor, Record,
 };
@@ -18,7 +20,7 @@ use topology::Topic;
 
 use crate::{
     catch_up::{Behind, catch_up},
-    codecs::Codecs,
+    codecs::{Codecs, alias_gone},
     overlay::{Overlay, View, store_halt},
     store::{Covered, OpenError, Store, StoreError, Stores},
 };
@@ -121,6 +123,16 @@ impl<T: Stores> Stitcher<T> {
         partition: i32,
     ) -> Result<(Verdict<IdentityFacts>, Changes), Halt> {
         self.ask(partition, |view, rules| stitch(event, cx, rules, view))
+    }
+
+    /// Follows an order to forget a person. Merges of users are everybody's: one partition tells
+    /// of them.
+    fn forget(&mut self, partition: i32, ids: &ErasedIds) -> Result<Vec<Outgoing>, Halt> {
+        let erased = self.ask(partition, |view, _| erase(ids, view))?;
+        let first = partition == 0;
+        let gone = erased.aliases.iter().filter(|_| first).map(alias_gone).collect();
+        self.overlays.entry(partition).or_default().keep_erased(erased);
+        Ok(gone)
     }
 
     /// Gives the store up; the next assignment rebuilds it.
@@ -231,6 +243,10 @@ impl<T: Stores> Processor for Stitcher<T> {
             Ok(command) => command,
             Err(rejected) => return refused(&rejected.detail),
         };
+        if command.action == ERASE {
+            let Some(ids) = &command.erased else { return refused("it names nobody to forget") };
+            return self.forget(partition, ids);
+        }
         let origin = Origin { epoch: self.epoch, partition, offset };
         let at = Waybill { origin, appended_at: order.timestamp.unwrap_or_default() };
         let followed = self.ask(partition, |view, rules| follow(&command, at, rules, view))?;

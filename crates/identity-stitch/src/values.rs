@@ -123,6 +123,10 @@ pub(crate) fn device_write(device: &IdentityState) -> DeviceWrite {
     DeviceWrite { key: device_hash(&device.device_key), value: Some(datum(device)) }
 }
 
+pub(crate) fn device_gone(device: &str) -> DeviceWrite {
+    DeviceWrite { key: device_hash(device), value: None }
+}
+
 pub(crate) fn read_device(value: &[u8]) -> Result<IdentityState, StoreError> {
     read_datum(value)
 }

@@ -69,6 +69,23 @@ impl Aliases {
         told(self).is_none_or(|known| told(&with).is_some_and(|it| it.rank() > known.rank()))
     }
 
+    /// Forgets whatever was told of two ids.
+    pub fn forget(&mut self, previous: &str, user: &str) {
+        if let Some(of_previous) = self.known.get_mut(previous) {
+            of_previous.remove(user);
+            if of_previous.is_empty() {
+                self.known.remove(previous);
+            }
+        }
+    }
+
+    /// Every two ids of which anything was told: the one that is replaced, and the other.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.known.iter().flat_map(|(previous, told)| {
+            told.keys().map(move |user| (previous.as_str(), user.as_str()))
+        })
+    }
+
     /// The user that stands for `user`; `None` where it stands for itself.
     pub fn resolve(&self, user: &str) -> Option<Known<'_>> {
         let (mut at, word) = self.step(user)?;

@@ -186,6 +186,19 @@ pub(crate) fn order(
     Some(next)
 }
 
+/// The device without these users, whatever was told or ordered of them; `None` where it knows
+/// none of them.
+pub(crate) fn without(
+    device: &IdentityState,
+    is_erased: impl Fn(&str) -> bool,
+) -> Option<IdentityState> {
+    let mut next = device.clone();
+    next.held.retain(|user| !is_erased(&user.user_id));
+    next.refused.take_if(|user| is_erased(&user.user_id));
+    next.orders.retain(|order| !is_erased(&order.user_id));
+    (next != *device).then_some(next)
+}
+
 /// Whose the device is now.
 pub(crate) fn present(device: &IdentityState) -> Option<&DeviceUser> {
     let latest = |a: &&DeviceUser, b: &&DeviceUser| last(a).cmp(&last(b));

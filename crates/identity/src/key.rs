@@ -65,6 +65,11 @@ pub fn device_hash(device: &str) -> Fixed16 {
     hash(b'd', &[device.as_bytes()]).to_fixed()
 }
 
+/// Keyed 128-bit hash that stands for a user id in an order to forget.
+pub fn user_hash(user: &str) -> Fixed16 {
+    hash(b'u', &[user.as_bytes()]).to_fixed()
+}
+
 /// Each part has its length in front: no two lists of parts read alike.
 fn hash(kind: u8, parts: &[&[u8]]) -> MessageKey {
     let mut hasher = SipHasher13::new_with_key(HASH_KEY);

@@ -2,7 +2,7 @@
 //!
 //! [`stitch`] is the step of identity-stitch: it tells a repeat from a new message, names the
 //! person, finds the session, and says what must be remembered. [`follow`] does the same for an
-//! operator's order. Both read the state through [`State`] and never write it: whoever calls them
+//! operator's order about two ids, [`erase`] for one to forget a person. All read the state through [`State`] and never write it: whoever calls them
 //! keeps the changes.
 
 mod alias;
@@ -11,6 +11,7 @@ mod command;
 mod context;
 mod day;
 mod device;
+mod erase;
 mod fingerprint;
 mod first_party_id;
 mod key;
@@ -29,9 +30,10 @@ pub use command::{NotFollowed, Ordered, follow};
 pub use context::{inheritable_places, is_inheritable};
 pub use day::{Day, Window, day_of};
 pub use device::Refusal;
+pub use erase::{ERASE, Erased, erase};
 pub use fingerprint::fingerprint;
 pub use first_party_id::{FirstPartyConfig, FirstPartyKey, Verified};
-pub use key::{KEY_VERSION, MessageKey, device_hash};
+pub use key::{KEY_VERSION, MessageKey, device_hash, user_hash};
 pub use link::{
     FLAG_BLOCKED_DEVICE, FLAG_BLOCKED_USER, LINK, RULE_ALIAS, RULE_BOTH_IDS, RULE_COMMAND,
     RULE_IDENTIFY, UNLINK,

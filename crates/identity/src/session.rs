@@ -49,7 +49,9 @@ pub(crate) fn visit(
     rules: &Rules,
     past: &Past<'_>,
 ) -> Result<Visit, Halt> {
-    let before = past.state.session(device)?.filter(|it| it.day >= past.oldest);
+    // One without an id was erased.
+    let is_known = |it: &SessionEntry| it.day >= past.oldest && !it.id.is_empty();
+    let before = past.state.session(device)?.filter(is_known);
     let moment = Moment { event, origin: waybill.origin, device, gap: rules.session_gap };
     let mut visit = Visit::default();
     let mut session = match moment.place(before.as_ref()) {

@@ -31,6 +31,7 @@ fn command(text: &str) -> IdentityCommand {
         who: "ops".into(),
         why: "ticket 1".into(),
         at: 0,
+        erased: None,
     }
 }
 

@@ -257,6 +257,7 @@ fn order(
         who: "ops".into(),
         why: "a test".into(),
         at: 0,
+        erased: None,
     };
     let when = offset * MINUTE / 8;
     let ordered = follow(&command, at(offset, when).waybill, &rules(), past).unwrap().unwrap();

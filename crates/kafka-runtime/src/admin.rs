@@ -13,7 +13,9 @@ use rdkafka::{
     consumer::{BaseConsumer, CommitMode, Consumer},
     error::KafkaError,
 };
-use topology::{Cleanup, TOPICS, Timestamps, Topic, TopicSpec};
+use topology::{
+    COMPACTED_WITHIN_HOURS, Cleanup, TAKEN_BACK_FOR_HOURS, TOPICS, Timestamps, Topic, TopicSpec,
+};
 
 use crate::{
     config::KafkaConfig,
@@ -283,7 +285,12 @@ fn topic_settings(spec: &TopicSpec, settings: &TopicSettings) -> Vec<(&'static s
             wanted.push(("cleanup.policy", "delete".to_owned()));
             wanted.push(("retention.ms", (u64::from(hours) * 3_600_000).to_string()));
         }
-        Cleanup::Compact => wanted.push(("cleanup.policy", "compact".to_owned())),
+        Cleanup::Compact => {
+            let millis = |hours: u32| (u64::from(hours) * 3_600_000).to_string();
+            wanted.push(("cleanup.policy", "compact".to_owned()));
+            wanted.push(("max.compaction.lag.ms", millis(COMPACTED_WITHIN_HOURS)));
+            wanted.push(("delete.retention.ms", millis(TAKEN_BACK_FOR_HOURS)));
+        }
         Cleanup::Never => {
             wanted.push(("cleanup.policy", "delete".to_owned()));
             wanted.push(("retention.ms", "-1".to_owned()));

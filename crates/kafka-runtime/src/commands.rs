@@ -11,7 +11,7 @@ use topology::{Stage, Topic};
 
 use crate::{
     config::{KafkaConfig, StageSettings},
-    follower::{Feed, Followed, Tail},
+    follower::{Feed, Followed, Tail, Told},
     producer::{Delivered, Producer},
     record::Outgoing,
     shutdown::Shutdown,
@@ -49,6 +49,26 @@ pub async fn order_identity(
     written(kafka, record).await
 }
 
+/// Writes an order about identities to every one of `partitions` partitions: for an order that
+/// names nobody, so that its key does not lead to whoever knows. Resolves when the broker has them
+/// all; a part of them may be there after an error. The error is for a person.
+pub async fn order_identity_everywhere(
+    kafka: &KafkaConfig,
+    registry: &Registry,
+    command: &IdentityCommand,
+    partitions: u16,
+) -> Result<Vec<Delivered>, Halt> {
+    let value = encoded(registry, Topic::IdentityCommands, command).await?;
+    let record = |partition: u16| Outgoing {
+        topic: Topic::IdentityCommands,
+        partition: Some(i32::from(partition)),
+        key: Some(command.action.clone().into_bytes()),
+        value: Some(value.clone()),
+        headers: Vec::new(),
+    };
+    all_written(kafka, (0..partitions).map(record).collect()).await
+}
+
 async fn encoded(
     registry: &Registry,
     topic: Topic,
@@ -59,11 +79,15 @@ async fn encoded(
 }
 
 async fn written(kafka: &KafkaConfig, record: Outgoing) -> Result<Delivered, Halt> {
-    let broker = |detail: String| Halt::new("broker", detail);
-    let producer = Producer::new(kafka).map_err(|error| broker(error.to_string()))?;
-    let sent = producer.send_all(vec![record]).await;
-    let delivered = sent.map_err(|error| broker(error.to_string()))?;
-    delivered.into_iter().next().ok_or_else(|| broker("no delivery report".to_owned()))
+    let delivered = all_written(kafka, vec![record]).await?;
+    let none = || Halt::new("broker", "no delivery report");
+    delivered.into_iter().next().ok_or_else(none)
+}
+
+async fn all_written(kafka: &KafkaConfig, records: Vec<Outgoing>) -> Result<Vec<Delivered>, Halt> {
+    let broker = |error: &dyn std::fmt::Display| Halt::new("broker", error.to_string());
+    let producer = Producer::new(kafka).map_err(|error| broker(&error))?;
+    producer.send_all(records).await.map_err(|error| broker(&error))
 }
 
 /// The record of a command whose value is encoded.
@@ -81,7 +105,11 @@ pub(crate) fn record_of(command: &StageCommand, value: Vec<u8>) -> Outgoing {
 pub fn read_commands(kafka: &KafkaConfig, registry: &Registry) -> Result<Vec<StageCommand>, Halt> {
     let mut commands = Vec::new();
     let mut tail = Tail::new(feed(kafka, registry, "waybill-commands".to_owned()));
-    tail.catch_up(&mut |command| commands.push(command))?;
+    tail.catch_up(&mut |told| {
+        if let Told::Record(command) = told {
+            commands.push(command);
+        }
+    })?;
     Ok(commands)
 }
 

@@ -42,6 +42,15 @@ pub struct Feed {
     pub client: String,
 }
 
+/// What a record of a topic tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told<'a, D> {
+    /// Its value.
+    Record(D),
+    /// It has no value: what was told under this key holds no longer.
+    Gone(&'a [u8]),
+}
+
 /// Reads a topic from the beginning on.
 pub(crate) struct Tail<D> {
     feed: Feed,
@@ -61,7 +70,7 @@ impl<D: DeserializeOwned> Tail<D> {
     }
 
     /// Reads everything up to now.
-    pub(crate) fn catch_up(&mut self, each: &mut dyn FnMut(D)) -> Result<(), Halt> {
+    pub(crate) fn catch_up(&mut self, each: &mut dyn FnMut(Told<'_, D>)) -> Result<(), Halt> {
         let (from, kafka, client) =
             (self.position(), self.feed.kafka.clone(), self.feed.client.clone());
         let next = replay(
@@ -75,16 +84,18 @@ impl<D: DeserializeOwned> Tail<D> {
         Ok(())
     }
 
-    fn take(&mut self, record: &Record, each: &mut dyn FnMut(D)) -> Result<(), Halt> {
+    fn take(&mut self, record: &Record, each: &mut dyn FnMut(Told<'_, D>)) -> Result<(), Halt> {
         if let Some(value) = &record.value {
             match self.decoder.decode::<D>(value)? {
-                Ok(told) => each(told),
+                Ok(told) => each(Told::Record(told)),
                 // Only our own tools write here: somebody used another one.
                 Err(rejected) => {
                     let (topic, offset) = (self.feed.topic.name(), record.position.offset);
                     tracing::error!(topic, offset, "cannot be read: {}", rejected.detail);
                 }
             }
+        } else if let Some(key) = &record.key {
+            each(Told::Gone(key));
         }
         self.next = record.position.offset + 1;
         Ok(())
@@ -130,7 +141,20 @@ impl<T: Clone + Default + Send + Sync + 'static> Followed<T> {
     pub fn follow<D: DeserializeOwned + 'static>(
         feed: Feed,
         shutdown: &Shutdown,
-        fold: impl FnMut(&mut T, D) + Send + 'static,
+        mut fold: impl FnMut(&mut T, D) + Send + 'static,
+    ) -> Self {
+        Self::follow_compacted(feed, shutdown, move |value, told| {
+            if let Told::Record(told) = told {
+                fold(value, told);
+            }
+        })
+    }
+
+    /// [`follow`](Self::follow), of a topic of which keys can be taken back.
+    pub fn follow_compacted<D: DeserializeOwned + 'static>(
+        feed: Feed,
+        shutdown: &Shutdown,
+        fold: impl FnMut(&mut T, Told<'_, D>) + Send + 'static,
     ) -> Self {
         let unread = Halt::new("broker", format!("{} is not read yet", feed.topic));
         let followed = Self { known: Arc::new(Mutex::new(Err(unread))) };
@@ -154,7 +178,7 @@ impl<T: Clone + Default + Send + Sync + 'static> Followed<T> {
     fn run<D: DeserializeOwned>(
         &self,
         mut tail: Tail<D>,
-        mut fold: impl FnMut(&mut T, D),
+        mut fold: impl FnMut(&mut T, Told<'_, D>),
         shutdown: &Shutdown,
     ) {
         let mut value = T::default();
@@ -171,7 +195,7 @@ impl<T: Clone + Default + Send + Sync + 'static> Followed<T> {
         &self,
         tail: &mut Tail<D>,
         value: &mut T,
-        fold: &mut impl FnMut(&mut T, D),
+        fold: &mut impl FnMut(&mut T, Told<'_, D>),
         shutdown: &Shutdown,
     ) -> Result<(), Halt> {
         tail.catch_up(&mut |told| fold(value, told))?;

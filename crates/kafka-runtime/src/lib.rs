@@ -54,10 +54,10 @@ mod watchdog;
 
 pub use admin::{Admin, AdminError, TopicChange, TopicSettings};
 pub use bare::bare_pass_through;
-pub use commands::{order, order_identity, read_commands};
+pub use commands::{order, order_identity, order_identity_everywhere, read_commands};
 pub use config::{BatchLimits, KafkaConfig, StageSettings};
 pub use error::RuntimeError;
-pub use follower::{Feed, Followed};
+pub use follower::{Feed, Followed, Told};
 pub use groups::{Member, NextRecords, members, next_records, ping};
 pub use processor::{Changelog, Fate, Processed, Processor};
 pub use producer::{Delivered, Producer, SendError};

@@ -12,5 +12,8 @@ mod topic;
 pub use diagram::{flow_diagram, topic_table};
 pub use service::Service;
 pub use stage::Stage;
-pub use table::{Cleanup, Compatibility, Key, Partitions, TOPICS, Timestamps, TopicSpec};
+pub use table::{
+    COMPACTED_WITHIN_HOURS, Cleanup, Compatibility, Key, Partitions, TAKEN_BACK_FOR_HOURS, TOPICS,
+    Timestamps, TopicSpec,
+};
 pub use topic::{HEADROOM, RAW_MESSAGE_BYTES, Topic};

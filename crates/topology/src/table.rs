@@ -66,6 +66,13 @@ pub enum Cleanup {
     Never,
 }
 
+/// Within how many hours a compacted topic loses what was told before: who is forgotten is then
+/// gone from the log too.
+pub const COMPACTED_WITHIN_HOURS: u32 = 7 * DAY;
+/// For how many hours a compacted topic keeps a record that takes a key back: whoever was away for
+/// longer does not learn of it.
+pub const TAKEN_BACK_FOR_HOURS: u32 = 30 * DAY;
+
 /// Whose clock stamps the records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Timestamps {

@@ -141,7 +141,7 @@ pub(crate) struct Step {
 #[derive(Debug, Clone)]
 pub(crate) enum Said {
     Event(Box<EnrichedEvent>),
-    Order(IdentityCommand),
+    Order(Box<IdentityCommand>),
 }
 
 impl Step {
@@ -227,6 +227,7 @@ fn order(wire: &Wire, told: &Told, linked: bool, at: Waybill) -> Step {
         who: "ops".into(),
         why: "a test".into(),
         at: 0,
+        erased: None,
     };
     let Origin { partition, offset, .. } = at.origin;
     let record = Record {
@@ -236,5 +237,5 @@ fn order(wire: &Wire, told: &Told, linked: bool, at: Waybill) -> Step {
         value: Some(wire.encoded(Topic::IdentityCommands, &command)),
         headers: Vec::new(),
     };
-    Step { record, waybill: at, said: Said::Order(command) }
+    Step { record, waybill: at, said: Said::Order(Box::new(command)) }
 }

@@ -73,6 +73,7 @@ fn command(
         who: who.unwrap_or_else(|| user_at_host(std::env::vars())),
         why: reason,
         at: now(),
+        erased: None,
     })
 }
 
