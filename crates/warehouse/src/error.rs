@@ -44,6 +44,28 @@ pub enum WarehouseError {
     /// The tables or the cluster are not what the configuration says.
     #[error("{0}")]
     Unfit(String),
+    /// A deletion that was asked for has not ended in time; it goes on.
+    #[error(
+        "the deletion from {table} is not done yet: {parts_to_do} parts are left{}. It goes on by \
+         itself; see system.mutations",
+        failed_with(failed)
+    )]
+    StillMutating {
+        /// The table.
+        table: &'static str,
+        /// Parts that are still to be written anew.
+        parts_to_do: u64,
+        /// Name of the error of the last try; empty where none failed.
+        failed: String,
+    },
+    /// Rows are left after a deletion that ended.
+    #[error("{rows} rows are left in {table} after they were deleted")]
+    NotDeleted {
+        /// The table.
+        table: &'static str,
+        /// How many.
+        rows: u64,
+    },
     /// The configuration makes no sense.
     #[error("warehouse.{key}: {detail}")]
     Config {
@@ -96,6 +118,10 @@ impl From<clickhouse::error::Error> for WarehouseError {
             other => Self::Unreadable(other.to_string()),
         }
     }
+}
+
+fn failed_with(failed: &str) -> String {
+    if failed.is_empty() { String::new() } else { format!(" (the last try failed: {failed})") }
 }
 
 /// An error with its causes: the outermost words alone ("client error") say nothing.

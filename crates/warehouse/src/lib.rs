@@ -13,6 +13,7 @@ mod client;
 mod cluster;
 mod comments;
 mod config;
+mod erase;
 mod error;
 mod fitness;
 mod half_sent;
@@ -46,6 +47,10 @@ pub use books::{AuditFinding, AuditHour};
 pub use changed::ChangedOrigins;
 pub use client::Warehouse;
 pub use config::WarehouseConfig;
+pub use erase::{
+    DELETED_FROM, DeviceSpan, ErasedPerson, Eraser, ErasureRecord, ErasureState, NamedRow, Place,
+    Progress, TableCount,
+};
 pub use error::WarehouseError;
 pub use identity::LinksOf;
 pub use identity_limits::IdentityLimits;

@@ -10,6 +10,7 @@ mod changes;
 mod completeness;
 mod dictionary;
 mod doorway;
+mod erase;
 mod hosts;
 mod keep;
 mod loaded;
@@ -78,6 +79,7 @@ async fn the_warehouse_keeps_its_promises_on_a_real_clickhouse() {
     changes::a_model_that_rebuilds_what_changed_equals_a_full_rebuild(&stack).await;
     completeness::hours_are_complete_when_nothing_awaits_repair(&stack).await;
     promoted::columns_are_promoted_without_costing_a_row(&stack).await;
+    erase::one_person_is_erased_and_nobody_else(&stack).await;
     people::views_tell_who_did_what(&stack).await;
     resolution::sql_knows_the_same_persons_as_the_pure_function(&stack).await;
     migrating_twice_and_twice_at_once_changes_nothing_more(&stack).await;
