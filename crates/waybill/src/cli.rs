@@ -1,6 +1,7 @@
 //! The command line.
 
 mod enrich;
+mod erase;
 mod identity;
 mod plan;
 mod sample;
@@ -10,6 +11,7 @@ mod tail;
 use std::{net::SocketAddr, path::PathBuf};
 
 pub use enrich::{EnrichArgs, EnrichCommand, ExplainArgs};
+pub use erase::EraseArgs;
 pub use identity::{ExplainIdentityArgs, IdentityCommand, PairArgs, ShowArgs, WhichId};
 pub use plan::{
     CheckPlansArgs, Deny, DiffPlansArgs, Language, PlanCommand, PlanTypesArgs, TestPlanArgs,
@@ -92,6 +94,11 @@ pub enum Command {
     /// Who is who and why; link and unlink ids by order.
     #[command(subcommand)]
     Identity(IdentityCommand),
+    /// Forget a person: in ClickHouse, in the state of identity-stitch, and from now on.
+    #[command(
+        after_help = "Shows what would be erased and asks first. Then: puts the ids on the suppression list and waits until\nevery validate has it; deletes from ClickHouse; waits for what is on its way; has identity-stitch\nforget; deletes what arrived meanwhile. Says what remains in which topic until when. Broken off, the\nsame command goes on; done, it may be repeated.\n\nExit codes: 0 done (also where nothing was found), 1 failed or not confirmed, 2 begun, and waits for\nsomething, 64 bad command line or configuration.\n\nExamples:\n  waybill erase --user-id user-42 --reason \"ticket 311\" --dry-run\n  waybill erase --user-id user-42 --reason \"ticket 311\"\n  waybill erase --anonymous-id anon-7f3 --reason \"ticket 312\" --yes --json > report.json"
+    )]
+    Erase(EraseArgs),
     /// Tracking plans: draft them from what flows, and check them before they judge events.
     #[command(subcommand)]
     Plan(PlanCommand),

@@ -59,6 +59,7 @@ fn quiet(mut config: Config, command: &Command) -> Config {
         Command::Status(_)
             | Command::Stage(_)
             | Command::Identity(_)
+            | Command::Erase(_)
             | Command::Tail(_)
             | Command::Plan(_)
             | Command::Enrich(EnrichArgs { command: Some(_) })
@@ -100,6 +101,7 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<Exit> {
         Command::Status(arguments) => commands::status::run(&arguments, &config).await,
         Command::Stage(command) => commands::stage::run(command, config).await,
         Command::Identity(command) => commands::identity::run(command, config).await,
+        Command::Erase(arguments) => commands::erase::run(arguments, &config).await,
         Command::Plan(command) => commands::plan::run(&command, config).await,
         Command::Load(arguments) => commands::load::run(&arguments).await,
     }

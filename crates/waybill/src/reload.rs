@@ -57,6 +57,12 @@ pub(crate) async fn follow(
         return;
     }
     let metrics = ConfigMetrics::new();
+    let suppresses = |needed: Needed| {
+        if needed == Needed::Rules {
+            metrics.suppresses(catalog.current().suppressed().len());
+        }
+    };
+    suppresses(needed);
     let Ok(mut asked) = signal(SignalKind::hangup()) else {
         tracing::error!("SIGHUP cannot be waited for: files are read again only as they change");
         return;
@@ -78,6 +84,7 @@ pub(crate) async fn follow(
             continue;
         }
         last = read_again(started, needed, must_exist, catalog);
+        suppresses(needed);
         metrics.read_again(last == Read::Done);
     }
 }

@@ -18,6 +18,7 @@ mod business_keys;
 mod clients;
 mod delivery;
 mod dependencies;
+mod erase;
 mod expiry;
 mod forwarded;
 mod hours;

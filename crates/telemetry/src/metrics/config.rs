@@ -11,6 +11,7 @@ use super::{GLOBAL, plain};
 pub(super) struct Families {
     reloads: Family<Nothing, Counter>,
     refused: Family<Nothing, Gauge>,
+    suppressed: Family<Nothing, Gauge>,
 }
 
 impl Families {
@@ -19,6 +20,7 @@ impl Families {
         Self {
             reloads: plain(r, "config_reloads", "Times that the sources were read again and put in force", Family::default()),
             refused: plain(r, "config_refused", "1 while the configuration file has problems and the sources read before stay in force", Family::default()),
+            suppressed: plain(r, "suppression_list_ids", "Ids on the suppression list that is in force here", Family::default()),
         }
     }
 }
@@ -28,6 +30,7 @@ impl Families {
 pub struct ConfigMetrics {
     reloads: Counter,
     refused: Gauge,
+    suppressed: Gauge,
 }
 
 impl Default for ConfigMetrics {
@@ -43,7 +46,13 @@ impl ConfigMetrics {
         Self {
             reloads: families.reloads.get_or_create_owned(&Nothing {}),
             refused: families.refused.get_or_create_owned(&Nothing {}),
+            suppressed: families.suppressed.get_or_create_owned(&Nothing {}),
         }
+    }
+
+    /// So many ids are on the suppression list that is in force.
+    pub fn suppresses(&self, ids: usize) {
+        self.suppressed.set(i64::try_from(ids).unwrap_or(i64::MAX));
     }
 
     /// The file was read again: its sources are in force, or it has problems and the old ones stay.

@@ -75,7 +75,7 @@ fn every_name_begins_with_waybill_and_ends_with_what_it_counts() {
         .into_iter()
         .chain(["commits", "aborts", "rebuilds", "recoveries", "ratio", "halted", "exceeded"])
         .chain(["renewals", "stopped", "connections", "failures", "reloads", "refused"])
-        .chain(["segments", "findings", "links", "sessions"]);
+        .chain(["segments", "findings", "links", "sessions", "ids"]);
     let suffixes: Vec<_> = counted.chain(["seconds", "bytes"]).collect();
     for metric in metrics {
         let (name, rest) = metric.split_once(':').unwrap();

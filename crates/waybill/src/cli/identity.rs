@@ -108,7 +108,7 @@ impl ExplainIdentityArgs {
 }
 
 /// An id as the quality gate takes it: without the spaces around it, and no placeholder.
-fn id(text: &str) -> Result<String, String> {
+pub(super) fn id(text: &str) -> Result<String, String> {
     let id = text.trim();
     if id.is_empty() {
         return Err("an id is empty".to_owned());
@@ -121,7 +121,7 @@ fn id(text: &str) -> Result<String, String> {
     Ok(id.to_owned())
 }
 
-fn reason(text: &str) -> Result<String, String> {
+pub(super) fn reason(text: &str) -> Result<String, String> {
     let reason = text.trim();
     if reason.is_empty() {
         return Err("say why: whoever asks in a year what happened reads this".to_owned());

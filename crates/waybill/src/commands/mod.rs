@@ -5,6 +5,7 @@ mod backfill;
 mod capacity;
 pub(crate) mod check;
 pub(crate) mod enrich;
+pub(crate) mod erase;
 mod expiry;
 pub(crate) mod identity;
 mod lines;

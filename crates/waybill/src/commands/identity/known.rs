@@ -10,18 +10,18 @@ use crate::config::Config;
 
 /// What was told, and what follows from it.
 #[derive(Debug, Default)]
-pub(super) struct Known {
+pub(in crate::commands) struct Known {
     /// Links and orders about links: of the device, or of all devices of the person.
-    pub(super) links: Vec<IdentityLink>,
+    pub(in crate::commands) links: Vec<IdentityLink>,
     /// Merges of users, and orders about merges, that have to do with the ids.
-    pub(super) aliases: Vec<IdentityAlias>,
+    pub(in crate::commands) aliases: Vec<IdentityAlias>,
     /// What follows.
-    pub(super) resolution: Resolution,
+    pub(in crate::commands) resolution: Resolution,
 }
 
 impl Known {
     /// All ids of the person for whom this user id stands, and that id itself.
-    pub(super) fn names_of(&self, user: &str) -> (String, Vec<String>) {
+    pub(in crate::commands) fn names_of(&self, user: &str) -> (String, Vec<String>) {
         let whole = |id: &str| {
             let merged = self.resolution.aliases.resolve(id);
             merged.map_or_else(|| id.to_owned(), |known| known.user_id.to_owned())
@@ -36,8 +36,8 @@ impl Known {
 }
 
 /// Asks ClickHouse, and resolves.
-pub(super) struct Asker {
-    pub(super) warehouse: Warehouse,
+pub(in crate::commands) struct Asker {
+    pub(in crate::commands) warehouse: Warehouse,
     limits: Limits,
     /// Only what was appended no later counts; milliseconds UTC.
     until: Option<Millis>,
@@ -45,7 +45,10 @@ pub(super) struct Asker {
 
 impl Asker {
     /// Goes by the limits that the views go by.
-    pub(super) async fn new(config: &Config, until: Option<Millis>) -> anyhow::Result<Self> {
+    pub(in crate::commands) async fn new(
+        config: &Config,
+        until: Option<Millis>,
+    ) -> anyhow::Result<Self> {
         let warehouse = Warehouse::new(&config.warehouse)?;
         let limits = warehouse.identity_limits().await?;
         let most = |limit: u32| usize::try_from(limit).unwrap_or(usize::MAX);
@@ -57,7 +60,7 @@ impl Asker {
     }
 
     /// What is known of a device.
-    pub(super) async fn device(&self, id: &str) -> Result<Known, WarehouseError> {
+    pub(in crate::commands) async fn device(&self, id: &str) -> Result<Known, WarehouseError> {
         let of_device = self.links(LinksOf::Devices(&[id.to_owned()])).await?;
         let users = ids(&of_device, |link| &link.user_id);
         let mut all = self.links(LinksOf::Users(&users)).await?;
@@ -76,7 +79,7 @@ impl Asker {
     }
 
     /// What is known of a user: of all of her ids and devices.
-    pub(super) async fn user(&self, id: &str) -> Result<Known, WarehouseError> {
+    pub(in crate::commands) async fn user(&self, id: &str) -> Result<Known, WarehouseError> {
         let aliases = self.aliases(&[id.to_owned()]).await?;
         let (_, users) = self.known(Vec::new(), &[], aliases.clone()).names_of(id);
         let links = self.links(LinksOf::Users(&users)).await?;

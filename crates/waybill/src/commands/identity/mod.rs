@@ -10,9 +10,11 @@ mod order;
 mod show;
 mod show_text;
 #[cfg(test)]
-mod told;
+pub(in crate::commands) mod told;
 mod wait;
 mod words;
+
+pub(in crate::commands) use known::{Asker, Known};
 
 use crate::{Exit, cli::IdentityCommand, config::Config};
 

@@ -5,14 +5,19 @@ use identity::{LINK, Limits, PersonId, RULE_COMMAND, resolve};
 
 use super::known::Known;
 
-pub(super) const MINUTE: Millis = 60_000;
+pub(in crate::commands) const MINUTE: Millis = 60_000;
 
-pub(super) fn origin(offset: i64) -> Origin {
+pub(in crate::commands) fn origin(offset: i64) -> Origin {
     Origin { epoch: 0, partition: 3, offset }
 }
 
 /// A link of the device `anon` in this minute.
-pub(super) fn link(minute: Millis, offset: i64, user: &str, rule: &str) -> IdentityLink {
+pub(in crate::commands) fn link(
+    minute: Millis,
+    offset: i64,
+    user: &str,
+    rule: &str,
+) -> IdentityLink {
     IdentityLink {
         kind: LINK.to_owned(),
         anonymous_id: "anon".to_owned(),
@@ -28,12 +33,22 @@ pub(super) fn link(minute: Millis, offset: i64, user: &str, rule: &str) -> Ident
     }
 }
 
-pub(super) fn ordered(minute: Millis, offset: i64, user: &str, kind: &str) -> IdentityLink {
+pub(in crate::commands) fn ordered(
+    minute: Millis,
+    offset: i64,
+    user: &str,
+    kind: &str,
+) -> IdentityLink {
     let (who, why) = (Some("ada@desk".to_owned()), Some("a shared computer".to_owned()));
     IdentityLink { kind: kind.to_owned(), who, why, ..link(minute, offset, user, RULE_COMMAND) }
 }
 
-pub(super) fn alias(minute: Millis, offset: i64, kind: &str, rule: &str) -> IdentityAlias {
+pub(in crate::commands) fn alias(
+    minute: Millis,
+    offset: i64,
+    kind: &str,
+    rule: &str,
+) -> IdentityAlias {
     let who = (rule == RULE_COMMAND).then(|| "ada@desk".to_owned());
     IdentityAlias {
         kind: kind.to_owned(),
@@ -49,7 +64,7 @@ pub(super) fn alias(minute: Millis, offset: i64, kind: &str, rule: &str) -> Iden
 }
 
 /// What follows where a device may have one user.
-pub(super) fn known(links: Vec<IdentityLink>, aliases: Vec<IdentityAlias>) -> Known {
+pub(in crate::commands) fn known(links: Vec<IdentityLink>, aliases: Vec<IdentityAlias>) -> Known {
     let limits = Limits { users_per_device: 1, ..Limits::default() };
     let resolution = resolve(&links, &aliases, limits);
     Known { links, aliases, resolution }
