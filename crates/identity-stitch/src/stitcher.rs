@@ -6,9 +6,7 @@ use std::{
 };
 
 use crashpoint::crashpoint;
-use event::{
-    Described, EnrichedEvent, ErasedIds, Hints, IdentityFacts, Keyed, Origin, Waybill,
-};
+use event::{Described, EnrichedEvent, ErasedIds, Hints, IdentityFacts, Keyed, Origin, Waybill};
 use identity::{Aliases, Changes, ERASE, Ordered, Refusal, Rules, erase, follow, stitch};
 use kafka_runtime::{
     Changelog, Fate, Followed, Numbered, Outgoing, Position, Processed, Processor, Record,

@@ -58,7 +58,7 @@ pub use insert::InsertRequest;
 pub use migrate::{MigrationPlan, MigrationState, MigrationStep};
 pub use person_events::{EventIds, PersonEvents, PersonGroup, PersonIds};
 pub use promoted::{ColumnChange, ColumnPlan, WantedColumns};
-pub use promoted_backfill::{BackfillStep, Progress};
+pub use promoted_backfill::{BackfillProgress, BackfillStep};
 pub use promoted_json::JsonProperties;
 pub use read_back::{Counts, LoadedEvent, OriginRange, PositionRange};
 pub use retention::{KeepDays, RetentionChange};

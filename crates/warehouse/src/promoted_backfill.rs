@@ -41,7 +41,7 @@ impl fmt::Display for BackfillStep {
 
 /// How far a step is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
+pub enum BackfillProgress {
     /// So many parts are still to be written.
     Parts(u64),
     /// It is done.
@@ -117,7 +117,7 @@ impl Warehouse {
         &self,
         step: &BackfillStep,
         begun_at: i64,
-    ) -> Result<Progress, WarehouseError> {
+    ) -> Result<BackfillProgress, WarehouseError> {
         let failed = |detail: &str| WarehouseError::Backfill {
             column: step.column.clone(),
             month: step.month.clone(),
@@ -136,10 +136,10 @@ impl Warehouse {
             )));
         }
         if mutation.is_done == 0 {
-            return Ok(Progress::Parts(mutation.parts_to_do));
+            return Ok(BackfillProgress::Parts(mutation.parts_to_do));
         }
         self.note(&step.column, &step.month, "done", Some(begun_at)).await?;
-        Ok(Progress::Done)
+        Ok(BackfillProgress::Done)
     }
 
     /// Notes that all months there are have rows that were loaded before a change.

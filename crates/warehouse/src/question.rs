@@ -19,6 +19,11 @@ impl Query {
         self.each(|query| query.bind(&value))
     }
 
+    /// Gives the value to the placeholder `{name:Type}`.
+    pub(crate) fn param(self, name: &str, value: impl Serialize) -> Self {
+        self.each(|query| query.param(name, &value))
+    }
+
     pub(crate) fn with_setting(self, name: &str, value: &str) -> Self {
         self.each(|query| query.with_setting(name.to_owned(), value.to_owned()))
     }

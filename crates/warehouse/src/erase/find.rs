@@ -1,11 +1,10 @@
 //! Which rows are a person's.
 
-use clickhouse::query::Query;
 use event::Millis;
 use serde::Deserialize;
 
 use super::{ErasedPerson, Place};
-use crate::{Warehouse, WarehouseError};
+use crate::{Warehouse, WarehouseError, question::Query};
 
 /// Events that name the person by an id; and such without a user id that were taken for hers when
 /// they passed, or that a device of several people sent while it was hers.

@@ -29,9 +29,8 @@ use std::time::Duration;
 use event::Origin;
 use local_stack::{Part, Stack, StackConfig};
 use warehouse::{
-    AuditFinding, AuditHour, Counts, DeadLetterRow, InsertAnswer, InsertRequest,
-    MigrationState, PositionRange, Row, RowPosition, Undecodable, Warehouse, WarehouseConfig,
-    WarehouseError,
+    AuditFinding, AuditHour, Counts, DeadLetterRow, InsertAnswer, InsertRequest, MigrationState,
+    PositionRange, Row, RowPosition, Undecodable, Warehouse, WarehouseConfig, WarehouseError,
 };
 
 use loaded::{APPENDED_AT, dead_letter, origins, positions, request};

@@ -7,8 +7,8 @@ use event::Millis;
 use local_stack::Stack;
 use tracking_plan::plan::{Plan, PlanSet};
 use warehouse::{
-    EventRow, InsertAnswer, InsertRequest, JsonProperties, Progress, WantedColumns, Warehouse,
-    WarehouseError,
+    BackfillProgress, EventRow, InsertAnswer, InsertRequest, JsonProperties, WantedColumns,
+    Warehouse, WarehouseError,
 };
 
 use crate::loaded::row;
@@ -224,7 +224,7 @@ async fn a_backfill_is_owed_where_rows_are_older_and_done_once(
     for step in &steps {
         // Whoever comes second follows what runs already.
         let begun_at: Millis = warehouse.backfill_begin(step).await.unwrap();
-        while warehouse.backfill_progress(step, begun_at).await.unwrap() != Progress::Done {
+        while warehouse.backfill_progress(step, begun_at).await.unwrap() != BackfillProgress::Done {
             tokio::task::yield_now().await;
         }
     }

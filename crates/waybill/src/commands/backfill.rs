@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use warehouse::{BackfillStep, Progress, WantedColumns, Warehouse};
+use warehouse::{BackfillProgress, BackfillStep, WantedColumns, Warehouse};
 
 use crate::{cli::MigrateArgs, output};
 
@@ -55,12 +55,12 @@ async fn follow(warehouse: &Warehouse, step: &BackfillStep, which: &str) -> anyh
         let progress = warehouse.backfill_progress(step, begun_at).await?;
         if told != Some(progress) {
             output::progress(&match progress {
-                Progress::Parts(parts) => format!("{which}: parts to do: {parts}"),
-                Progress::Done => format!("{which}: done"),
+                BackfillProgress::Parts(parts) => format!("{which}: parts to do: {parts}"),
+                BackfillProgress::Done => format!("{which}: done"),
             });
             told = Some(progress);
         }
-        if progress == Progress::Done {
+        if progress == BackfillProgress::Done {
             return Ok(());
         }
         tokio::time::sleep(ASK_EVERY).await;
