@@ -271,7 +271,8 @@ impl KafkaConfig {
             .set("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS.to_string())
             .set("message.timeout.ms", MESSAGE_TIMEOUT_MS.to_string())
             .set("message.max.bytes", STAGE_MESSAGE_BYTES.to_string())
-            .set("linger.ms", "1")
+            // Less makes a request of a few records each millisecond of a busy batch.
+            .set("linger.ms", "5")
             // For its lines about broken connections, which no error tells: a few while all is well.
             .set("debug", "broker")
             .set_log_level(RDKafkaLogLevel::Debug);
