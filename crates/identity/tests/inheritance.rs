@@ -68,6 +68,7 @@ fn poor(number: i64, places: &[&str]) -> EnrichedEvent {
 const ALL: [&str; 6] =
     ["/page", "/page/referrer", "/campaign", "/locale", "/timezone", "/userAgent"];
 
+#[expect(clippy::needless_pass_by_value, reason = "events are made in place")]
 fn play(
     past: &mut Remembered,
     event: EnrichedEvent,

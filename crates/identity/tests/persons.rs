@@ -17,6 +17,7 @@ use pipeline::Verdict;
 use proptest::prelude::*;
 use remembered::{Remembered, at, rules, with_ids};
 
+#[expect(clippy::needless_pass_by_value, reason = "events are made in place")]
 fn play(past: &mut Remembered, event: EnrichedEvent, offset: i64) -> (IdentityFacts, Changes) {
     let (verdict, changes) = stitch(&event, &at(offset, 0), &rules(), past).unwrap();
     past.keep(&changes);

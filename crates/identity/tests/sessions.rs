@@ -40,6 +40,7 @@ fn event(text: &str, number: i64) -> EnrichedEvent {
     event
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "events are made in place")]
 fn play(
     past: &mut Remembered,
     event: EnrichedEvent,

@@ -92,8 +92,8 @@ impl TopicDecoder {
             Err(rejected) => return Ok(Err(rejected)),
         };
         let datum = decoder.is_plain().then_some(frame.datum);
-        let decoded = decoder.decode(frame.datum).map(|value| (value, datum));
-        Ok(decoded.map_err(|error| undecodable(error.to_string())))
+        let read = decoder.decode(frame.datum).map(|value| (value, datum));
+        Ok(read.map_err(|error| undecodable(error.to_string())))
     }
 
     /// Decodes a datum that the schema with this id wrote.

@@ -35,11 +35,17 @@ mod tests {
     use super::*;
 
     /// Views that take all columns of what they read, and read no view of all columns of `events`.
-    const OF_OTHERS: [&str; 9] = [
+    const OF_OTHERS: [&str; 15] = [
+        "changed_since",
+        "complete_hours",
+        "complete_through",
         "discards",
+        "first_seen_properties",
         "groups",
+        "hour_states",
         "identity_health",
         "memberships",
+        "open_dead_letters",
         "people",
         "plan_violations",
         "rejections",

@@ -1,6 +1,6 @@
 //! A past in memory, and events to play against it.
 
-use std::{cell::Cell, collections::BTreeMap};
+use std::{borrow::Borrow, cell::Cell, collections::BTreeMap};
 
 use event::{
     BusinessEntry, ContextEntry, EnrichedEvent, EnrichmentFacts, Event, Fixed16, IdentityState,
@@ -86,10 +86,10 @@ impl Remembered {
 
     pub(crate) fn play(
         &mut self,
-        event: EnrichedEvent,
+        event: impl Borrow<EnrichedEvent>,
         cx: &Context,
     ) -> Verdict<event::IdentityFacts> {
-        let (verdict, changes) = stitch(&event, cx, &rules(), self).unwrap();
+        let (verdict, changes) = stitch(event.borrow(), cx, &rules(), self).unwrap();
         self.keep(&changes);
         verdict
     }
