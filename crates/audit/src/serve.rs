@@ -44,8 +44,9 @@ pub fn serve_by(
     shutdown: &Shutdown,
     clock: fn() -> i64,
 ) -> Result<(), AuditError> {
+    let mut tail = Tail::new(&deps.kafka, deps.epoch)?;
     while !shutdown.is_requested() {
-        if let Err(error) = follow(config, deps, readiness, shutdown, clock) {
+        if let Err(error) = follow((config, deps), &mut tail, readiness, shutdown, clock) {
             tracing::warn!("the audit waits: {error}");
             readiness.halted(error.dependency(), error.to_string());
             shutdown.wait_timeout(BACKOFF);
@@ -56,18 +57,19 @@ pub fn serve_by(
 
 /// Reads on and on; every interval looks at the hours.
 fn follow(
-    config: &Config,
-    deps: &Deps,
+    (config, deps): (&Config, &Deps),
+    tail: &mut Tail,
     readiness: &Readiness,
     shutdown: &Shutdown,
     clock: fn() -> i64,
 ) -> Result<(), AuditError> {
+    tail.begin()?;
     let metrics = AuditMetrics::new();
     let mut auditor = Auditor {
         config,
         deps,
         metrics,
-        tail: Tail::open(&deps.kafka, deps.epoch)?,
+        tail,
         hours: Hours::default(),
         published: Published::read(deps, clock())?,
         asked_at: None,
@@ -97,7 +99,7 @@ struct Auditor<'a> {
     config: &'a Config,
     deps: &'a Deps,
     metrics: AuditMetrics,
-    tail: Tail,
+    tail: &'a mut Tail,
     hours: Hours,
     published: Published,
     /// When ClickHouse was last asked what has changed, by its own clock.
@@ -184,7 +186,7 @@ impl Auditor<'_> {
         judged_at: Millis,
     ) -> Result<bool, AuditError> {
         let span = self.tail.books.span_of(hour);
-        let Judged { verdict, expiry, held } = judge(self.deps, &self.tail, &span, progress)?;
+        let Judged { verdict, expiry, held } = judge(self.deps, self.tail, &span, progress)?;
         let unread = expiry.unread();
         self.metrics.expired_unread(unread.iter().map(|(_, positions)| *positions).sum());
         if let Some((holder, detail)) = held {
@@ -194,7 +196,7 @@ impl Auditor<'_> {
             self.published.hold(self.deps, (hour, reopened), &holder, now())?;
             return Ok(false);
         }
-        self.published.close(self.deps, &mut self.tail, hour, &verdict, now())?;
+        self.published.close(self.deps, self.tail, hour, &verdict, now())?;
         self.hours.close(hour, outcome(&verdict, self.config, judged_at));
         Ok(true)
     }

@@ -28,21 +28,37 @@ pub(crate) struct Tail {
     /// First offset that each partition still had when the books began.
     begins: Ends,
     since_compact: u64,
+    epoch: u16,
 }
 
 impl Tail {
-    /// Begins at the start of every audited topic.
+    /// Has read nothing yet. Brokers may still be away.
+    pub(crate) fn new(kafka: &KafkaConfig, epoch: u16) -> Result<Self, ReadError> {
+        let scanner = Scanner::new(kafka, "waybill-audit")?;
+        let (books, begins) = (Books::new(epoch), Ends::new());
+        Ok(Self { scanner, books, begins, since_compact: 0, epoch })
+    }
+
+    /// [`new`](Self::new) and [`begin`](Self::begin).
     pub(crate) fn open(kafka: &KafkaConfig, epoch: u16) -> Result<Self, ReadError> {
-        let mut scanner = Scanner::new(kafka, "waybill-audit")?;
+        let mut tail = Self::new(kafka, epoch)?;
+        tail.begin()?;
+        Ok(tail)
+    }
+
+    /// Begins, also anew, at the start of every audited topic. The clients stay: librdkafka can end the
+    /// process when it closes a consumer while no broker answers (librdkafka#5315, open with 2.12).
+    pub(crate) fn begin(&mut self) -> Result<(), ReadError> {
         let (mut starts, mut begins) = (Vec::new(), Ends::new());
         for topic in audited() {
-            for bounds in scanner.bounds(topic)? {
+            for bounds in self.scanner.bounds(topic)? {
                 starts.push(Position { topic, partition: bounds.partition, offset: bounds.start });
                 begins.insert((topic, bounds.partition), bounds.start);
             }
         }
-        scanner.assign(&starts)?;
-        Ok(Self { scanner, books: Books::new(epoch), begins, since_compact: 0 })
+        self.scanner.assign(&starts)?;
+        (self.books, self.begins, self.since_compact) = (Books::new(self.epoch), begins, 0);
+        Ok(())
     }
 
     /// Reads for at most `patience`, or until nothing more comes. Returns how many records.
