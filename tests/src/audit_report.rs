@@ -41,6 +41,8 @@ pub struct Books {
     pub discarded: u64,
     /// With an open dead letter.
     pub dead: u64,
+    /// Erased on request.
+    pub erased: u64,
 }
 
 impl AuditReport {
@@ -72,6 +74,7 @@ impl AuditReport {
             loaded: number("loaded"),
             discarded: number("discarded"),
             dead: number("dead"),
+            erased: number("erased"),
         }
     }
 

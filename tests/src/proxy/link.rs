@@ -1,7 +1,7 @@
 //! One connection through a proxy.
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     io,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -17,6 +17,9 @@ use super::{Mode, Shared};
 
 /// How finely a throttled stream is cut.
 const SLICES_PER_SECOND: usize = 10;
+/// What ClickHouse says where the status was sent before the INSERT had failed.
+const EXCEPTION: &[u8] =
+    b"HTTP/1.1 200 OK\r\nX-ClickHouse-Exception-Code: 209\r\nContent-Length: 0\r\n\r\n";
 /// How long the server has for the reply to a request that came late.
 const LATE_REPLY: Duration = Duration::from_secs(5);
 
@@ -32,8 +35,16 @@ enum End {
 
 struct Link {
     shared: Arc<Shared>,
-    /// Correlations of the requests whose replies are to be dropped.
-    doomed: Mutex<BTreeSet<i32>>,
+    /// Correlations of the requests whose replies do not come through.
+    doomed: Mutex<BTreeMap<i32, Doom>>,
+}
+
+/// What becomes of a reply.
+#[derive(Clone, Copy)]
+enum Doom {
+    Dropped,
+    Held,
+    Replaced,
 }
 
 /// Carries what a client sends and gets until one side, or the proxy, ends it.
@@ -93,22 +104,32 @@ impl Link {
         mut to: impl AsyncWrite + Unpin,
     ) -> io::Result<End> {
         while let Some(request) = self.shared.wire.piece(&mut from).await? {
-            match self.shared.mode() {
-                Mode::DropReply { to, every } if self.shared.aims_at(to, every, &request) => {
-                    let correlation = self.shared.wire.correlation(&request, true);
-                    self.doomed().extend(correlation);
-                }
-                Mode::DelayRequest { of, every, by }
-                    if self.shared.aims_at(of, every, &request) =>
-                {
-                    self.shared.act();
-                    return Ok(End::Late(request, by));
-                }
-                _ => {}
+            let doom = self.doom_of(&request);
+            let correlation = self.shared.wire.correlation(&request, true);
+            self.doomed().extend(correlation.zip(doom));
+            if let Mode::DelayRequest { of, every, by } = self.shared.mode()
+                && self.shared.aims_at(of, every, &request)
+            {
+                self.shared.act();
+                return Ok(End::Late(request, by));
             }
             self.forward(&mut to, &request).await?;
+            if matches!(doom, Some(Doom::Held)) {
+                self.shared.act();
+            }
         }
         Ok(End::Closed)
+    }
+
+    /// What becomes of the reply to this request, if it does not come through.
+    fn doom_of(&self, request: &[u8]) -> Option<Doom> {
+        let (to, every, doom) = match self.shared.mode() {
+            Mode::DropReply { to, every } => (to, every, Doom::Dropped),
+            Mode::HoldReply { to } => (to, 1, Doom::Held),
+            Mode::ExceptionReply { to, every } => (to, every, Doom::Replaced),
+            _ => return None,
+        };
+        self.shared.aims_at(to, every, request).then_some(doom)
     }
 
     async fn replies(
@@ -118,11 +139,19 @@ impl Link {
     ) -> io::Result<End> {
         while let Some(reply) = self.shared.wire.piece(&mut from).await? {
             let correlation = self.shared.wire.correlation(&reply, false);
-            if correlation.is_some_and(|id| self.doomed().remove(&id)) {
+            let doom = correlation.and_then(|id| self.doomed().remove(&id));
+            if doom.is_some() {
                 self.shared.act();
-                return Ok(End::Reset);
             }
-            self.forward(&mut to, &reply).await?;
+            match doom {
+                None => self.forward(&mut to, &reply).await?,
+                Some(Doom::Replaced) => self.forward(&mut to, EXCEPTION).await?,
+                Some(Doom::Dropped) => return Ok(End::Reset),
+                Some(Doom::Held) => {
+                    self.shared.until(|mode| !matches!(mode, Mode::HoldReply { .. })).await;
+                    return Ok(End::Reset);
+                }
+            }
         }
         Ok(End::Closed)
     }
@@ -151,7 +180,7 @@ impl Link {
         to.write_all(rest).await
     }
 
-    fn doomed(&self) -> std::sync::MutexGuard<'_, BTreeSet<i32>> {
+    fn doomed(&self) -> std::sync::MutexGuard<'_, BTreeMap<i32, Doom>> {
         self.doomed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -66,6 +66,20 @@ pub enum Mode {
         /// To one in so many of them.
         every: u64,
     },
+    /// Forwards the request and keeps the reply until the mode changes; then the connection is reset.
+    /// Both the request and the reply count as acted.
+    HoldReply {
+        /// To which requests.
+        to: Aim,
+    },
+    /// Forwards the HTTP request and answers status 200 with ClickHouse's header of an exception instead
+    /// of what the server says (ClickHouse#65117).
+    ExceptionReply {
+        /// To which requests.
+        to: Aim,
+        /// To one in so many of them.
+        every: u64,
+    },
     /// Resets the connection, and delivers the request later all the same.
     DelayRequest {
         /// Which requests.

@@ -88,6 +88,22 @@ fn a_dropped_reply_is_of_a_request_that_was_delivered_and_of_no_other() {
 }
 
 #[test]
+fn a_held_reply_is_of_a_request_that_was_delivered_and_never_comes() {
+    let world = world();
+    world.proxy.set(Mode::HoldReply { to: Aim::Kafka(kafka_api::END_TXN) });
+    std::thread::scope(|scope| {
+        let asked = scope.spawn(|| world.ask(kafka_api::END_TXN, 9));
+        crate::wait::until("request and reply came", WAIT, || {
+            Ok((world.proxy.acted() == 2).then_some(()))
+        })
+        .unwrap();
+        assert!(world.server_got(9));
+        world.proxy.set(Mode::Pass);
+        assert!(asked.join().unwrap().is_err());
+    });
+}
+
+#[test]
 fn a_delayed_request_arrives_after_its_connection_was_reset() {
     let world = world();
     let by = Duration::from_millis(200);

@@ -63,7 +63,7 @@ fn halts_and_is_given_up(flow: &Flow, stage: Stage) -> anyhow::Result<Audit> {
     ensure!(after.report.expired() > before.report.expired(), "{after}");
     ensure!(after.report.0["complete"] == false, "{after}");
     let books = after.report.books();
-    let told = books.loaded + books.discarded + books.dead + after.report.expired();
+    let told = books.loaded + books.discarded + books.dead + books.erased + after.report.expired();
     ensure!(books.raw == told, "{after}");
     Ok(after)
 }

@@ -15,6 +15,7 @@
 mod crashes;
 mod fault;
 mod frozen;
+mod inserts;
 mod load;
 mod network;
 mod parts;
@@ -71,6 +72,7 @@ fn chosen() -> anyhow::Result<Vec<Fault>> {
     let cycles = variable("CYCLES").map_or(Ok(scale::CYCLES), |text| text.parse())?;
     let mut faults = crashes::all();
     faults.extend(parts::all());
+    faults.extend(inserts::all());
     faults.extend(load::all());
     faults.extend(frozen::all());
     faults.extend(network::all());

@@ -16,6 +16,10 @@ pub(crate) const UNCERTAIN: Series = ("waybill_loader_uncertain_inserts_total", 
 /// Ranges that were read back and found complete.
 pub(crate) const RECOVERED: Series =
     ("waybill_loader_recoveries_total", &["found=\"all-present\""]);
+/// Ranges of which nothing was found.
+pub(crate) const FOUND_NONE: Series = ("waybill_loader_recoveries_total", &["found=\"none\""]);
+/// Ranges of which a part was found.
+pub(crate) const FOUND_SOME: Series = ("waybill_loader_recoveries_total", &["found=\"some\""]);
 
 /// A service, and what it had counted when the watch began.
 pub(crate) struct Watch<'a> {
