@@ -9,13 +9,17 @@ use serde_json::{Value, json};
 use tracking_plan::Source;
 
 /// Settings of analytics-next (`GET /v1/projects/{writeKey}/settings`): where it sends to.
-/// Exactly one integration: more than one makes it load remote bundles.
+/// Exactly one integration: more than one makes it load remote bundles. Without a rate of its own it tells
+/// Segment's servers about itself every half minute.
 pub(crate) fn analytics_next(write_key: &str, public_url: &str) -> Value {
     let (protocol, host) = public_url.split_once("://").unwrap_or(("https", public_url));
     let host = host.trim_end_matches('/');
-    json!({"integrations": {"Segment.io": {
-        "apiKey": write_key, "apiHost": format!("{host}/v1"), "protocol": protocol
-    }}})
+    json!({
+        "integrations": {"Segment.io": {
+            "apiKey": write_key, "apiHost": format!("{host}/v1"), "protocol": protocol
+        }},
+        "metrics": {"sampleRate": 0}
+    })
 }
 
 /// Configuration of rudder-js (`GET /sourceConfig/?writeKey=…`): a source without destinations in

@@ -33,6 +33,7 @@ async fn analytics_next_is_told_to_send_to_where_it_asked() {
         let expected = json!({"apiKey": "wk_web", "apiHost": host, "protocol": protocol});
         assert_eq!(sends_to(&answer), expected);
         assert_eq!(answer.json()["integrations"].as_object().unwrap().len(), 1);
+        assert_eq!(answer.json()["metrics"]["sampleRate"], 0);
         assert_eq!(answer.headers["access-control-allow-origin"], "*");
     }
 }
