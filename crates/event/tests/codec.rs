@@ -9,7 +9,7 @@ use event::{
     BusinessEntry, ContextEntry, DeadLetter, DeviceOrder, DeviceUser, DiscardedEvent,
     EnrichedEvent, ErasedIds, Finding, Fixed16, IdentityAlias, IdentityCommand, IdentityJournal,
     IdentityLink, IdentityState, Inheritable, JournalEntry, LostRange, Origin, RawEvent,
-    RecordHeader, Reference, RequestFacts, SessionEntry, StageCommand,
+    RecordHeader, Reference, RequestFacts, SessionEntry, StageCommand, StitchedEvent,
     codec::{CodecError, Decoder, Encoder},
     frame,
     schema::{self, TopicSchema},
@@ -42,6 +42,26 @@ fn raw_event() -> RawEvent {
             RequestFacts { ip: Some("192.0.2.7".into()), ..RequestFacts::default() }.into(),
         ),
         ..RawEvent::default()
+    }
+}
+
+/// Facts are appended: identity-stitch writes the event's bytes on and its own facts behind them.
+#[test]
+fn facts_behind_the_bytes_of_an_event_are_the_event_with_these_facts() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../avro/examples/stitched-events");
+    let examples: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|it| it.unwrap().path()).collect();
+    assert!(examples.len() >= 4, "only {} examples", examples.len());
+    let enriched = Encoder::new(&schema::ENRICHED_EVENTS, 1).unwrap();
+    let stitched = Encoder::new(&schema::STITCHED_EVENTS, 2).unwrap();
+    for example in examples {
+        let text = std::fs::read_to_string(&example).unwrap();
+        let whole: StitchedEvent = serde_json::from_str(&text).unwrap();
+        let StitchedEvent { event, validation, enrichment, identity } = whole.clone();
+        let before = enriched.encode(&EnrichedEvent { event, validation, enrichment }).unwrap();
+        let datum = frame::parse(&before).unwrap().datum;
+        let behind = stitched.encode_behind(datum, &identity).unwrap();
+        assert_eq!(behind, stitched.encode(&whole).unwrap(), "{}", example.display());
     }
 }
 

@@ -74,8 +74,7 @@ fn short_hash(text: &str) -> String {
 /// The first bytes of SHA-256, two hex digits each.
 pub(super) fn first_hex_digits(text: &str, bytes: usize) -> String {
     Sha256::digest(text).iter().take(bytes).fold(String::new(), |mut digits, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(digits, "{byte:02x}");
+        let _infallible = write!(digits, "{byte:02x}");
         digits
     })
 }
