@@ -9,7 +9,7 @@ use apache_avro::{
     Schema, from_value, reader::datum::GenericDatumReader, schema::ResolvedSchema,
     writer::datum::GenericDatumWriter,
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{datum, extent::extent, frame, schema::TopicSchema};
 
@@ -83,7 +83,7 @@ impl Encoder {
 
     /// The framed bytes of a record whose first fields stand in `datum` already, as they were written, and
     /// whose last field is `last`: facts are appended, so what is there need not be written anew. The
-    /// schema must be plain, as [`Decoder::is_plain`] says it of the record that `datum` is of.
+    /// schema must be plain, as it is where [`Decoder::decode_in_place`] read `datum`.
     pub fn encode_behind<T: Serialize>(
         &self,
         datum: &[u8],
@@ -142,22 +142,12 @@ impl Decoder {
         Ok(Self { name: schema.name, reader, plain, writer })
     }
 
-    /// Whether what it reads was written with our own schema, and that is plain.
-    pub fn is_plain(&self) -> bool {
-        self.plain
-    }
-
     /// The value of a whole datum; bytes left over are an error.
     pub fn decode<T: DeserializeOwned>(&self, datum: &[u8]) -> Result<T, CodecError> {
-        let mut rest = datum;
         if self.plain {
-            let value = datum::read(&mut rest).map_err(|why| self.unreadable(why.to_string()))?;
-            return if rest.is_empty() {
-                Ok(value)
-            } else {
-                Err(CodecError::TrailingBytes(rest.len()))
-            };
+            return self.decode_plain(datum);
         }
+        let mut rest = datum;
         let value = if let Some(writer) = &self.writer {
             let length = extent(writer.schema, writer.names.get_names(), datum);
             rest = &datum[length.map_err(|why| self.unreadable(why.to_string()))?..];
@@ -166,6 +156,21 @@ impl Decoder {
             self.reader.read_deser(&mut rest)
         }
         .map_err(|error| self.unreadable(without_values(&error)))?;
+        if rest.is_empty() { Ok(value) } else { Err(CodecError::TrailingBytes(rest.len())) }
+    }
+
+    /// The value of a whole datum with its texts left where they stand; `None` where what it was written
+    /// with is another schema than our own, or one that is not plain.
+    pub fn decode_in_place<'d, T: Deserialize<'d>>(
+        &self,
+        datum: &'d [u8],
+    ) -> Option<Result<T, CodecError>> {
+        self.plain.then(|| self.decode_plain(datum))
+    }
+
+    fn decode_plain<'d, T: Deserialize<'d>>(&self, datum: &'d [u8]) -> Result<T, CodecError> {
+        let mut rest = datum;
+        let value = datum::read(&mut rest).map_err(|why| self.unreadable(why.to_string()))?;
         if rest.is_empty() { Ok(value) } else { Err(CodecError::TrailingBytes(rest.len())) }
     }
 

@@ -50,3 +50,11 @@ pub use waybill::{WAYBILL_HEADER_LEN, Waybill, WaybillHeaderError};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 pub type Millis = i64;
+
+/// A text of an event: owned, or where it stands in the bytes that the event was read from.
+///
+/// The structs of the flow's topics are generic over it. A stage that only reads an event reads it in
+/// place, as `EnrichedEvent<&str>`, and copies no text.
+pub trait Text: std::ops::Deref<Target = str> {}
+
+impl<T: std::ops::Deref<Target = str>> Text for T {}

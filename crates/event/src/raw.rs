@@ -40,16 +40,24 @@ pub struct RawEvent {
 
 /// What the collecting server itself saw of the HTTP request; never what the sender said.
 #[expect(missing_docs, reason = "avro/raw-events.avsc documents every field")]
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct RequestFacts {
-    pub ip: Option<String>,
-    pub user_agent: Option<String>,
-    pub origin: Option<String>,
-    pub referer: Option<String>,
-    pub accept_language: Option<String>,
-    pub client_hints: Option<String>,
-    pub supplied: Vec<String>,
+pub struct RequestFacts<S = String> {
+    pub ip: Option<S>,
+    pub user_agent: Option<S>,
+    pub origin: Option<S>,
+    pub referer: Option<S>,
+    pub accept_language: Option<S>,
+    pub client_hints: Option<S>,
+    pub supplied: Vec<S>,
+}
+
+impl<S> Default for RequestFacts<S> {
+    fn default() -> Self {
+        let (ip, user_agent, origin, referer) = (None, None, None, None);
+        let (accept_language, client_hints, supplied) = (None, None, Vec::new());
+        Self { ip, user_agent, origin, referer, accept_language, client_hints, supplied }
+    }
 }
 
 impl RawEvent {

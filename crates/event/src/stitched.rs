@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Described, EnrichmentFacts, Event, Hints, Keyed, Millis, ValidationFacts};
+use crate::{Described, EnrichmentFacts, Event, Hints, Keyed, Millis, Text, ValidationFacts};
 
 /// Who did this, as far as was known when the event passed. The meaning of each field is in
 /// `avro/stitched-events.avsc`.
@@ -45,18 +45,18 @@ pub struct Inherited {
 
 /// The value of `stitched-events`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StitchedEvent {
+pub struct StitchedEvent<S = String> {
     /// The event.
-    pub event: Event,
+    pub event: Event<S>,
     /// What validate found.
-    pub validation: ValidationFacts,
+    pub validation: ValidationFacts<S>,
     /// What enrich worked out.
-    pub enrichment: EnrichmentFacts,
+    pub enrichment: EnrichmentFacts<S>,
     /// Who did it.
     pub identity: IdentityFacts,
 }
 
-impl Described for StitchedEvent {
+impl<S: Text> Described for StitchedEvent<S> {
     fn hints(&self) -> Hints {
         self.event.hints()
     }
@@ -66,7 +66,7 @@ impl Described for StitchedEvent {
     }
 }
 
-impl Keyed for StitchedEvent {
+impl<S: Text> Keyed for StitchedEvent<S> {
     fn key(&self) -> &str {
         self.validation.key()
     }

@@ -4,58 +4,58 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Described, Finding, Hints, Keyed, Millis, RequestFacts};
+use crate::{Described, Finding, Hints, Keyed, Millis, RequestFacts, Text};
 
 /// An event made clean and typed. The meaning of each field is in `avro/validated-events.avsc`.
 #[expect(missing_docs, reason = "avro/validated-events.avsc documents every field")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Event {
-    pub source: String,
-    pub source_kind: String,
-    pub environment: String,
+pub struct Event<S = String> {
+    pub source: S,
+    pub source_kind: S,
+    pub environment: S,
     #[serde(rename = "type")]
-    pub kind: String,
-    pub message_id: String,
-    pub anonymous_id: Option<String>,
-    pub user_id: Option<String>,
-    pub group_id: Option<String>,
-    pub previous_id: Option<String>,
-    pub event: Option<String>,
-    pub name: Option<String>,
-    pub category: Option<String>,
-    pub channel: Option<String>,
+    pub kind: S,
+    pub message_id: S,
+    pub anonymous_id: Option<S>,
+    pub user_id: Option<S>,
+    pub group_id: Option<S>,
+    pub previous_id: Option<S>,
+    pub event: Option<S>,
+    pub name: Option<S>,
+    pub category: Option<S>,
+    pub channel: Option<S>,
     pub timestamp: Millis,
     pub original_timestamp: Option<Millis>,
     pub sent_at: Option<Millis>,
     pub received_at: Millis,
-    pub context: String,
-    pub properties: String,
-    pub traits: String,
-    pub integrations: String,
-    pub extra: String,
-    pub request: Option<Arc<RequestFacts>>,
+    pub context: S,
+    pub properties: S,
+    pub traits: S,
+    pub integrations: S,
+    pub extra: S,
+    pub request: Option<Arc<RequestFacts<S>>>,
 }
 
 /// What validate found and did. The meaning of each field is in `avro/validated-events.avsc`.
 #[expect(missing_docs, reason = "avro/validated-events.avsc documents every field")]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ValidationFacts {
-    pub version: String,
-    pub plan_version: Option<String>,
-    pub device_key: String,
-    pub device_key_kind: String,
-    pub time_basis: String,
+pub struct ValidationFacts<S = String> {
+    pub version: S,
+    pub plan_version: Option<S>,
+    pub device_key: S,
+    pub device_key_kind: S,
+    pub time_basis: S,
     pub clock_offset_ms: Option<i64>,
-    pub flags: Vec<String>,
+    pub flags: Vec<S>,
     pub findings: Vec<Finding>,
-    pub removed: Vec<String>,
-    pub inheritable: Vec<String>,
-    pub consent_granted: Vec<String>,
-    pub consent_denied: Vec<String>,
-    pub business_key: Option<BusinessKey>,
+    pub removed: Vec<S>,
+    pub inheritable: Vec<S>,
+    pub consent_granted: Vec<S>,
+    pub consent_denied: Vec<S>,
+    pub business_key: Option<BusinessKey<S>>,
 }
 
-impl ValidationFacts {
+impl<S: Text> ValidationFacts<S> {
     /// The key of the record behind validate: the business key if there is one, else the device
     /// key.
     pub fn key(&self) -> &str {
@@ -67,29 +67,29 @@ impl ValidationFacts {
 /// `avro/validated-events.avsc`.
 #[expect(missing_docs, reason = "avro/validated-events.avsc documents every field")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BusinessKey {
-    pub key: String,
+pub struct BusinessKey<S = String> {
+    pub key: S,
     pub rank: i32,
     pub window_days: i32,
-    pub on_repeat: String,
+    pub on_repeat: S,
 }
 
 /// The value of `validated-events`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ValidatedEvent {
+pub struct ValidatedEvent<S = String> {
     /// The event.
-    pub event: Event,
+    pub event: Event<S>,
     /// What validate found.
-    pub validation: ValidationFacts,
+    pub validation: ValidationFacts<S>,
 }
 
-impl Described for Event {
+impl<S: Text> Described for Event<S> {
     fn hints(&self) -> Hints {
         Hints {
-            source: Some(self.source.clone()),
-            event: Some(self.event.as_ref().unwrap_or(&self.kind).clone()),
-            message_id: Some(self.message_id.clone()),
-            environment: Some(self.environment.clone()),
+            source: Some(self.source.to_string()),
+            event: Some(self.event.as_ref().unwrap_or(&self.kind).to_string()),
+            message_id: Some(self.message_id.to_string()),
+            environment: Some(self.environment.to_string()),
         }
     }
 
@@ -98,7 +98,7 @@ impl Described for Event {
     }
 }
 
-impl Described for ValidatedEvent {
+impl<S: Text> Described for ValidatedEvent<S> {
     fn hints(&self) -> Hints {
         self.event.hints()
     }
@@ -108,7 +108,7 @@ impl Described for ValidatedEvent {
     }
 }
 
-impl Keyed for ValidatedEvent {
+impl<S: Text> Keyed for ValidatedEvent<S> {
     fn key(&self) -> &str {
         self.validation.key()
     }

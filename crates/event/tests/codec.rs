@@ -45,7 +45,8 @@ fn raw_event() -> RawEvent {
     }
 }
 
-/// Facts are appended: identity-stitch writes the event's bytes on and its own facts behind them.
+/// Facts are appended: identity-stitch reads the event where it stands, writes its bytes on and its own
+/// facts behind them.
 #[test]
 fn facts_behind_the_bytes_of_an_event_are_the_event_with_these_facts() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../avro/examples/stitched-events");
@@ -54,6 +55,8 @@ fn facts_behind_the_bytes_of_an_event_are_the_event_with_these_facts() {
     assert!(examples.len() >= 4, "only {} examples", examples.len());
     let enriched = Encoder::new(&schema::ENRICHED_EVENTS, 1).unwrap();
     let stitched = Encoder::new(&schema::STITCHED_EVENTS, 2).unwrap();
+    let own = schema::ENRICHED_EVENTS.parsed().unwrap();
+    let decoder = Decoder::new(&schema::ENRICHED_EVENTS, own).unwrap();
     for example in examples {
         let text = std::fs::read_to_string(&example).unwrap();
         let whole: StitchedEvent = serde_json::from_str(&text).unwrap();
@@ -62,6 +65,8 @@ fn facts_behind_the_bytes_of_an_event_are_the_event_with_these_facts() {
         let datum = frame::parse(&before).unwrap().datum;
         let behind = stitched.encode_behind(datum, &identity).unwrap();
         assert_eq!(behind, stitched.encode(&whole).unwrap(), "{}", example.display());
+        let read: EnrichedEvent<&str> = decoder.decode_in_place(datum).unwrap().unwrap();
+        assert_eq!(enriched.encode(&read).unwrap(), before, "{}", example.display());
     }
 }
 
@@ -330,7 +335,9 @@ fn an_enriched_event_of_an_older_schema_is_read_with_what_ran() {
     let writer = apache_avro::writer::datum::GenericDatumWriter::builder(older).build().unwrap();
     writer.write_value(&mut datum, value).unwrap();
 
-    let read = Decoder::new(&schema::ENRICHED_EVENTS, older).unwrap().decode(&datum).unwrap();
+    let decoder = Decoder::new(&schema::ENRICHED_EVENTS, older).unwrap();
+    assert!(decoder.decode_in_place::<EnrichedEvent<&str>>(&datum).is_none());
+    let read = decoder.decode(&datum).unwrap();
     assert_ne!(event.enrichment.removed, Vec::<String>::new());
     let mut expected: EnrichedEvent = event;
     expected.enrichment.removed.clear();

@@ -9,7 +9,7 @@ use identity::KEY_VERSION;
 use kafka_runtime::{Outgoing, Record};
 use pipeline::{Halt, Rejected};
 use schema_registry::{Decoded, Registry, TopicDecoder};
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use topology::Topic;
 
 use crate::{
@@ -25,6 +25,23 @@ struct Encoders {
     aliases: Encoder,
     journal: Encoder,
     state: Encoder,
+}
+
+/// An event that was read.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is matched at once, and nearly always the larger"
+)]
+pub(crate) enum Read<'v> {
+    /// As our own schema wrote it.
+    InPlace {
+        /// Its texts stand in the record's value.
+        event: EnrichedEvent<&'v str>,
+        /// Its bytes.
+        datum: &'v [u8],
+    },
+    /// As another schema wrote it.
+    Copied(EnrichedEvent),
 }
 
 /// Decoders and encoders of the stage's topics. The registry is asked at first use.
@@ -49,12 +66,13 @@ impl Codecs {
         }
     }
 
-    /// The event, and its datum as it came where our own schema wrote it.
-    pub(crate) fn event<'v>(
-        &mut self,
-        value: &'v [u8],
-    ) -> Decoded<(EnrichedEvent, Option<&'v [u8]>)> {
-        self.enriched.decode_with_datum(value)
+    /// The event.
+    pub(crate) fn event<'v>(&mut self, value: &'v [u8]) -> Decoded<Read<'v>> {
+        Ok(match self.enriched.decode_in_place(value)? {
+            Ok(Some((event, datum))) => Ok(Read::InPlace { event, datum }),
+            Ok(None) => self.enriched.decode(value)?.map(Read::Copied),
+            Err(rejected) => Err(rejected),
+        })
     }
 
     pub(crate) fn command(
@@ -79,9 +97,9 @@ impl Codecs {
 
     /// The output: the event with `identity` behind its own facts. The inner error means that it does not
     /// fit the schema of its topic.
-    pub(crate) fn stitched(
+    pub(crate) fn stitched<S: Clone + Serialize>(
         &mut self,
-        event: &EnrichedEvent,
+        event: &EnrichedEvent<S>,
         datum: Option<&[u8]>,
         identity: IdentityFacts,
     ) -> Result<Result<Vec<u8>, CodecError>, Halt> {

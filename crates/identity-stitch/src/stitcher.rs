@@ -6,19 +6,22 @@ use std::{
 };
 
 use crashpoint::crashpoint;
-use event::{Described, EnrichedEvent, ErasedIds, Hints, IdentityFacts, Keyed, Origin, Waybill};
+use event::{
+    Described, EnrichedEvent, ErasedIds, Hints, IdentityFacts, Keyed, Origin, Text, Waybill,
+};
 use identity::{Aliases, Changes, ERASE, Ordered, Refusal, Rules, erase, follow, stitch};
 use kafka_runtime::{
     Changelog, Fate, Followed, Numbered, Outgoing, Position, Processed, Processor, Record,
 };
 use pipeline::{Context, Halt, RejectReason, Rejected, Verdict};
 use schema_registry::Registry;
+use serde::Serialize;
 use telemetry::IdentityMetrics;
 use topology::Topic;
 
 use crate::{
     catch_up::{Behind, catch_up},
-    codecs::{Codecs, alias_gone},
+    codecs::{Codecs, Read, alias_gone},
     overlay::{Overlay, View, store_halt},
     store::{Covered, OpenError, Store, StoreError, Stores},
 };
@@ -114,9 +117,9 @@ impl<T: Stores> Stitcher<T> {
         answer
     }
 
-    fn judge(
+    fn judge<S: Text>(
         &mut self,
-        event: &EnrichedEvent,
+        event: &EnrichedEvent<S>,
         cx: &Context,
         partition: i32,
     ) -> Result<(Verdict<IdentityFacts>, Changes), Halt> {
@@ -140,9 +143,9 @@ impl<T: Stores> Stitcher<T> {
     }
 
     /// The output, encoded. The inner error is the event's own fault.
-    fn written(
+    fn written<S: Text + Clone + Serialize>(
         &mut self,
-        event: &EnrichedEvent,
+        event: &EnrichedEvent<S>,
         datum: Option<&[u8]>,
         identity: IdentityFacts,
     ) -> Result<Result<Fate, Rejected>, Halt> {
@@ -197,21 +200,21 @@ impl<T: Stores> Stitcher<T> {
     }
 }
 
-impl<T: Stores> Processor for Stitcher<T> {
-    /// Nothing is remembered of a record before its output is known to be good: what fails on the
-    /// way leaves no trace.
-    fn process(&mut self, numbered: &Numbered<'_>) -> Result<Processed, Halt> {
-        let Record { position, value, .. } = numbered.record;
-        let value = value.as_deref().unwrap_or_default();
-        let (event, datum): (EnrichedEvent, _) = match self.codecs.event(value)? {
-            Ok(read) => read,
-            Err(rejected) => return Ok(alone(Fate::Reject(rejected), Hints::default())),
-        };
+impl<T: Stores> Stitcher<T> {
+    /// Nothing is remembered of an event before its output is known to be good: what fails on the way
+    /// leaves no trace.
+    fn settle<S: Text + Clone + Serialize>(
+        &mut self,
+        event: &EnrichedEvent<S>,
+        datum: Option<&[u8]>,
+        numbered: &Numbered<'_>,
+    ) -> Result<Processed, Halt> {
+        let position = numbered.record.position;
         let redriven = matches!(position.topic, Topic::Redrive(_));
         let cx = Context { waybill: numbered.waybill, redriven };
-        let (verdict, changes) = self.judge(&event, &cx, position.partition)?;
+        let (verdict, changes) = self.judge(event, &cx, position.partition)?;
         let fate = match verdict {
-            Verdict::Emit(identity) => self.written(&event, datum, identity)?,
+            Verdict::Emit(identity) => self.written(event, datum, identity)?,
             Verdict::Discard(discarded) => Ok(Fate::Discard(discarded)),
             Verdict::Reject(rejected) => Err(rejected),
         };
@@ -222,10 +225,21 @@ impl<T: Stores> Processor for Stitcher<T> {
                     self.metrics.session_began();
                 }
                 self.overlays.entry(position.partition).or_default().keep(changes);
-                let hints = hints(&event, &fate);
+                let hints = hints(event, &fate);
                 Ok(Processed { fate, hints, side })
             }
             Err(rejected) => Ok(alone(Fate::Reject(rejected), event.hints())),
+        }
+    }
+}
+
+impl<T: Stores> Processor for Stitcher<T> {
+    fn process(&mut self, numbered: &Numbered<'_>) -> Result<Processed, Halt> {
+        let value = numbered.record.value.as_deref().unwrap_or_default();
+        match self.codecs.event(value)? {
+            Ok(Read::InPlace { event, datum }) => self.settle(&event, Some(datum), numbered),
+            Ok(Read::Copied(event)) => self.settle(&event, None, numbered),
+            Err(rejected) => Ok(alone(Fate::Reject(rejected), Hints::default())),
         }
     }
 
@@ -331,7 +345,7 @@ fn covered_by(written: &[Position]) -> BTreeMap<i32, Covered> {
 
 /// What may be said of the event in the ledger; of one that is emitted nothing will be but its source,
 /// for the output is known to fit.
-fn hints(event: &EnrichedEvent, fate: &Fate) -> Hints {
+fn hints<S: Text>(event: &EnrichedEvent<S>, fate: &Fate) -> Hints {
     match fate {
         Fate::Emit { .. } => {
             Hints { source: event.source().map(str::to_owned), ..Hints::default() }

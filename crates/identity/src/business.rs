@@ -1,6 +1,6 @@
 //! The same thing told by several sources: an order that both the page and the backend report.
 
-use event::{BusinessEntry, BusinessKey, Origin};
+use event::{BusinessEntry, BusinessKey, Origin, Text};
 use pipeline::{DiscardReason, Discarded, Halt};
 
 use crate::{
@@ -29,8 +29,8 @@ pub(crate) enum Telling {
 
 /// Judges an event by its business key. Nothing older than the store's own window counts, however
 /// long the plan's is.
-pub(crate) fn judge(
-    business: &BusinessKey,
+pub(crate) fn judge<S: Text>(
+    business: &BusinessKey<S>,
     origin: Origin,
     past: &Past<'_>,
 ) -> Result<Telling, Halt> {
@@ -45,7 +45,7 @@ pub(crate) fn judge(
         Telling::Dropped(already_emitted())
     } else if business.rank < before.rank {
         Telling::Better { entry, before: before.origin }
-    } else if business.on_repeat == ON_REPEAT_FLAG {
+    } else if *business.on_repeat == *ON_REPEAT_FLAG {
         Telling::Flagged(before.origin)
     } else {
         Telling::Dropped(told_before(before.origin))

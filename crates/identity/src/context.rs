@@ -1,6 +1,6 @@
 //! What a session can hand down: page, referrer, campaign, device and locale of its first events.
 
-use event::{EnrichmentFacts, Inheritable, Inherited, Origin};
+use event::{EnrichmentFacts, Inheritable, Inherited, Origin, Text};
 
 /// A longer value is not remembered.
 const LONGEST_VALUE: usize = 1_024;
@@ -31,7 +31,7 @@ impl Group {
         1 << self as i32
     }
 
-    fn told_by(self, facts: &EnrichmentFacts) -> bool {
+    fn told_by<S>(self, facts: &EnrichmentFacts<S>) -> bool {
         match self {
             Self::Page => facts.page.is_some(),
             Self::Referrer => facts.referrer.is_some(),
@@ -63,20 +63,24 @@ pub fn inheritable_places() -> impl Iterator<Item = &'static str> {
 }
 
 /// The groups that the event tells: a bit for each.
-pub(crate) fn told(facts: &EnrichmentFacts) -> i32 {
+pub(crate) fn told<S>(facts: &EnrichmentFacts<S>) -> i32 {
     let told = GROUPS.iter().filter(|(group, _)| group.told_by(facts));
     told.fold(0, |bits, (group, _)| bits | group.bit())
 }
 
 /// The groups that the plan lets the event inherit and it does not tell. The places are pointers
 /// from the event's top, such as `/context/locale`.
-pub(crate) fn wanted(places: &[String], told: i32) -> i32 {
+pub(crate) fn wanted<S: Text>(places: &[S], told: i32) -> i32 {
     let groups = places.iter().filter_map(|place| Group::of(place.strip_prefix("/context")?));
     groups.fold(0, |bits, group| bits | group.bit()) & !told
 }
 
 /// The values of these groups that the event tells.
-pub(crate) fn values(facts: &EnrichmentFacts, groups: i32, origin: Origin) -> Vec<Inheritable> {
+pub(crate) fn values<S: Text>(
+    facts: &EnrichmentFacts<S>,
+    groups: i32,
+    origin: Origin,
+) -> Vec<Inheritable> {
     let mut values = Values { origin, values: Vec::new() };
     for (group, _) in GROUPS.iter().filter(|(group, _)| groups & group.bit() != 0) {
         values.group(*group, facts);
@@ -119,13 +123,13 @@ impl Values {
         self.values.push(Inheritable { field, value, origin: self.origin });
     }
 
-    fn put_all(&mut self, fields: &[(&str, &Option<String>)]) {
+    fn put_all<S: Text>(&mut self, fields: &[(&str, &Option<S>)]) {
         for (field, value) in fields {
             self.put(field, value.as_deref());
         }
     }
 
-    fn group(&mut self, group: Group, facts: &EnrichmentFacts) {
+    fn group<S: Text>(&mut self, group: Group, facts: &EnrichmentFacts<S>) {
         match group {
             Group::Page => self.page(facts),
             Group::Referrer => self.referrer(facts),
@@ -136,7 +140,7 @@ impl Values {
         }
     }
 
-    fn page(&mut self, facts: &EnrichmentFacts) {
+    fn page<S: Text>(&mut self, facts: &EnrichmentFacts<S>) {
         let Some(page) = &facts.page else { return };
         self.put("page_url", Some(&page.url));
         self.put_all(&[
@@ -147,14 +151,14 @@ impl Values {
         ]);
     }
 
-    fn referrer(&mut self, facts: &EnrichmentFacts) {
+    fn referrer<S: Text>(&mut self, facts: &EnrichmentFacts<S>) {
         let Some(referrer) = &facts.referrer else { return };
         self.put("referrer_url", Some(&referrer.url));
         self.put("referrer_medium", Some(&referrer.medium));
         self.put_all(&[("referrer_host", &referrer.host), ("referrer_source", &referrer.source)]);
     }
 
-    fn campaign(&mut self, facts: &EnrichmentFacts) {
+    fn campaign<S: Text>(&mut self, facts: &EnrichmentFacts<S>) {
         if let Some(campaign) = &facts.campaign {
             self.put_all(&[
                 ("campaign_source", &campaign.source),
@@ -166,11 +170,11 @@ impl Values {
             ]);
         }
         for click in &facts.click_ids {
-            self.put(&format!("click_ids.{}", click.name), Some(&click.value));
+            self.put(&format!("click_ids.{}", &*click.name), Some(&click.value));
         }
     }
 
-    fn device(&mut self, facts: &EnrichmentFacts) {
+    fn device<S: Text>(&mut self, facts: &EnrichmentFacts<S>) {
         let Some(agent) = &facts.user_agent else { return };
         self.put_all(&[
             ("browser", &agent.browser),

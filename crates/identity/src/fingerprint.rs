@@ -2,7 +2,7 @@
 
 use std::{fmt, hash::Hasher as _};
 
-use event::Event;
+use event::{Event, Text};
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use siphasher::sip::SipHasher13;
 
@@ -11,7 +11,7 @@ const HASH_KEY: &[u8; 16] = b"waybill/payload1";
 /// 64-bit hash of what the event says: type, name, ids, properties and traits. Left out is what
 /// a retry may change: times, context, request. The order of members and white space in
 /// properties and traits do not count, since a retry may be serialised anew.
-pub fn fingerprint(event: &Event) -> i64 {
+pub fn fingerprint<S: Text>(event: &Event<S>) -> i64 {
     let mut hasher = Fields::new(b'e');
     hasher.text(Some(&event.kind));
     for field in [&event.event, &event.name, &event.category] {

@@ -1,7 +1,7 @@
 //! Which events link a device to a user, and who the person of an event is.
 
 use event::{
-    EnrichedEvent, Event, Fixed16, IdentityAlias, IdentityFacts, IdentityLink, IdentityState,
+    EnrichedEvent, Event, Fixed16, IdentityAlias, IdentityFacts, IdentityLink, IdentityState, Text,
     Waybill,
 };
 use pipeline::Halt;
@@ -39,36 +39,36 @@ pub(crate) struct Ids<'a> {
 }
 
 impl<'a> Ids<'a> {
-    pub(crate) fn of(event: &'a Event, rules: &Rules) -> Self {
+    pub(crate) fn of<S: Text>(event: &'a Event<S>, rules: &Rules) -> Self {
         let mut flags = Vec::new();
-        let mut real = |id: &'a Option<String>, flag: &str| {
-            let id = told(id.as_ref())?;
+        let mut real = |id: Option<&'a str>, flag: &str| {
+            let id = told(id)?;
             if rules.blocked.contains(id) {
                 flags.push(flag.to_owned());
                 return None;
             }
             Some(id)
         };
-        let user = real(&event.user_id, FLAG_BLOCKED_USER);
-        let device = real(&event.anonymous_id, FLAG_BLOCKED_DEVICE);
+        let user = real(event.user_id.as_deref(), FLAG_BLOCKED_USER);
+        let device = real(event.anonymous_id.as_deref(), FLAG_BLOCKED_DEVICE);
         Self { user, device, flags }
     }
 }
 
-fn told(id: Option<&String>) -> Option<&str> {
-    id.map(String::as_str).filter(|id| !id.is_empty())
+fn told(id: Option<&str>) -> Option<&str> {
+    id.filter(|id| !id.is_empty())
 }
 
 /// The device whose state lives in the partition of the event: an event that is keyed by
 /// something else (a user id, a business key) passes elsewhere.
-pub(crate) fn home<'a>(event: &'a EnrichedEvent, ids: &Ids<'a>) -> Option<&'a str> {
+pub(crate) fn home<'a, S: Text>(event: &EnrichedEvent<S>, ids: &Ids<'a>) -> Option<&'a str> {
     let facts = &event.validation;
-    ids.device.filter(|device| facts.business_key.is_none() && facts.device_key == *device)
+    ids.device.filter(|device| facts.business_key.is_none() && *facts.device_key == **device)
 }
 
 /// The person of the event, as far as is known here. `device` is its device's state.
-pub(crate) fn person(
-    event: &Event,
+pub(crate) fn person<S: Text>(
+    event: &Event<S>,
     ids: &Ids<'_>,
     device: Option<&IdentityState>,
     state: &dyn State,
@@ -114,19 +114,19 @@ pub(crate) struct Links {
 
 /// The links that the event makes: its own device's, then that of the former id of an alias.
 /// Every candidate is recorded; which one holds is decided over the set of them.
-pub(crate) fn links(
-    event: &Event,
+pub(crate) fn links<S: Text>(
+    event: &Event<S>,
     waybill: Waybill,
     home: Option<(&str, &IdentityState)>,
     rules: &Rules,
     state: &dyn State,
 ) -> Links {
     let mut found = Links::default();
-    let Some(user) = told(event.user_id.as_ref()) else { return found };
-    let own = told(event.anonymous_id.as_ref());
-    let former = told(event.previous_id.as_ref())
-        .filter(|former| event.kind == RULE_ALIAS && Some(*former) != own && *former != user);
-    let merges = rules.alias_sources.contains(&event.source);
+    let Some(user) = told(event.user_id.as_deref()) else { return found };
+    let own = told(event.anonymous_id.as_deref());
+    let former = told(event.previous_id.as_deref())
+        .filter(|former| *event.kind == *RULE_ALIAS && Some(*former) != own && *former != user);
+    let merges = rules.alias_sources.contains(&*event.source);
     for device in own.into_iter().chain(former.filter(|_| !merges)) {
         let blocked = [device, user].iter().any(|id| rules.blocked.contains(id));
         let mut refusal = blocked.then_some(Refusal::Blocked);
@@ -148,13 +148,13 @@ pub(crate) fn links(
     found
 }
 
-fn link(
-    event: &Event,
+fn link<S: Text>(
+    event: &Event<S>,
     waybill: Waybill,
     (device, user): (&str, &str),
     refusal: Option<Refusal>,
 ) -> IdentityLink {
-    let rule = match event.kind.as_str() {
+    let rule = match &*event.kind {
         "identify" => RULE_IDENTIFY,
         "alias" => RULE_ALIAS,
         _ => RULE_BOTH_IDS,
@@ -174,8 +174,8 @@ fn link(
     }
 }
 
-fn alias(
-    event: &Event,
+fn alias<S>(
+    event: &Event<S>,
     waybill: Waybill,
     (former, user): (&str, &str),
     rules: &Rules,

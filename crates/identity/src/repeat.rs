@@ -1,6 +1,6 @@
 //! Repeats: the same message of the same source.
 
-use event::{Event, JournalEntry, Origin};
+use event::{Event, JournalEntry, Origin, Text};
 use pipeline::{DiscardReason, Discarded, Halt};
 
 use crate::{Day, MessageKey, State, fingerprint};
@@ -28,15 +28,15 @@ pub(crate) enum Novelty {
 }
 
 /// What identifies the record in hand.
-pub(crate) struct Message<'a> {
-    event: &'a Event,
+pub(crate) struct Message<'a, S> {
+    event: &'a Event<S>,
     origin: Origin,
     key: MessageKey,
     fingerprint: i64,
 }
 
-impl<'a> Message<'a> {
-    pub(crate) fn of(event: &'a Event, origin: Origin) -> Self {
+impl<'a, S: Text> Message<'a, S> {
+    pub(crate) fn of(event: &'a Event<S>, origin: Origin) -> Self {
         let key = MessageKey::of_message(&event.source, &event.message_id);
         Self { event, origin, key, fingerprint: fingerprint(event) }
     }

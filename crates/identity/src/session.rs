@@ -2,7 +2,7 @@
 
 use event::{
     ContextEntry, EnrichedEvent, Fixed16, Inherited, Millis, Origin, SessionEntry, SessionFacts,
-    Waybill,
+    Text, Waybill,
 };
 use pipeline::Halt;
 use serde::Deserialize;
@@ -32,7 +32,7 @@ pub(crate) struct Visit {
 }
 
 /// The session that the sender names, of an event whose device is not at home here.
-pub(crate) fn named(event: &EnrichedEvent) -> Option<SessionFacts> {
+pub(crate) fn named<S: Text>(event: &EnrichedEvent<S>) -> Option<SessionFacts> {
     sent_id(&event.event.context).map(|id| as_sent(id, event.event.timestamp))
 }
 
@@ -42,8 +42,8 @@ fn as_sent(id: String, started_at: Millis) -> SessionFacts {
 }
 
 /// Puts the event into the session of its device, which is at home here.
-pub(crate) fn visit(
-    event: &EnrichedEvent,
+pub(crate) fn visit<S: Text>(
+    event: &EnrichedEvent<S>,
     waybill: Waybill,
     device: Fixed16,
     rules: &Rules,
@@ -92,14 +92,14 @@ enum Place {
     In(SessionEntry),
 }
 
-struct Moment<'a> {
-    event: &'a EnrichedEvent,
+struct Moment<'a, S> {
+    event: &'a EnrichedEvent<S>,
     origin: Origin,
     device: Fixed16,
     gap: Millis,
 }
 
-impl Moment<'_> {
+impl<S: Text> Moment<'_, S> {
     fn time(&self) -> Millis {
         self.event.event.timestamp
     }
@@ -107,7 +107,7 @@ impl Moment<'_> {
     /// A server's event belongs to a session that is there, and neither begins nor prolongs one:
     /// a renewal at night is no visit.
     fn is_server(&self) -> bool {
-        self.event.event.source_kind == SERVER
+        *self.event.event.source_kind == *SERVER
     }
 
     fn place(&self, before: Option<&SessionEntry>) -> Place {
@@ -156,9 +156,9 @@ impl Moment<'_> {
 
 /// Counts the events of the device within a minute of append times, where the source says how
 /// many it expects.
-fn count(
+fn count<S>(
     session: &mut SessionEntry,
-    event: &EnrichedEvent,
+    event: &EnrichedEvent<S>,
     waybill: Waybill,
     flags: &mut Vec<String>,
 ) {
@@ -175,9 +175,9 @@ fn count(
 
 /// Takes from the event what the session did not know, and gives it what it may inherit. A server
 /// tells of the visitor too: enrich reads nothing of its own requests, only what it forwards.
-fn hand_down(
+fn hand_down<S: Text>(
     session: &mut SessionEntry,
-    moment: &Moment<'_>,
+    moment: &Moment<'_, S>,
     past: &Past<'_>,
     visit: &mut Visit,
 ) -> Result<(), Halt> {

@@ -2,7 +2,7 @@
 
 use event::{
     BusinessEntry, ContextEntry, EnrichedEvent, IdentityAlias, IdentityFacts, IdentityLink,
-    IdentityState, JournalEntry, SessionEntry,
+    IdentityState, JournalEntry, SessionEntry, Text,
 };
 use pipeline::{Context, Halt, Verdict};
 
@@ -55,8 +55,8 @@ pub struct Changes {
 /// precedence told is dropped or flagged, what one of a lower precedence told is superseded. What
 /// is dropped for that is not remembered as a message: it was not emitted, and its repeat meets
 /// the business key again.
-pub fn stitch(
-    event: &EnrichedEvent,
+pub fn stitch<S: Text>(
+    event: &EnrichedEvent<S>,
     cx: &Context,
     rules: &Rules,
     state: &dyn State,

@@ -7,7 +7,7 @@ use event::{
     frame,
 };
 use pipeline::{Halt, RejectReason, Rejected};
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use topology::Topic;
 
 use crate::{Registry, away, client::schema_of, unknown::Unknown};
@@ -77,12 +77,13 @@ impl TopicDecoder {
         }
     }
 
-    /// [`decode`](Self::decode), and the datum as it came where our own schema wrote it: facts can be
-    /// appended to that ([`Encoder::encode_behind`]).
-    pub fn decode_with_datum<'v, T: DeserializeOwned>(
+    /// Decodes a framed value with its texts left where they stand, if our own schema wrote it, and
+    /// returns its datum beside: facts can be appended to that ([`Encoder::encode_behind`]). `None` if
+    /// another schema wrote it: [`decode`](Self::decode) it.
+    pub fn decode_in_place<'v, T: Deserialize<'v>>(
         &mut self,
         value: &'v [u8],
-    ) -> Decoded<(T, Option<&'v [u8]>)> {
+    ) -> Decoded<Option<(T, &'v [u8])>> {
         let frame = match frame::parse(value) {
             Ok(frame) => frame,
             Err(error) => return Ok(Err(undecodable(error.to_string()))),
@@ -91,9 +92,10 @@ impl TopicDecoder {
             Ok(decoder) => decoder,
             Err(rejected) => return Ok(Err(rejected)),
         };
-        let datum = decoder.is_plain().then_some(frame.datum);
-        let read = decoder.decode(frame.datum).map(|value| (value, datum));
-        Ok(read.map_err(|error| undecodable(error.to_string())))
+        let read = decoder.decode_in_place(frame.datum).transpose();
+        Ok(read
+            .map(|read| read.map(|event| (event, frame.datum)))
+            .map_err(|error| undecodable(error.to_string())))
     }
 
     /// Decodes a datum that the schema with this id wrote.

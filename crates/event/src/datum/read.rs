@@ -3,13 +3,13 @@
 use std::fmt;
 
 use crate::fixed;
-use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, SeqAccess, Visitor};
 
 /// Bytes of the longest number: 64 bits, 7 in each.
 const LONGEST_NUMBER: usize = 10;
 
 /// Reads a value from the beginning of `bytes`, and leaves there what follows it.
-pub(crate) fn read<T: DeserializeOwned>(bytes: &mut &[u8]) -> Result<T, NotRead> {
+pub(crate) fn read<'de, T: Deserialize<'de>>(bytes: &mut &'de [u8]) -> Result<T, NotRead> {
     T::deserialize(Reader(bytes))
 }
 
@@ -249,6 +249,7 @@ impl<'de> SeqAccess<'de> for Items<'_, 'de> {
 mod tests {
     use apache_avro::reader::datum::GenericDatumReader;
     use proptest::prelude::*;
+    use serde::de::DeserializeOwned;
 
     use super::*;
     use crate::{
