@@ -89,6 +89,13 @@ fn reset(stream: TcpStream) {
     drop(stream);
 }
 
+/// Puts settings into the URL of an HTTP request.
+fn set(request: &mut Vec<u8>, settings: &str) {
+    if let Some(at) = request.windows(2).position(|window| window == b"/?") {
+        request.splice(at + 2..at + 2, settings.bytes());
+    }
+}
+
 async fn deliver_late(mut server: TcpStream, request: &[u8], by: Duration, shared: &Shared) {
     sleep(by).await;
     if server.write_all(request).await.is_ok() {
@@ -103,7 +110,7 @@ impl Link {
         mut from: impl AsyncRead + Unpin,
         mut to: impl AsyncWrite + Unpin,
     ) -> io::Result<End> {
-        while let Some(request) = self.shared.wire.piece(&mut from).await? {
+        while let Some(mut request) = self.shared.wire.piece(&mut from).await? {
             let doom = self.doom_of(&request);
             let correlation = self.shared.wire.correlation(&request, true);
             self.doomed().extend(correlation.zip(doom));
@@ -112,6 +119,9 @@ impl Link {
             {
                 self.shared.act();
                 return Ok(End::Late(request, by));
+            }
+            if let (Some(Doom::Held), Mode::HoldReply { with, .. }) = (doom, self.shared.mode()) {
+                set(&mut request, with);
             }
             self.forward(&mut to, &request).await?;
             if matches!(doom, Some(Doom::Held)) {
@@ -125,7 +135,7 @@ impl Link {
     fn doom_of(&self, request: &[u8]) -> Option<Doom> {
         let (to, every, doom) = match self.shared.mode() {
             Mode::DropReply { to, every } => (to, every, Doom::Dropped),
-            Mode::HoldReply { to } => (to, 1, Doom::Held),
+            Mode::HoldReply { to, .. } => (to, 1, Doom::Held),
             Mode::ExceptionReply { to, every } => (to, every, Doom::Replaced),
             _ => return None,
         };
@@ -182,5 +192,21 @@ impl Link {
 
     fn doomed(&self) -> std::sync::MutexGuard<'_, BTreeMap<i32, Doom>> {
         self.doomed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::set;
+
+    #[test]
+    fn settings_are_put_before_those_that_the_request_has() {
+        let put = |request: &str| {
+            let mut request = request.as_bytes().to_vec();
+            set(&mut request, "a=1&");
+            String::from_utf8(request).unwrap()
+        };
+        assert_eq!(put("POST /?query=x HTTP/1.1"), "POST /?a=1&query=x HTTP/1.1");
+        assert_eq!(put("POST / HTTP/1.1"), "POST / HTTP/1.1");
     }
 }

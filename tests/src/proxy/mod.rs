@@ -71,6 +71,8 @@ pub enum Mode {
     HoldReply {
         /// To which requests.
         to: Aim,
+        /// Settings, as `name=value&`, that those requests over HTTP get beside their own.
+        with: &'static str,
     },
     /// Forwards the HTTP request and answers status 200 with ClickHouse's header of an exception instead
     /// of what the server says (ClickHouse#65117).

@@ -90,7 +90,7 @@ fn a_dropped_reply_is_of_a_request_that_was_delivered_and_of_no_other() {
 #[test]
 fn a_held_reply_is_of_a_request_that_was_delivered_and_never_comes() {
     let world = world();
-    world.proxy.set(Mode::HoldReply { to: Aim::Kafka(kafka_api::END_TXN) });
+    world.proxy.set(Mode::HoldReply { to: Aim::Kafka(kafka_api::END_TXN), with: "" });
     std::thread::scope(|scope| {
         let asked = scope.spawn(|| world.ask(kafka_api::END_TXN, 9));
         crate::wait::until("request and reply came", WAIT, || {

@@ -16,11 +16,18 @@ const KILLS: u64 = 100;
 const INTO_EVENTS: Aim = Aim::Text("INSERT+INTO+events");
 /// Traffic brings an INSERT within this time, and ClickHouse its answer.
 const SOON: Duration = Duration::from_secs(30);
+/// So often it is tried to find an INSERT in part, and so often it is to be found so.
+const TRIES: u64 = 60;
+const IN_PART: u64 = 3;
+/// ClickHouse cuts each INSERT into blocks of so few rows: it takes effect in parts.
+const SMALL_BLOCKS: &str =
+    "max_insert_block_size=8&min_insert_block_size_rows=8&min_insert_block_size_bytes=0&";
 const LASTING: Duration = Duration::from_secs(10);
 
 pub(crate) fn all() -> Vec<Fault> {
     vec![
         Fault::new("clickhouse killed within 100 INSERTs", "kills", killed_within),
+        Fault::new("clickhouse killed between blocks", "found in part", killed_between_blocks),
         Fault::new("net clickhouse 200 with an exception", "read back, complete", |scene| {
             let watch = Watch::begin(scene.flow.service(Service::Forward))?;
             let proxy = &scene.flow.proxies()?.clickhouse;
@@ -37,18 +44,47 @@ pub(crate) fn all() -> Vec<Fault> {
 /// Every other time as soon as the request has begun, else when it was answered and the loader does not
 /// know.
 fn killed_within(scene: &Scene<'_>) -> anyhow::Result<Fired> {
-    let flow = scene.flow;
-    let (proxy, forward) = (&flow.proxies()?.clickhouse, flow.service(Service::Forward));
-    let watch = Watch::begin(forward)?;
+    let watch = Watch::begin(scene.flow.service(Service::Forward))?;
     for kill in 0..KILLS {
-        proxy.set(Mode::HoldReply { to: INTO_EVENTS });
-        let seen = 1 + kill % 2;
-        until("an INSERT is under way", SOON, || Ok((proxy.acted() >= seen).then_some(())))?;
-        flow.kill_part(Part::ClickHouse)?;
-        proxy.set(Mode::Pass);
-        flow.restart_part(Part::ClickHouse)?;
-        forward.until_ready()?;
+        kill_within(scene, "", 1 + kill % 2, Duration::ZERO)?;
     }
+    Ok(Fired { times: KILLS, told: Some(branches(&watch)) })
+}
+
+/// One INSERT is one block, so that it is there whole or not at all, unless an operator's profile has it
+/// cut: then some of it may be there.
+fn killed_between_blocks(scene: &Scene<'_>) -> anyhow::Result<Fired> {
+    let watch = Watch::begin(scene.flow.service(Service::Forward))?;
+    for kill in 0..TRIES {
+        kill_within(scene, SMALL_BLOCKS, 1, Duration::from_millis(kill % 10))?;
+        if watch.grown(&[FOUND_SOME]) >= IN_PART {
+            break;
+        }
+    }
+    Ok(Fired { times: watch.grown(&[FOUND_SOME]), told: Some(branches(&watch)) })
+}
+
+/// Kills ClickHouse so long after the proxy has seen so much of an INSERT with these settings: its request,
+/// then its answer.
+fn kill_within(
+    scene: &Scene<'_>,
+    with: &'static str,
+    seen: u64,
+    after: Duration,
+) -> anyhow::Result<()> {
+    let flow = scene.flow;
+    let proxy = &flow.proxies()?.clickhouse;
+    proxy.set(Mode::HoldReply { to: INTO_EVENTS, with });
+    until("an INSERT is under way", SOON, || Ok((proxy.acted() >= seen).then_some(())))?;
+    std::thread::sleep(after);
+    flow.kill_part(Part::ClickHouse)?;
+    proxy.set(Mode::Pass);
+    flow.restart_part(Part::ClickHouse)?;
+    flow.service(Service::Forward).until_ready()
+}
+
+/// How the loader found what it read back.
+fn branches(watch: &Watch<'_>) -> String {
     let told = [
         ("all there", RECOVERED),
         ("none", FOUND_NONE),
@@ -56,5 +92,5 @@ fn killed_within(scene: &Scene<'_>) -> anyhow::Result<Fired> {
         ("uncertain INSERTs", UNCERTAIN),
     ]
     .map(|(what, series)| format!("{what} {}", watch.grown(&[series])));
-    Ok(Fired { times: KILLS, told: Some(told.join(", ")) })
+    told.join(", ")
 }
