@@ -50,14 +50,14 @@ impl Batch {
         Self { limits, records: Vec::new(), bytes: 0, begun: None }
     }
 
-    pub(crate) fn push(&mut self, record: Record) {
-        self.begun.get_or_insert_with(Instant::now);
+    pub(crate) fn push(&mut self, record: Record, now: Instant) {
+        self.begun.get_or_insert(now);
         self.bytes += record.size();
         self.records.push(record);
     }
 
-    pub(crate) fn is_full(&self) -> bool {
-        self.is_filled() || self.begun.is_some_and(|begun| begun.elapsed() >= self.limits.age())
+    pub(crate) fn is_full(&self, now: Instant) -> bool {
+        self.is_filled() || self.begun.is_some_and(|begun| now - begun >= self.limits.age())
     }
 
     /// Whether it ended since no more fits, not since time was up or nothing came.

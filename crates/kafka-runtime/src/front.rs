@@ -86,7 +86,7 @@ mod tests {
         for (offset, timestamp) in [(5, 1_000), (6, 9_000)] {
             let mut record = record(Topic::RawEvents, offset, "");
             record.timestamp = Some(timestamp);
-            batch.push(record);
+            batch.push(record, std::time::Instant::now());
         }
         let mut fronts = Fronts::default();
         fronts.next(&batch);

@@ -198,13 +198,17 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
         let limit = readable.filter_map(|(_, lane)| lane.care.batch_limit(SMALL_BATCH)).min();
         let limits = self.parts.limits.grown(self.rate.per_second());
         let mut batch = Batch::new(limits.at_most(limit));
-        while !batch.is_full() {
+        loop {
+            let now = self.log.clock();
+            if batch.is_full(now) {
+                break;
+            }
             if let Some(record) = self.ahead.pop_front() {
-                batch.push(record);
+                batch.push(record, now);
                 continue;
             }
-            match self.log.poll(batch.wait(self.log.clock() - self.heard))? {
-                Polled::Record(record) => batch.push(record),
+            match self.log.poll(batch.wait(now - self.heard))? {
+                Polled::Record(record) => batch.push(record, now),
                 Polled::Nothing => break,
                 Polled::OutOfRange => {
                     let looked = self.log.clock() - self.taken_at < LOOK_AT_EXPIRED;

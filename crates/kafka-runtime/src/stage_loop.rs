@@ -162,9 +162,13 @@ impl<'a, L: Log, P: Processor> StageLoop<'a, L, P> {
         let readable = self.cares.iter().filter(|(partition, _)| !self.orders.holds(**partition));
         let limit = readable.filter_map(|(_, care)| care.batch_limit(1)).min();
         let mut batch = Batch::new(self.parts.limits.at_most(limit));
-        while !batch.is_full() {
-            match self.log.poll(batch.wait(self.log.clock() - self.heard))? {
-                Polled::Record(record) => batch.push(record),
+        loop {
+            let now = self.log.clock();
+            if batch.is_full(now) {
+                break;
+            }
+            match self.log.poll(batch.wait(now - self.heard))? {
+                Polled::Record(record) => batch.push(record, now),
                 Polled::Revoked(partitions) => {
                     batch.purge(&partitions);
                     self.revoked(&partitions);
