@@ -30,6 +30,8 @@ const IN_EXTRA: [&[&str]; 6] =
     [&["ip"], &["ipAddress"], &["requestIp"], &["request_ip"], &["clientIp"], &["client_ip"]];
 /// How the name of each member begins that a context may hold an address in.
 static MEMBER: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"\"ip"));
+/// Nearly all events bring nothing beside the members of the protocol.
+const NO_MEMBERS: &str = "{}";
 /// Stands in a text for an address of which nothing is left.
 const REMOVED: &str = "[removed]";
 
@@ -94,7 +96,8 @@ impl Removal for AddressRemoval {
         if is_sent || MEMBER.find(event.context.as_bytes()).is_some() {
             cut.members(&mut event.context, &self.context, removed);
         }
-        if event.extra.contains("ip") || event.extra.contains("Ip") {
+        let extra = event.extra.as_str();
+        if extra != NO_MEMBERS && (extra.contains("ip") || extra.contains("Ip")) {
             cut.members(&mut event.extra, &self.extra, removed);
         }
         cut.request(event.request.as_mut(), removed);

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeSet};
 
-use memchr::{memchr3_iter, memmem};
+use memchr::{memchr_iter, memchr3_iter};
 use serde::Deserialize;
 
 use super::UrlParameterSettings;
@@ -114,8 +114,8 @@ fn is_encoded_sign(rest: &[u8]) -> bool {
 
 /// `\u0026` and the like: JSON may write any sign so, and some senders do.
 fn has_escaped_ascii(bytes: &[u8]) -> bool {
-    memmem::find_iter(bytes, b"\\u00")
-        .any(|at| bytes.get(at + 4).is_some_and(|digit| (b'2'..=b'7').contains(digit)))
+    memchr_iter(b'\\', bytes)
+        .any(|at| matches!(bytes[at + 1..], [b'u', b'0', b'0', b'2'..=b'7', ..]))
 }
 
 /// A name as the list compares it: without case, `-` and `_`; browsers drop tabs and line ends.
