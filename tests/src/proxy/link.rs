@@ -31,6 +31,8 @@ enum End {
     Reset,
     /// The client is reset; this goes to the server after the time.
     Late(Vec<u8>, Duration),
+    /// This goes to the server when the mode changes.
+    Held(Vec<u8>),
 }
 
 struct Link {
@@ -78,7 +80,12 @@ pub(super) async fn carry(mut client: TcpStream, shared: Arc<Shared>) {
         }
         End::Late(request, by) => {
             reset(client);
-            deliver_late(server, &request, by, &shared).await;
+            sleep(by).await;
+            deliver_late(server, &request, &shared).await;
+        }
+        End::Held(request) => {
+            shared.until(|mode| !matches!(mode, Mode::HoldRequest { .. })).await;
+            deliver_late(server, &request, &shared).await;
         }
     }
 }
@@ -96,12 +103,12 @@ fn set(request: &mut Vec<u8>, settings: &str) {
     }
 }
 
-async fn deliver_late(mut server: TcpStream, request: &[u8], by: Duration, shared: &Shared) {
-    sleep(by).await;
-    if server.write_all(request).await.is_ok() {
-        // The server may look whether somebody still listens before it does what it is told.
-        let _reply = tokio::time::timeout(LATE_REPLY, shared.wire.piece(&mut server)).await;
-    }
+async fn deliver_late(mut server: TcpStream, request: &[u8], shared: &Shared) {
+    let written = server.write_all(request).await;
+    // The server may look whether somebody still listens before it does what it is told.
+    let reply = tokio::time::timeout(LATE_REPLY, shared.wire.piece(&mut server)).await;
+    let reply = written.and(reply.unwrap_or(Ok(None))).unwrap_or_default();
+    *shared.late_reply() = Some(reply.unwrap_or_default());
 }
 
 impl Link {
@@ -123,12 +130,38 @@ impl Link {
             if let (Some(Doom::Held), Mode::HoldReply { with, .. }) = (doom, self.shared.mode()) {
                 set(&mut request, with);
             }
+            if let Mode::HoldRequest { of, at_least, begun } = self.shared.mode()
+                && self.shared.wire.length(&request).is_some_and(|length| length >= at_least)
+                && self.shared.aims_at(of, u64::MAX, &request)
+            {
+                let mut request = self.whole(request, &mut from).await?;
+                let late = request.split_off(if begun { request.len() - 1 } else { 0 });
+                to.write_all(&request).await?;
+                self.shared.act();
+                return Ok(End::Held(late));
+            }
             self.forward(&mut to, &request).await?;
             if matches!(doom, Some(Doom::Held)) {
                 self.shared.act();
             }
         }
         Ok(End::Closed)
+    }
+
+    /// The request that begins like this.
+    async fn whole(
+        &self,
+        mut request: Vec<u8>,
+        from: &mut (impl AsyncRead + Unpin),
+    ) -> io::Result<Vec<u8>> {
+        let wire = self.shared.wire;
+        while wire.length(&request).is_none_or(|length| request.len() < length) {
+            match wire.piece(from).await? {
+                Some(more) => request.extend(more),
+                None => return Err(io::ErrorKind::UnexpectedEof.into()),
+            }
+        }
+        Ok(request)
     }
 
     /// What becomes of the reply to this request, if it does not come through.

@@ -11,7 +11,7 @@ mod wire;
 use std::{
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -82,6 +82,16 @@ pub enum Mode {
         /// To one in so many of them.
         every: u64,
     },
+    /// Keeps the next of these requests until the mode changes, and delivers it then, whether its
+    /// client still lives or not. Others go through. It counts as acted when it has come as a whole.
+    HoldRequest {
+        /// Which request.
+        of: Aim,
+        /// How long it must be.
+        at_least: usize,
+        /// Whether all but its last byte is delivered at once.
+        begun: bool,
+    },
     /// Resets the connection, and delivers the request later all the same.
     DelayRequest {
         /// Which requests.
@@ -107,6 +117,7 @@ struct Shared {
     mode: watch::Sender<Mode>,
     acted: AtomicU64,
     aimed: AtomicU64,
+    late_reply: Mutex<Option<Vec<u8>>>,
 }
 
 impl Proxy {
@@ -125,6 +136,7 @@ impl Proxy {
             mode: watch::Sender::new(Mode::Pass),
             acted: AtomicU64::new(0),
             aimed: AtomicU64::new(0),
+            late_reply: Mutex::default(),
         });
         let address = listener.local_addr()?;
         http.runtime().spawn(accept(listener, Arc::clone(&shared)));
@@ -141,6 +153,7 @@ impl Proxy {
         if mode != Mode::Pass {
             self.shared.acted.store(0, Ordering::Relaxed);
             self.shared.aimed.store(0, Ordering::Relaxed);
+            *self.shared.late_reply() = None;
         }
         self.shared.mode.send_replace(mode);
     }
@@ -149,6 +162,13 @@ impl Proxy {
     /// connections that were reset, replies that were dropped, requests that were delayed.
     pub fn acted(&self) -> u64 {
         self.shared.acted.load(Ordering::Relaxed)
+    }
+
+    /// What the server said to a request that it got late; `None` as long as it has not got one
+    /// since [`Self::set`], empty if it broke the connection.
+    pub fn late_reply(&self) -> Option<String> {
+        let reply = self.shared.late_reply().clone();
+        reply.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 }
 
@@ -159,6 +179,10 @@ impl Shared {
 
     fn act(&self) {
         self.acted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn late_reply(&self) -> MutexGuard<'_, Option<Vec<u8>>> {
+        self.late_reply.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Resolves when the mode is one for which `wanted` holds.

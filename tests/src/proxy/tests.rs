@@ -115,6 +115,35 @@ fn a_delayed_request_arrives_after_its_connection_was_reset() {
 }
 
 #[test]
+fn a_held_request_outlives_its_client_and_the_ones_behind_it_pass() {
+    let world = world();
+    let of = Aim::Kafka(kafka_api::END_TXN);
+    world.proxy.set(Mode::HoldRequest { of, at_least: 0, begun: false });
+    world.http.runtime().block_on(async {
+        let mut client = TcpStream::connect(world.proxy.address()).await.unwrap();
+        client.write_all(&request(kafka_api::END_TXN, 10)).await.unwrap();
+        while world.proxy.acted() == 0 {
+            tokio::task::yield_now().await;
+        }
+    });
+    assert_eq!(world.ask(kafka_api::END_TXN, 11).unwrap(), 11);
+    assert!(!world.server_got(10));
+    assert_eq!(world.proxy.late_reply(), None);
+    world.proxy.set(Mode::Pass);
+    crate::wait::until("it is answered", WAIT, || Ok(world.proxy.late_reply())).unwrap();
+    assert!(world.server_got(10));
+}
+
+#[test]
+fn the_length_of_an_http_request_is_known_from_its_head() {
+    let head = b"POST / HTTP/1.1\r\nContent-Length: 7\r\nHost: x\r\n\r\n";
+    assert_eq!(Wire::Http.length(&head[..head.len() - 1]), None);
+    assert_eq!(Wire::Http.length(head), Some(head.len() + 7));
+    assert_eq!(Wire::Http.length(b"GET / HTTP/1.1\r\n\r\n"), Some(18));
+    assert_eq!(Wire::Kafka.length(&request(0, 1)), Some(12));
+}
+
+#[test]
 fn a_blackhole_keeps_what_comes_and_lets_it_go_later() {
     let world = world();
     world.proxy.set(Mode::Blackhole);

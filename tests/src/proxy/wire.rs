@@ -6,6 +6,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use super::Aim;
 
+const END_OF_HEAD: &[u8] = b"\r\n\r\n";
 const CHUNK: usize = 16 * 1024;
 /// More than any message of ours; a length above it is no Kafka.
 const LARGEST_FRAME: usize = 64 * 1024 * 1024;
@@ -42,6 +43,18 @@ impl Wire {
             Aim::Kafka(api) => self == Self::Kafka && number(request, 4) == Some(api.to_be_bytes()),
             Aim::Text(text) => request.windows(text.len()).any(|window| window == text.as_bytes()),
         }
+    }
+
+    /// How long the request is that begins like this; `None` if it has not said yet.
+    pub(super) fn length(self, begun: &[u8]) -> Option<usize> {
+        if self == Self::Kafka {
+            return Some(begun.len());
+        }
+        let head = begun.windows(END_OF_HEAD.len()).position(|it| it == END_OF_HEAD)?;
+        let text = String::from_utf8_lossy(&begun[..head]).to_lowercase();
+        let body = text.lines().find_map(|line| line.strip_prefix("content-length:"));
+        let body = body.map_or(Some(0), |length| length.trim().parse().ok())?;
+        Some(head + END_OF_HEAD.len() + body)
     }
 
     /// What a request and its reply have in common: Kafka's correlation id. HTTP needs none.
