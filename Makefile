@@ -3,7 +3,7 @@
 # make bench  CPU per event of ingest and each stage, beside bare loops; BENCH_EVENTS=n ONE=stages|ingest|identity
 # make fuzz   a fuzzer led by coverage at ingest; FUZZ_SECONDS=n, 60 by default
 # make load   3,000 events/s to ClickHouse: latency, CPU per event; LOAD_RATE=n LOAD_SECONDS=n JSON=1
-# make faults crashes, zombies, dead parts, a bad network, scaling; ONE=name; QUICK=1; an hour
+# make faults crashes, zombies, dead parts, a bad network, scaling; ONE=name; QUICK=1; 80 minutes
 # make lint   formatting and clippy, warnings are errors
 # make e2e    the end-to-end tests alone; ONE=name runs those with this in their name
 # make client the tests of the JavaScript client alone

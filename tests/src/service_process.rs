@@ -93,6 +93,11 @@ impl ServiceProcess {
         Ok(())
     }
 
+    /// Its slot.
+    pub fn slot(&self) -> u16 {
+        self.slot
+    }
+
     /// Its process id while it runs.
     pub fn pid(&self) -> Option<u32> {
         self.process().child.as_ref().map(Child::id)

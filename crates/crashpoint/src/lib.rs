@@ -2,7 +2,7 @@
 //!
 //! Without the feature `enabled` a point compiles to nothing. With it the variable
 //! [`VARIABLE`] gives an order, `[thread/]point:n[=freeze]`: at the n-th time that the thread
-//! reaches the point the process aborts, or stops as by SIGSTOP until someone continues it. A
+//! reaches the point the process ends by SIGKILL, or stops by SIGSTOP until someone continues it. A
 //! stage runs on a thread that bears its name, so `validate/after-commit:3` is meant for validate.
 //!
 //! A crate of its own below everything that has points: `warehouse` and `kafka-runtime` do not

@@ -15,7 +15,7 @@ use rustix::process::{Signal, getpid, kill_process};
 use crate::{Act, Order, POISON, VARIABLE};
 
 /// Longer than it takes until a signal to the process has stopped every thread.
-const STOPPED_WITHIN: Duration = Duration::from_secs(1);
+const TAKEN_WITHIN: Duration = Duration::from_secs(1);
 
 static ORDER: OnceLock<Option<Order>> = OnceLock::new();
 static POISONOUS: OnceLock<Option<(Option<String>, String)>> = OnceLock::new();
@@ -35,19 +35,23 @@ pub fn act(point: &str) {
     let name = thread.name().unwrap_or("?");
     match ORDER.get().and_then(Option::as_ref).map(|order| order.act) {
         None => {}
-        Some(Act::Abort) => {
-            say(&format!("crashpoint: {name} aborts at {point}"));
-            process::abort();
+        Some(Act::Die) => {
+            say(&format!("crashpoint: {name} dies at {point}"));
+            signal_to_all(Signal::KILL);
         }
         Some(Act::Freeze) => {
             say(&format!("crashpoint: {name} freezes at {point}"));
-            match kill_process(getpid(), Signal::STOP) {
-                // The signal is for the process: another thread may be the one that takes it, and
-                // this one must not go on until it has.
-                Ok(()) => thread::sleep(STOPPED_WITHIN),
-                Err(error) => say(&format!("crashpoint: cannot freeze: {error}")),
-            }
+            signal_to_all(Signal::STOP);
         }
+    }
+}
+
+/// The signal is for the process: another thread may be the one that takes it, and this one must not
+/// go on until it has.
+fn signal_to_all(signal: Signal) {
+    match kill_process(getpid(), signal) {
+        Ok(()) => thread::sleep(TAKEN_WITHIN),
+        Err(error) => say(&format!("crashpoint: cannot signal: {error}")),
     }
 }
 

@@ -7,8 +7,8 @@ use crate::points::is_named;
 /// What to do at a point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {
-    /// End as by a bug: SIGABRT.
-    Abort,
+    /// End as by SIGKILL.
+    Die,
     /// Stop as by SIGSTOP, in the middle of it.
     Freeze,
 }
@@ -46,7 +46,7 @@ impl FromStr for Order {
             let (place, hit) = text.rsplit_once(':')?;
             let (hit, act) = match hit.strip_suffix("=freeze") {
                 Some(hit) => (hit, Act::Freeze),
-                None => (hit, Act::Abort),
+                None => (hit, Act::Die),
             };
             let (thread, point) = match place.split_once('/') {
                 Some((thread, point)) => (Some(thread.to_owned()), point),

@@ -1,4 +1,5 @@
-//! The crash matrix: every point at every stage that has it.
+//! The crash matrix: every point at every stage that has it. What has intents or a state is
+//! tried twice: started again in its own slot, and outlived by another.
 
 use std::{os::unix::process::ExitStatusExt as _, time::Duration};
 
@@ -6,23 +7,35 @@ use anyhow::{Context as _, ensure};
 use topology::{Service, Stage};
 use waybill_tests::ServiceProcess;
 
-use crate::fault::{Fault, Scene};
+use crate::{
+    fault::{Fault, Fired, Scene},
+    takeover::{Estate, has_estate},
+};
 
 /// A stage under traffic reaches any of its points in this time.
 const DIES_WITHIN: Duration = Duration::from_secs(40);
-const SIGABRT: i32 = 6;
+const SIGKILL: i32 = 9;
 
 /// A thread that reaches points, and the service that it is of.
-type Place = (&'static str, Service);
+pub(crate) type Place = (&'static str, Service);
 
 const VALIDATE: Place = (Stage::Validate.name(), Service::Validate);
 const ENRICH: Place = (Stage::Enrich.name(), Service::Enrich);
 const STITCH: Place = (Stage::IdentityStitch.name(), Service::IdentityStitch);
-const LOADER: Place = (Stage::ForwardClickhouse.name(), Service::Forward);
+pub(crate) const LOADER: Place = (Stage::ForwardClickhouse.name(), Service::Forward);
 /// A loader of a side table, which is no stage but the same loop.
-const SIDE: Place = ("forward-discarded-events", Service::Forward);
+pub(crate) const SIDE: Place = ("forward-discarded-events", Service::Forward);
 /// No thread bears its name: any of its process is meant.
 const INGEST: Place = ("ingest", Service::Ingest);
+
+/// How a service that was killed comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Back {
+    /// As the member of the group that it was: nothing moves.
+    OwnSlot,
+    /// Not at all: another takes over.
+    OtherSlot,
+}
 
 /// One point of the matrix.
 struct Row {
@@ -91,60 +104,103 @@ const MATRIX: [Row; 13] = [
     },
 ];
 
+/// Points at which there is an intent for certain.
+const IN_DOUBT: [&str; 3] = ["after-intent", "insert-half-sent", "insert-acknowledged"];
+
 /// What `make test` runs of it.
-const QUICK: [(&str, &str); 4] = [
-    (VALIDATE.0, "after-offsets"),
-    (STITCH.0, "before-store"),
-    (LOADER.0, "after-intent"),
-    (LOADER.0, "insert-acknowledged"),
+const QUICK: [(&str, &str, Back); 5] = [
+    (VALIDATE.0, "after-offsets", Back::OwnSlot),
+    (STITCH.0, "before-store", Back::OwnSlot),
+    (LOADER.0, "after-intent", Back::OwnSlot),
+    (LOADER.0, "insert-acknowledged", Back::OwnSlot),
+    (LOADER.0, "insert-half-sent", Back::OtherSlot),
 ];
 
 pub(crate) fn all() -> Vec<Fault> {
-    let of_row = |row: &'static Row| row.places.iter().map(move |place| fault(row, *place));
+    let of_row = |row: &'static Row| {
+        let of_place = |place: &'static Place| backs(*place).iter().map(move |back| (place, back));
+        row.places.iter().flat_map(of_place).map(move |(place, back)| fault(row, *place, *back))
+    };
     MATRIX.iter().flat_map(of_row).collect()
 }
 
-fn fault(row: &'static Row, place: Place) -> Fault {
-    let (thread, _) = place;
-    let fault = Fault::new(format!("crash {thread}/{}", row.point), "deaths", move |scene| {
-        for hit in row.hits {
-            die(scene, row.point, place, *hit).with_context(|| format!("at hit {hit}"))?;
-        }
-        Ok(row.hits.len() as u64)
-    });
-    fault.quick(QUICK.contains(&(thread, row.point)))
+const fn backs((_, service): Place) -> &'static [Back] {
+    if has_estate(service) { &[Back::OwnSlot, Back::OtherSlot] } else { &[Back::OwnSlot] }
 }
 
-/// Starts the service anew with the order to die, and again without when it is dead.
-fn die(scene: &Scene<'_>, point: &str, place: Place, hit: u64) -> anyhow::Result<()> {
-    let (thread, service) = place;
-    let process = scene.flow.service(service);
-    let filter = if place == INGEST { String::new() } else { format!("{thread}/") };
+fn fault(row: &'static Row, place: Place, back: Back) -> Fault {
+    let (thread, _) = place;
+    let suffix = if back == Back::OtherSlot { " (other slot)" } else { "" };
+    let fault =
+        Fault::new(format!("crash {thread}/{}{suffix}", row.point), "deaths", move |scene| {
+            let mut told = Vec::new();
+            for (hit, slot) in row.hits.iter().zip(0..) {
+                let slot = if back == Back::OtherSlot { slot } else { 0 };
+                let died = die(scene, row.point, place, *hit, slot)
+                    .and_then(|process| come_back(scene, row.point, place, (process, back)));
+                told.extend(died.with_context(|| format!("at hit {hit}"))?);
+            }
+            Ok(Fired { times: row.hits.len() as u64, told })
+        });
+    fault.quick(QUICK.contains(&(thread, row.point, back)))
+}
+
+/// Starts the service anew in its slot with the order to die, and waits until it is dead.
+fn die<'a>(
+    scene: &Scene<'a>,
+    point: &str,
+    (thread, service): Place,
+    hit: u64,
+    slot: u16,
+) -> anyhow::Result<&'a ServiceProcess> {
+    let process = scene.flow.instance(service, slot);
+    let filter = if service == INGEST.1 { String::new() } else { format!("{thread}/") };
     process.kill()?;
+    let log_before = process.log().len();
     process.start_with(&[(crashpoint::VARIABLE, &format!("{filter}{point}:{hit}"))])?;
     if point == "in-revoke" {
         process.until_ready()?;
         // Another member joins: the group takes everything away to give it out anew.
-        scene.flow.instance(service, 1).start()?;
+        scene.flow.instance(service, slot + 1).start()?;
     }
-    is_dead(process, point)?;
-    process.restart()?;
-    scene.traffic.until_acknowledged(5)
-}
-
-fn is_dead(process: &ServiceProcess, point: &str) -> anyhow::Result<()> {
     let status = process
         .until_ended(DIES_WITHIN)
         .context("is the binary built with `--features waybill/crashpoints`?")?;
-    ensure!(status.signal() == Some(SIGABRT), "{process} ended otherwise: {status}");
-    let said = process.log_tail().contains(&format!("aborts at {point}"));
-    ensure!(said, "{process} aborted elsewhere:\n{}", process.log_tail());
-    Ok(())
+    ensure!(status.signal() == Some(SIGKILL), "{process} ended otherwise: {status}");
+    let log = process.log();
+    let said = log.get(log_before..).is_some_and(|it| it.contains(&format!("dies at {point}")));
+    ensure!(said, "{process} died elsewhere:\n{}", process.log_tail());
+    Ok(process)
+}
+
+/// What there is to tell of it.
+fn come_back(
+    scene: &Scene<'_>,
+    point: &str,
+    (group, service): Place,
+    (dead, back): (&ServiceProcess, Back),
+) -> anyhow::Result<Option<String>> {
+    let told = match back {
+        Back::OwnSlot => {
+            dead.restart()?;
+            None
+        }
+        Back::OtherSlot => {
+            let estate = Estate::of(scene.flow, group)?;
+            let in_doubt = IN_DOUBT.contains(&point);
+            ensure!(!in_doubt || estate.in_doubt() > 0, "{dead} has left no intent");
+            Some(estate.taken_by(scene.flow, scene.flow.instance(service, dead.slot() + 1))?)
+        }
+    };
+    scene.traffic.until_acknowledged(5)?;
+    Ok(told)
 }
 
 #[cfg(test)]
 mod tests {
     use std::{collections::BTreeSet, fs, path::Path};
+
+    use waybill_tests::SLOTS;
 
     use super::*;
 
@@ -176,8 +232,22 @@ mod tests {
     }
 
     #[test]
+    fn what_has_intents_or_a_state_is_outlived_by_another_slot_at_each_of_its_points() {
+        let names: Vec<String> = all().into_iter().map(|fault| fault.name).collect();
+        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
+        for name in &names {
+            let has_two = names.contains(&format!("{name} (other slot)"));
+            let of_stateless = ["validate", "enrich", "ingest"];
+            let expected = !name.ends_with(" (other slot)")
+                && !of_stateless.iter().any(|it| name.starts_with(&format!("crash {it}/")));
+            assert_eq!(has_two, expected, "{name}");
+        }
+    }
+
+    #[test]
     fn a_point_is_tried_at_each_stage_or_the_matrix_says_why_not() {
         for row in &MATRIX {
+            assert!(row.hits.len() < usize::from(SLOTS), "{}: each death needs a slot", row.point);
             let places = || row.places.iter().map(|place| place.0);
             let everywhere = Stage::ALL.iter().all(|stage| places().any(|it| it == stage.name()));
             assert_ne!(everywhere, !row.why_not_elsewhere.is_empty(), "{}", row.point);

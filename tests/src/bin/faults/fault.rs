@@ -14,13 +14,13 @@ pub(crate) struct Scene<'a> {
 pub(crate) struct Fired {
     /// How often.
     pub(crate) times: u64,
-    /// What else is to be told of it.
-    pub(crate) told: Option<String>,
+    /// What else is to be told of it, line by line.
+    pub(crate) told: Vec<String>,
 }
 
 impl From<u64> for Fired {
     fn from(times: u64) -> Self {
-        Self { times, told: None }
+        Self { times, told: Vec::new() }
     }
 }
 

@@ -11,7 +11,7 @@ use waybill_tests::until;
 
 use crate::{
     fault::{Fault, Scene},
-    watch::{ABORTS, REBUILDS, Series, Watch},
+    watch::{ABORTS, REBUILDS, RECEIVED, Watch},
 };
 
 /// Longer than a member may be silent, shorter than a transaction may stay open.
@@ -20,8 +20,6 @@ const SESSION: Duration = Duration::from_secs(13);
 const TRANSACTION: Duration = Duration::from_secs(30);
 const FREEZES_WITHIN: Duration = Duration::from_secs(30);
 const SEEN_WITHIN: Duration = Duration::from_secs(40);
-
-const RECEIVED: Series = ("waybill_stage_received_records_total", &[]);
 
 pub(crate) fn all() -> Vec<Fault> {
     let each = |fault: fn(Stage) -> Fault| Stage::ALL.into_iter().map(fault);

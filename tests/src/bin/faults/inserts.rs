@@ -48,7 +48,7 @@ fn killed_within(scene: &Scene<'_>) -> anyhow::Result<Fired> {
     for kill in 0..KILLS {
         kill_within(scene, "", 1 + kill % 2, Duration::ZERO)?;
     }
-    Ok(Fired { times: KILLS, told: Some(branches(&watch)) })
+    Ok(Fired { times: KILLS, told: vec![branches(&watch)] })
 }
 
 /// One INSERT is one block, so that it is there whole or not at all, unless an operator's profile has it
@@ -61,7 +61,7 @@ fn killed_between_blocks(scene: &Scene<'_>) -> anyhow::Result<Fired> {
             break;
         }
     }
-    Ok(Fired { times: watch.grown(&[FOUND_SOME]), told: Some(branches(&watch)) })
+    Ok(Fired { times: watch.grown(&[FOUND_SOME]), told: vec![branches(&watch)] })
 }
 
 /// Kills ClickHouse so long after the proxy has seen so much of an INSERT with these settings: its request,

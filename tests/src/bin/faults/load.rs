@@ -43,7 +43,7 @@ fn kafka_killed(scene: &Scene<'_>) -> anyhow::Result<Fired> {
         until_grown(&load.acknowledged, BETWEEN, "acknowledged")?;
         Ok(DEATHS)
     })?;
-    Ok(Fired { times: deaths, told: Some(load.told(begun.elapsed(), up)) })
+    Ok(Fired { times: deaths, told: vec![load.told(begun.elapsed(), up)] })
 }
 
 /// Senders that repeat what is not acknowledged under the same message ids.

@@ -16,12 +16,14 @@ mod crashes;
 mod fault;
 mod frozen;
 mod inserts;
+mod late_insert;
 mod load;
 mod network;
 mod parts;
 mod report;
 mod run;
 mod scale;
+mod takeover;
 mod watch;
 
 use std::{env, process::ExitCode};
@@ -71,6 +73,7 @@ fn all() -> anyhow::Result<bool> {
 fn chosen() -> anyhow::Result<Vec<Fault>> {
     let cycles = variable("CYCLES").map_or(Ok(scale::CYCLES), |text| text.parse())?;
     let mut faults = crashes::all();
+    faults.extend(late_insert::all());
     faults.extend(parts::all());
     faults.extend(inserts::all());
     faults.extend(load::all());

@@ -13,8 +13,8 @@ pub(crate) struct Outcome {
     sign: &'static str,
     /// How often it fired.
     pub(crate) fired: u64,
-    /// What else is told of it.
-    pub(crate) told: Option<String>,
+    /// What else is told of it, line by line.
+    pub(crate) told: Vec<String>,
     /// Messages that were acknowledged while it ran.
     pub(crate) acknowledged: u64,
     /// Origins without a fate at some stage.
@@ -34,7 +34,7 @@ impl Outcome {
             name: fault.name.clone(),
             sign: fault.sign,
             fired: 0,
-            told: None,
+            told: Vec::new(),
             acknowledged: 0,
             lost: 0,
             duplicated: 0,
@@ -57,7 +57,7 @@ impl Outcome {
     fn row(&self) -> String {
         let fired = format!("{} {}", self.fired, self.sign);
         format!(
-            "{:<4} {:<50} {fired:<26} {:>6} {:>5} {:>6} {:<11} {:>5.0}",
+            "{:<4} {:<64} {fired:<26} {:>6} {:>5} {:>6} {:<11} {:>5.0}",
             if self.failed() { "FAIL" } else { "ok" },
             self.name,
             self.acknowledged,
@@ -94,7 +94,7 @@ impl Report {
     pub(crate) fn begin() -> Self {
         let (fault, fired, acknowledged) = ("fault", "fired", "acked");
         println!(
-            "\n     {fault:<50} {fired:<26} {acknowledged:>6} {:>5} {:>6} {:<11} {:>5}",
+            "\n     {fault:<64} {fired:<26} {acknowledged:>6} {:>5} {:>6} {:<11} {:>5}",
             "lost", "double", "auditor", "s"
         );
         Self::default()

@@ -11,6 +11,8 @@ pub(crate) type Series = (&'static str, &'static [&'static str]);
 pub(crate) const ABORTS: Series = ("waybill_stage_aborts_total", &[]);
 /// Times that the Kafka clients were made anew.
 pub(crate) const REBUILDS: Series = ("waybill_stage_rebuilds_total", &[]);
+/// Records that a stage, or a loader, has taken in hand.
+pub(crate) const RECEIVED: Series = ("waybill_stage_received_records_total", &[]);
 /// INSERTs of which nobody knows whether they took effect.
 pub(crate) const UNCERTAIN: Series = ("waybill_loader_uncertain_inserts_total", &[]);
 /// Ranges that were read back and found complete.
