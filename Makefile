@@ -1,6 +1,6 @@
 # make demo   a day of a small shop through the whole pipeline; KEEP=1 keeps it up afterwards
 # make test   everything, unit to end-to-end, on the real parts
-# make bench  CPU per event of ingest and each stage, beside bare loops; BENCH_EVENTS=n ONE=stages|ingest|identity
+# make bench  CPU per event of ingest and each stage, beside bare loops; BENCH_EVENTS=n ONE=stages|loader|ingest|identity
 # make fuzz   a fuzzer led by coverage at ingest; FUZZ_SECONDS=n, 60 by default
 # make load   3,000 events/s to ClickHouse: latency, CPU per event; LOAD_RATE=n LOAD_SECONDS=n JSON=1
 # make faults crashes, zombies, dead parts, a bad network, scaling; ONE=name; QUICK=1; 80 minutes

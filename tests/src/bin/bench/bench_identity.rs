@@ -95,8 +95,8 @@ pub(crate) fn run(events: usize) -> anyhow::Result<Vec<Row>> {
 }
 
 fn row(events: usize, case: &Case) -> anyhow::Result<Row> {
-    let bench = Bench::start(events)?;
-    let bare = bench.bare()?;
+    let bench = Bench::start(events, PARTITIONS)?;
+    let bare = bench.bare(Topic::RawEvents)?;
     let admin = Admin::new(&bench.kafka)?;
     for stage in Stage::ALL {
         admin.first_positions(stage.group(), &stage.reads())?;
@@ -268,7 +268,7 @@ fn folder_bytes(folder: &std::path::Path) -> anyhow::Result<u64> {
 }
 
 /// A line of this process's status.
-fn status_mib(name: &str) -> anyhow::Result<u64> {
+pub(crate) fn status_mib(name: &str) -> anyhow::Result<u64> {
     let status = fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix(name)).context("no such line")?;
     let kib: u64 = line.trim().trim_end_matches(" kB").parse()?;

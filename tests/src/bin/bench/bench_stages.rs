@@ -57,11 +57,12 @@ pub(crate) struct Bench {
     pub(crate) folder: tempfile::TempDir,
     _stack: Stack,
     pub(crate) events: usize,
+    partitions: u16,
 }
 
 impl Bench {
     /// Starts the parts, migrates and fills `raw-events`.
-    pub(crate) fn start(events: usize) -> anyhow::Result<Self> {
+    pub(crate) fn start(events: usize, partitions: u16) -> anyhow::Result<Self> {
         let runtime = Runtime::new()?;
         let folder = tempfile::tempdir()?;
         let mut wanted = StackConfig::new(folder.path().join("stack"));
@@ -73,7 +74,8 @@ impl Bench {
         let registry = Registry::new(&at, runtime.handle().clone())?;
         let at = WarehouseConfig { url: stack.clickhouse_url(), ..WarehouseConfig::default() };
         let warehouse = Warehouse::new(&at)?;
-        let bench = Self { runtime, kafka, registry, warehouse, folder, _stack: stack, events };
+        let bench =
+            Self { runtime, kafka, registry, warehouse, folder, _stack: stack, events, partitions };
         bench.runtime.block_on(bench.migrate())?;
         eprintln!("writing {events} events to {}", Topic::RawEvents);
         bench.fill(Planned::Not)?;
@@ -82,7 +84,7 @@ impl Bench {
 
     async fn migrate(&self) -> anyhow::Result<()> {
         let admin = Admin::new(&self.kafka)?;
-        let settings = TopicSettings { partitions: PARTITIONS, ..TopicSettings::default() };
+        let settings = TopicSettings { partitions: self.partitions, ..TopicSettings::default() };
         admin.apply(&admin.plan(&settings).await?, &settings).await?;
         for spec in TOPICS {
             self.registry.register(spec.topic).await?;
@@ -111,18 +113,18 @@ impl Bench {
         Ok(())
     }
 
-    /// The bare loop.
-    pub(crate) fn bare(&self) -> anyhow::Result<Figure> {
-        let (from, to) = (Topic::RawEvents, Topic::IdentityLinks);
+    /// The bare loop over the records of a topic.
+    pub(crate) fn bare(&self, from: Topic) -> anyhow::Result<Figure> {
+        let (to, partitions) = (Topic::IdentityLinks, self.partitions);
         self.measure("bare pass-through", || {
-            bare_pass_through(&self.kafka, from, to, PARTITIONS, self.events)
+            bare_pass_through(&self.kafka, from, to, partitions, self.events)
                 .context("the bare loop")
         })
     }
 
     /// The bare loop first, then each stage in the order of the flow, then validate with plans.
     pub(crate) fn run(&self) -> anyhow::Result<Vec<Figure>> {
-        let mut figures = vec![self.bare()?];
+        let mut figures = vec![self.bare(Topic::RawEvents)?];
         let admin = Admin::new(&self.kafka)?;
         let unplanned = LiveCatalog::new(catalog(Planned::Not)?);
         for stage in Stage::ALL {

@@ -11,6 +11,7 @@ mod bench_enrichments;
 mod bench_events;
 mod bench_identity;
 mod bench_ingest;
+mod bench_loader;
 mod bench_plans;
 mod bench_stages;
 
@@ -19,7 +20,8 @@ use std::{collections::BTreeMap, process::ExitCode};
 use anyhow::{Context as _, ensure};
 use bench_enrichments::EnrichmentFigure;
 use bench_ingest::{IngestFigure, IngestFigures};
-use bench_stages::{Bench, Figure};
+use bench_loader::LoaderFigure;
+use bench_stages::{Bench, Figure, PARTITIONS};
 use mimalloc::MiMalloc;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
@@ -50,11 +52,12 @@ fn run() -> anyhow::Result<()> {
     let only = std::env::vars().find(|(name, only)| name == "ONE" && !only.is_empty());
     let wanted = |part: &str| only.as_ref().is_none_or(|(_, only)| only == part);
     ensure!(
-        ["stages", "enrichments", "ingest", "identity"].into_iter().any(wanted),
-        "ONE names no part of the bench: stages, enrichments, ingest or identity"
+        ["stages", "loader", "enrichments", "ingest", "identity"].into_iter().any(wanted),
+        "ONE names no part of the bench: stages, loader, enrichments, ingest or identity"
     );
     let enrichments = wanted("enrichments").then(|| enrichments(events)).transpose()?;
     let stages = wanted("stages").then(|| stages(events)).transpose()?;
+    let loader = wanted("loader").then(|| loader(events)).transpose()?;
     let ingest = wanted("ingest").then(|| ingest(events)).transpose()?;
     let identity = wanted("identity").then(|| identity(events)).transpose()?;
     println!(
@@ -63,6 +66,7 @@ fn run() -> anyhow::Result<()> {
             "events": events,
             "enrichments": enrichments,
             "stages": stages,
+            "loader": loader,
             "ingest": ingest,
             "identity": identity,
         })
@@ -84,7 +88,7 @@ fn enrichments(events: usize) -> anyhow::Result<serde_json::Value> {
 }
 
 fn stages(events: usize) -> anyhow::Result<serde_json::Value> {
-    let figures = Bench::start(events)?.run()?;
+    let figures = Bench::start(events, PARTITIONS)?.run()?;
     println!("\n{:<22}{:>12}{:>10}{:>14}", "stage", "us/event", "x bare", "events/s");
     let floor = figures.first().map_or(1.0, |figure| figure.cpu_us_per_event);
     for Figure { name, cpu_us_per_event, events_per_second } in &figures {
@@ -102,6 +106,31 @@ fn stages(events: usize) -> anyhow::Result<serde_json::Value> {
         })
         .collect();
     Ok(json!(by_name))
+}
+
+fn loader(events: usize) -> anyhow::Result<serde_json::Value> {
+    let LoaderFigure { loading, bare, rows_per_insert, bytes_per_event, peak_mib } =
+        bench_loader::run(events)?;
+    let (us, floor) = (loading.cpu_us_per_event, bare.cpu_us_per_event);
+    println!(
+        "\n{:<22}{:>12}{:>10}{:>14}{:>14}{:>14}{:>10}",
+        "loader", "us/event", "x bare", "events/s", "rows/INSERT", "bytes/event", "peak MiB"
+    );
+    println!(
+        "{:<22}{us:>12.2}{:>10.2}{:>14.0}{rows_per_insert:>14.0}{bytes_per_event:>14.0}{peak_mib:>10}",
+        loading.name,
+        us / floor,
+        loading.events_per_second
+    );
+    println!("goal: 6 us at 20,000 rows in an INSERT");
+    Ok(json!({
+        "cpu_us_per_event": us,
+        "bare_us_per_event": floor,
+        "events_per_second": loading.events_per_second,
+        "rows_per_insert": rows_per_insert,
+        "bytes_per_event": bytes_per_event,
+        "peak_mib": peak_mib,
+    }))
 }
 
 fn ingest(events: usize) -> anyhow::Result<serde_json::Value> {
