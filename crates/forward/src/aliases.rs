@@ -1,6 +1,6 @@
 //! `identity-aliases` into the table `identity_aliases`.
 
-use event::{Hints, IdentityAlias};
+use event::IdentityAlias;
 use kafka_runtime::{Mapped, Numbered};
 use pipeline::{Halt, Rejected};
 use warehouse::AliasRow;
@@ -30,14 +30,14 @@ where
 {
     type Row = AliasRow;
 
-    fn map(&mut self, numbered: &Numbered<'_>) -> Result<(Mapped<AliasRow>, Hints), Halt> {
+    fn map(&mut self, numbered: &Numbered<'_>) -> Result<Mapped<AliasRow>, Halt> {
         let record = numbered.record;
         let position = position(self.epoch, record);
         let row = match (self.decode)(record.value.as_deref().unwrap_or_default())? {
             Ok(alias) => AliasRow::new(position, alias),
             Err(_) => AliasRow::undecodable(position, undecodable(record)),
         };
-        Ok((Mapped::Row(row), Hints::default()))
+        Ok(Mapped::Row(row))
     }
 
     fn plain(&mut self, numbered: &Numbered<'_>) -> Option<AliasRow> {

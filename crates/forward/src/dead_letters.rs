@@ -1,6 +1,6 @@
 //! The dead-letter topics of every stage into the table `dead_letters`.
 
-use event::{DeadLetter, Hints, Waybill};
+use event::{DeadLetter, Waybill};
 use kafka_runtime::{Mapped, Numbered, Record, header};
 use pipeline::{Halt, Rejected};
 use topology::Topic;
@@ -31,14 +31,14 @@ where
 {
     type Row = DeadLetterRow;
 
-    fn map(&mut self, numbered: &Numbered<'_>) -> Result<(Mapped<DeadLetterRow>, Hints), Halt> {
+    fn map(&mut self, numbered: &Numbered<'_>) -> Result<Mapped<DeadLetterRow>, Halt> {
         let record = numbered.record;
         let position = position(self.epoch, record);
         let row = match (self.decode)(record.value.as_deref().unwrap_or_default())? {
             Ok(letter) => DeadLetterRow::new(position, letter),
             Err(_) => DeadLetterRow::undecodable(position, undecodable(record)),
         };
-        Ok((Mapped::Row(row), Hints::default()))
+        Ok(Mapped::Row(row))
     }
 
     fn plain(&mut self, numbered: &Numbered<'_>) -> Option<DeadLetterRow> {
@@ -115,8 +115,7 @@ mod tests {
         });
         for value in [None, Some(&b"garbage"[..])] {
             let record = record(value, Vec::new());
-            let (mapped, _) =
-                letters.map(&Numbered { record: &record, waybill: waybill() }).unwrap();
+            let mapped = letters.map(&Numbered { record: &record, waybill: waybill() }).unwrap();
             let Mapped::Row(row) = mapped else { panic!("a side table keeps every record") };
             let at = position(0, &record);
             assert_eq!(row, DeadLetterRow::undecodable(at, undecodable(&record)));

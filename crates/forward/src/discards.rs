@@ -1,6 +1,6 @@
 //! `discarded-events` into the table of the same name.
 
-use event::{DiscardedEvent, Hints};
+use event::DiscardedEvent;
 use kafka_runtime::{Mapped, Numbered};
 use pipeline::{Halt, Rejected};
 use warehouse::DiscardRow;
@@ -30,14 +30,14 @@ where
 {
     type Row = DiscardRow;
 
-    fn map(&mut self, numbered: &Numbered<'_>) -> Result<(Mapped<DiscardRow>, Hints), Halt> {
+    fn map(&mut self, numbered: &Numbered<'_>) -> Result<Mapped<DiscardRow>, Halt> {
         let record = numbered.record;
         let position = position(self.epoch, record);
         let row = match (self.decode)(record.value.as_deref().unwrap_or_default())? {
             Ok(discard) => DiscardRow::new(position, discard),
             Err(_) => DiscardRow::undecodable(position, undecodable(record)),
         };
-        Ok((Mapped::Row(row), Hints::default()))
+        Ok(Mapped::Row(row))
     }
 
     fn plain(&mut self, numbered: &Numbered<'_>) -> Option<DiscardRow> {

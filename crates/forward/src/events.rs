@@ -1,6 +1,6 @@
 //! `stitched-events` and what operators redrive into the table `events`.
 
-use event::{Described, Hints, StitchedEvent};
+use event::{Hints, StitchedEvent};
 use kafka_runtime::{Mapped, Numbered, Record};
 use pipeline::{Halt, RejectReason, Rejected};
 use warehouse::{EventRow, RowPosition};
@@ -37,15 +37,24 @@ where
 {
     type Row = EventRow;
 
-    fn map(&mut self, numbered: &Numbered<'_>) -> Result<(Mapped<EventRow>, Hints), Halt> {
+    fn map(&mut self, numbered: &Numbered<'_>) -> Result<Mapped<EventRow>, Halt> {
         let stitched = match self.decoded(numbered.record)? {
             Ok(stitched) => stitched,
-            Err(rejected) => return Ok((Mapped::Reject(rejected), Hints::default())),
+            Err(rejected) => return Ok(Mapped::Reject(rejected)),
         };
-        let hints = stitched.hints();
         let position = position(self.epoch, numbered.record);
         let row = EventRow { position, waybill: numbered.waybill, stitched };
-        Ok((Mapped::Row(row), hints))
+        Ok(Mapped::Row(row))
+    }
+
+    fn hints(row: EventRow) -> Hints {
+        let event = row.stitched.event;
+        Hints {
+            source: Some(event.source),
+            event: Some(event.event.unwrap_or(event.kind)),
+            message_id: Some(event.message_id),
+            environment: Some(event.environment),
+        }
     }
 }
 
@@ -56,7 +65,7 @@ pub(crate) fn position(epoch: u16, record: &Record) -> RowPosition {
 
 #[cfg(test)]
 mod tests {
-    use event::{Origin, Waybill};
+    use event::{Described as _, Origin, Waybill};
     use kafka_runtime::Position;
     use topology::Topic;
 
@@ -77,16 +86,38 @@ mod tests {
     }
 
     #[test]
+    fn a_row_says_of_its_event_what_the_event_says_of_itself() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../avro/examples/stitched-events");
+        let mut seen = 0;
+        for file in std::fs::read_dir(folder).unwrap() {
+            let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+            let stitched: StitchedEvent = serde_json::from_str(&text).unwrap();
+            let said = stitched.hints();
+            let mut events = Events::new(0, |_| Ok(Ok(stitched.clone())));
+            let record = record(Some(b"framed"));
+            let mapped = events.map(&Numbered { record: &record, waybill: waybill() }).unwrap();
+            let Mapped::Row(row) = mapped else { panic!("an event becomes a row") };
+            assert_eq!(hints_of(&events, row), said);
+            seen += 1;
+        }
+        assert!(seen > 0, "{folder} has no example");
+    }
+
+    fn hints_of<M: Mapping>(_of: &M, row: M::Row) -> Hints {
+        M::hints(row)
+    }
+
+    #[test]
     fn what_is_no_event_is_rejected_and_a_registry_that_is_away_halts() {
         let mut none = Events::new(0, |_| panic!("there is nothing to decode"));
         let empty = record(None);
-        let (mapped, _) = none.map(&Numbered { record: &empty, waybill: waybill() }).unwrap();
+        let mapped = none.map(&Numbered { record: &empty, waybill: waybill() }).unwrap();
         assert!(matches!(mapped, Mapped::Reject(r) if r.reason == RejectReason::Undecodable));
 
         let garbage = record(Some(b"garbage"));
         let unknown = || Rejected::new(RejectReason::UnknownSchema, "schema 7");
         let mut refuses = Events::new(0, |_| Ok(Err(unknown())));
-        let (mapped, _) = refuses.map(&Numbered { record: &garbage, waybill: waybill() }).unwrap();
+        let mapped = refuses.map(&Numbered { record: &garbage, waybill: waybill() }).unwrap();
         assert_eq!(mapped, Mapped::Reject(unknown()));
 
         let away = || Halt::new("registry", "away");

@@ -1,6 +1,6 @@
 //! `identity-links` into the table `identity_links`.
 
-use event::{Hints, IdentityLink};
+use event::IdentityLink;
 use kafka_runtime::{Mapped, Numbered};
 use pipeline::{Halt, Rejected};
 use warehouse::LinkRow;
@@ -30,14 +30,14 @@ where
 {
     type Row = LinkRow;
 
-    fn map(&mut self, numbered: &Numbered<'_>) -> Result<(Mapped<LinkRow>, Hints), Halt> {
+    fn map(&mut self, numbered: &Numbered<'_>) -> Result<Mapped<LinkRow>, Halt> {
         let record = numbered.record;
         let position = position(self.epoch, record);
         let row = match (self.decode)(record.value.as_deref().unwrap_or_default())? {
             Ok(link) => LinkRow::new(position, link),
             Err(_) => LinkRow::undecodable(position, undecodable(record)),
         };
-        Ok((Mapped::Row(row), Hints::default()))
+        Ok(Mapped::Row(row))
     }
 
     fn plain(&mut self, numbered: &Numbered<'_>) -> Option<LinkRow> {

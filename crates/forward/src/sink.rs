@@ -10,7 +10,8 @@ use pipeline::{Halt, RejectReason, Rejected};
 use tokio::runtime::Handle;
 use topology::Topic;
 use warehouse::{
-    Exception, InsertAnswer, InsertRequest, PositionRange, Row, Warehouse, WarehouseError,
+    Exception, InsertAnswer, InsertRequest, PositionRange, Row, RowBytes, RowWriter, Warehouse,
+    WarehouseError,
 };
 
 use crate::token::{Token, prefix};
@@ -27,7 +28,12 @@ pub trait Mapping {
     type Row: Row;
 
     /// Maps a record.
-    fn map(&mut self, record: &Numbered<'_>) -> Result<(Mapped<Self::Row>, Hints), Halt>;
+    fn map(&mut self, record: &Numbered<'_>) -> Result<Mapped<Self::Row>, Halt>;
+
+    /// What may be said of the event that a row was made of; a side table says nothing.
+    fn hints(_row: Self::Row) -> Hints {
+        Hints::default()
+    }
 
     /// For a side table: the record as it is, with nothing in a column of its own that is not of
     /// Kafka or of the headers. `None` for a table whose refused rows become dead letters.
@@ -54,13 +60,14 @@ pub struct Loader {
 pub struct ClickhouseSink<M> {
     loader: Loader,
     mapping: M,
+    writer: RowWriter,
     attempts: u64,
 }
 
 impl<M: Mapping> ClickhouseSink<M> {
     /// A sink that loads what `mapping` makes of the records.
     pub fn new(loader: Loader, mapping: M) -> Self {
-        Self { loader, mapping, attempts: 0 }
+        Self { loader, mapping, writer: RowWriter::default(), attempts: 0 }
     }
 
     fn positions(&self, range: &Range) -> PositionRange {
@@ -74,28 +81,39 @@ impl<M: Mapping> ClickhouseSink<M> {
         }
     }
 
+    fn written_plain(&mut self, record: &Numbered<'_>) -> Option<RowBytes> {
+        self.mapping.plain(record).map(|row| self.writer.write(&row))
+    }
+
     fn wait<T>(&self, answer: impl Future<Output = Result<T, WarehouseError>>) -> Result<T, Halt> {
         self.loader.runtime.block_on(answer).map_err(|error| halt(error.to_string()))
     }
 }
 
 impl<M: Mapping> Sink for ClickhouseSink<M> {
-    type Row = M::Row;
+    /// Bytes: an event with all facts takes several times as much memory, and a batch has thousands.
+    type Row = RowBytes;
 
     /// What a column takes in silence as something else is found before it is sent.
-    fn map(&mut self, record: &Numbered<'_>) -> Result<(Mapped<M::Row>, Hints), Halt> {
-        let (mapped, hints) = self.mapping.map(record)?;
-        let unheld = match &mapped {
-            Mapped::Row(row) => row.unheld_time(),
-            _ => None,
+    fn map(&mut self, record: &Numbered<'_>) -> Result<(Mapped<RowBytes>, Hints), Halt> {
+        let row = match self.mapping.map(record)? {
+            Mapped::Row(row) => row,
+            Mapped::Reject(rejected) => return Ok((Mapped::Reject(rejected), Hints::default())),
+            Mapped::Discard(discarded) => {
+                return Ok((Mapped::Discard(discarded), Hints::default()));
+            }
         };
-        let Some(column) = unheld else { return Ok((mapped, hints)) };
-        let instead = self.mapping.plain(record).map_or_else(|| unheld_time(column), Mapped::Row);
-        Ok((instead, hints))
+        let mapped = match row.unheld_time() {
+            None => Mapped::Row(self.writer.write(&row)),
+            Some(column) => {
+                self.written_plain(record).map_or_else(|| unheld_time(column), Mapped::Row)
+            }
+        };
+        Ok((mapped, M::hints(row)))
     }
 
-    fn plain(&mut self, record: &Numbered<'_>) -> Result<Option<M::Row>, Halt> {
-        Ok(self.mapping.plain(record))
+    fn plain(&mut self, record: &Numbered<'_>) -> Result<Option<RowBytes>, Halt> {
+        Ok(self.written_plain(record))
     }
 
     fn loaded(&mut self, waybills: &[Waybill]) -> Result<Vec<Waybill>, Halt> {
@@ -108,7 +126,7 @@ impl<M: Mapping> Sink for ClickhouseSink<M> {
         Ok(waybills.iter().filter(|waybill| loaded.contains(&waybill.origin)).copied().collect())
     }
 
-    fn insert(&mut self, range: &Range, rows: &[PlacedRow<M::Row>]) -> Result<Inserted, Halt> {
+    fn insert(&mut self, range: &Range, rows: &[PlacedRow<RowBytes>]) -> Result<Inserted, Halt> {
         if rows.is_empty() {
             return Ok(Inserted::Loaded);
         }
@@ -116,7 +134,8 @@ impl<M: Mapping> Sink for ClickhouseSink<M> {
         let token = Token { epoch: self.loader.epoch, range: *range, format: M::Row::FORMAT };
         let token = token.to_string();
         let query_id = format!("{token}-{}-{}", self.attempts, self.loader.nonce);
-        let request = InsertRequest::new(rows.iter().map(|placed| &placed.row), token, query_id);
+        let rows = rows.iter().map(|placed| placed.row.clone()).collect();
+        let request = InsertRequest::of::<M::Row>(rows, token, query_id);
         inserted(self.loader.runtime.block_on(self.loader.warehouse.insert(request)))
     }
 
@@ -176,11 +195,13 @@ mod tests {
         const FORMAT: u16 = 1;
         const COLUMNS: &'static [Column<Self>] = &[];
 
-        fn times(&self) -> Vec<(&'static str, Option<Millis>)> {
-            vec![("happened_at", Some(self.0))]
+        fn times(&self) -> impl IntoIterator<Item = (&'static str, Option<Millis>)> {
+            [("happened_at", Some(self.0))]
         }
 
-        fn write(&self, _out: &mut RowBinary) {}
+        fn write(&self, out: &mut RowBinary) {
+            out.millis(self.0);
+        }
     }
 
     /// Of a side table, or not; each record happened at its offset.
@@ -191,10 +212,12 @@ mod tests {
     impl Mapping for Offsets {
         type Row = Timed;
 
-        fn map(&mut self, numbered: &Numbered<'_>) -> Result<(Mapped<Timed>, Hints), Halt> {
-            let row = Timed(numbered.record.position.offset);
-            let hints = Hints { source: Some("web/app".to_owned()), ..Hints::default() };
-            Ok((Mapped::Row(row), hints))
+        fn map(&mut self, numbered: &Numbered<'_>) -> Result<Mapped<Timed>, Halt> {
+            Ok(Mapped::Row(Timed(numbered.record.position.offset)))
+        }
+
+        fn hints(_row: Timed) -> Hints {
+            Hints { source: Some("web/app".to_owned()), ..Hints::default() }
         }
 
         fn plain(&mut self, _numbered: &Numbered<'_>) -> Option<Timed> {
@@ -202,7 +225,11 @@ mod tests {
         }
     }
 
-    fn mapped(is_side: bool, happened_at: Millis) -> (Mapped<Timed>, Hints) {
+    fn written(happened_at: Millis) -> Mapped<RowBytes> {
+        Mapped::Row(RowWriter::default().write(&Timed(happened_at)))
+    }
+
+    fn mapped(is_side: bool, happened_at: Millis) -> (Mapped<RowBytes>, Hints) {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let warehouse = Warehouse::new(&WarehouseConfig::default()).unwrap();
         let (handle, nonce) = (runtime.handle().clone(), "test".to_owned());
@@ -218,10 +245,10 @@ mod tests {
     #[test]
     fn a_time_that_clickhouse_would_store_as_another_is_rejected_or_kept_in_the_plainest_form() {
         for held in [TIMES.start, 7, TIMES.end - 1] {
-            assert_eq!(mapped(false, held).0, Mapped::Row(Timed(held)));
+            assert_eq!(mapped(false, held).0, written(held));
         }
         for unheld in [i64::MIN, TIMES.start - 1, TIMES.end, i64::MAX] {
-            assert_eq!(mapped(true, unheld).0, Mapped::Row(Timed(0)), "a side table keeps it");
+            assert_eq!(mapped(true, unheld).0, written(0), "a side table keeps it");
             let (Mapped::Reject(rejected), hints) = mapped(false, unheld) else {
                 panic!("{unheld} cannot be held");
             };

@@ -12,7 +12,7 @@ use kafka_runtime::{Inserted, Mapped, Numbered, PlacedRow, Position, Range, Reco
 use local_stack::{Part, Stack, StackConfig};
 use tokio::runtime::Runtime;
 use topology::Topic;
-use warehouse::{DiscardRow, Warehouse, WarehouseConfig};
+use warehouse::{RowBytes, Warehouse, WarehouseConfig};
 
 const RANGE: Range =
     Range { topic: Topic::DiscardedEvents, partition: 2, start: 10, end: 13, content: 0 };
@@ -37,7 +37,7 @@ fn discard(offset: i64) -> DiscardedEvent {
     }
 }
 
-fn placed(sink: &mut impl Sink<Row = DiscardRow>, offset: i64) -> PlacedRow<DiscardRow> {
+fn placed(sink: &mut impl Sink<Row = RowBytes>, offset: i64) -> PlacedRow<RowBytes> {
     let record = Record {
         position: Position { topic: RANGE.topic, partition: RANGE.partition, offset },
         timestamp: None,

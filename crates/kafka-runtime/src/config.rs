@@ -87,9 +87,9 @@ impl fmt::Debug for KafkaConfig {
 /// what waits is loaded in blocks of `records` rows, however many partitions there are.
 ///
 /// `bytes` bounds the memory, whatever the number of partitions: one batch is in hand at a time. With
-/// the limits of a sink that is 48 MiB of records, two to three times as much for the rows made of
-/// them, as much as the batch for the body of an INSERT, and 32 MiB that librdkafka has fetched ahead:
-/// about 300 MiB for 12 partitions as for one.
+/// the limits of a sink that is 48 MiB of records, as much for the rows made of them, a part of that
+/// for the body of an INSERT (as much, where it is not compressed), and 32 MiB that librdkafka has
+/// fetched ahead: about 200 MiB for 12 partitions as for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BatchLimits {

@@ -8,17 +8,17 @@ use crate::answer::{HttpAnswer, classify};
 use crate::client::Warehouse;
 use crate::error::with_sources;
 use crate::half_sent;
-use crate::{InsertAnswer, Row, RowBinary, WarehouseError};
+use crate::{InsertAnswer, Row, RowBytes, RowWriter, WarehouseError};
 
-/// An INSERT of rows that are encoded already.
+/// An INSERT of rows that are bytes already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InsertRequest {
     /// The table.
     pub table: &'static str,
-    /// Columns in the order of the body.
+    /// Columns in the order of the rows' bytes.
     pub columns: Vec<&'static str>,
-    /// The rows in RowBinary.
-    pub body: Vec<u8>,
+    /// The rows.
+    pub rows: Vec<RowBytes>,
     /// Deduplication token: the same for the same rows, another for any other; empty for none.
     pub token: String,
     /// Id of the query; no two are the same.
@@ -32,15 +32,15 @@ impl InsertRequest {
         token: String,
         query_id: String,
     ) -> Self {
-        let mut body = RowBinary::default();
-        rows.into_iter().for_each(|row| row.write(&mut body));
-        Self {
-            table: R::TABLE,
-            columns: R::COLUMNS.iter().map(|column| column.name).collect(),
-            body: body.into_bytes(),
-            token,
-            query_id,
-        }
+        let mut writer = RowWriter::default();
+        let rows = rows.into_iter().map(|row| writer.write(row)).collect();
+        Self::of::<R>(rows, token, query_id)
+    }
+
+    /// An INSERT of rows of `R` that a [`RowWriter`] has written.
+    pub fn of<R: Row>(rows: Vec<RowBytes>, token: String, query_id: String) -> Self {
+        let columns = R::COLUMNS.iter().map(|column| column.name).collect();
+        Self { table: R::TABLE, columns, rows, token, query_id }
     }
 
     fn statement(&self) -> String {
@@ -68,8 +68,8 @@ pub(crate) const QUORUM: (&str, &str) = ("insert_quorum", "auto");
 impl Warehouse {
     /// Sends an INSERT and says how it ended. One attempt, at the first host that can be reached; the
     /// caller decides about another, which goes to the next host if this one could not.
-    pub async fn insert(&self, mut request: InsertRequest) -> InsertAnswer {
-        let body = match self.compression.packed(std::mem::take(&mut request.body)) {
+    pub async fn insert(&self, request: InsertRequest) -> InsertAnswer {
+        let body = match self.compression.packed(&request.rows) {
             Ok(body) => body,
             Err(error) => return InsertAnswer::Away(format!("nothing was sent: {error}")),
         };

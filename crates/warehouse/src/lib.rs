@@ -62,7 +62,7 @@ pub use promoted_backfill::{BackfillProgress, BackfillStep};
 pub use promoted_json::JsonProperties;
 pub use read_back::{Counts, LoadedEvent, OriginRange, PositionRange};
 pub use retention::{KeepDays, RetentionChange};
-pub use row_binary::{RowBinary, TIMES};
+pub use row_binary::{RowBinary, RowBytes, RowWriter, TIMES};
 pub use rows::{
     AliasRow, Column, DeadLetterRow, DiscardRow, EventRow, LinkRow, Row, RowPosition, Undecodable,
 };

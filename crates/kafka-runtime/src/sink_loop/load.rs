@@ -173,8 +173,9 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
     fn loaded(&mut self, load: Load<S::Row>) {
         self.parts.metrics.emitted(load.rows.len() as u64);
         self.loader.inserted(load.rows.len() as u64);
+        let now = now();
         for row in load.rows.iter().filter(|row| row.waybill != UNNUMBERED) {
-            let age = u64::try_from(now() - row.waybill.appended_at).unwrap_or_default();
+            let age = u64::try_from(now - row.waybill.appended_at).unwrap_or_default();
             self.loader.fresh_after(Duration::from_millis(age));
         }
         let partition = (load.range.topic, load.range.partition);

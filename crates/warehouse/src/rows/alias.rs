@@ -83,8 +83,8 @@ impl Row for AliasRow {
         Column::new("raw", |r, o| o.nullable(r.raw(), RowBinary::bytes)),
     ];
 
-    fn times(&self) -> Vec<(&'static str, Option<Millis>)> {
+    fn times(&self) -> impl IntoIterator<Item = (&'static str, Option<Millis>)> {
         let appended_at = self.alias().map(|alias| alias.appended_at);
-        vec![("event_time", Some(self.event_time())), ("appended_at", appended_at)]
+        [("event_time", Some(self.event_time())), ("appended_at", appended_at)]
     }
 }

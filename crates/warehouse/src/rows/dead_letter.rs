@@ -100,8 +100,8 @@ impl Row for DeadLetterRow {
         Column::new("raw", |r, o| o.nullable(r.raw.as_deref(), RowBinary::bytes)),
     ];
 
-    fn times(&self) -> Vec<(&'static str, Option<Millis>)> {
-        vec![
+    fn times(&self) -> impl IntoIterator<Item = (&'static str, Option<Millis>)> {
+        [
             ("appended_at", self.letter.appended_at),
             ("record_timestamp", self.letter.record_timestamp),
             ("failed_at", Some(self.letter.failed_at)),

@@ -101,8 +101,8 @@ impl Row for DiscardRow {
         Column::new("raw", |r, o| o.nullable(r.raw(), RowBinary::bytes)),
     ];
 
-    fn times(&self) -> Vec<(&'static str, Option<Millis>)> {
+    fn times(&self) -> impl IntoIterator<Item = (&'static str, Option<Millis>)> {
         let appended_at = self.waybill.map(|waybill| waybill.appended_at);
-        vec![("appended_at", appended_at), ("discarded_at", Some(self.discarded_at))]
+        [("appended_at", appended_at), ("discarded_at", Some(self.discarded_at))]
     }
 }

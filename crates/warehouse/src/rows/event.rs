@@ -162,9 +162,9 @@ impl Row for EventRow {
         Column::new("identity_flags", |r, o| o.texts(&r.identity().flags)),
     ];
 
-    fn times(&self) -> Vec<(&'static str, Option<Millis>)> {
+    fn times(&self) -> impl IntoIterator<Item = (&'static str, Option<Millis>)> {
         let event = self.event();
-        vec![
+        [
             ("appended_at", Some(self.waybill.appended_at)),
             ("timestamp", Some(event.timestamp)),
             ("original_timestamp", event.original_timestamp),

@@ -85,8 +85,8 @@ impl Row for LinkRow {
         Column::new("raw", |r, o| o.nullable(r.raw(), RowBinary::bytes)),
     ];
 
-    fn times(&self) -> Vec<(&'static str, Option<Millis>)> {
+    fn times(&self) -> impl IntoIterator<Item = (&'static str, Option<Millis>)> {
         let appended_at = self.link().map(|link| link.appended_at);
-        vec![("event_time", Some(self.event_time())), ("appended_at", appended_at)]
+        [("event_time", Some(self.event_time())), ("appended_at", appended_at)]
     }
 }

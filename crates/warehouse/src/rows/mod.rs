@@ -43,8 +43,8 @@ pub trait Row: 'static {
     const COLUMNS: &'static [Column<Self>];
 
     /// The times that the row writes into `DateTime64` columns, with the names of those.
-    fn times(&self) -> Vec<(&'static str, Option<Millis>)> {
-        Vec::new()
+    fn times(&self) -> impl IntoIterator<Item = (&'static str, Option<Millis>)> {
+        []
     }
 
     /// The first column whose time the table cannot hold ([`TIMES`]): it would be stored as another.

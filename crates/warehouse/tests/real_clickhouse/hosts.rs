@@ -49,7 +49,8 @@ pub(crate) async fn a_host_that_refuses_is_left_for_the_next_until_that_one_cann
     assert_eq!(inserts(&first), 1);
 
     let mut cut = request(&[4], "e", 1);
-    cut.body.truncate(cut.body.len() - 3);
+    let last = cut.rows.last_mut().unwrap();
+    last.truncate(last.as_bytes().len() - 3);
     let answer = warehouse.insert(cut).await;
     assert!(matches!(answer, InsertAnswer::Refused(_)), "{answer:?}");
     assert_eq!(warehouse.insert(request(&[4], "f", 1)).await, InsertAnswer::Loaded);
