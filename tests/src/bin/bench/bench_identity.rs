@@ -2,7 +2,9 @@
 //! have, the stage restores from it, and then takes events that it never saw.
 
 use std::{
-    fs, thread,
+    fs,
+    process::Stdio,
+    thread,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -12,10 +14,12 @@ use identity::{Day, KEY_VERSION, MessageKey};
 use kafka_runtime::{
     Admin, BatchLimits, Outgoing, Producer, RuntimeError, Scanner, Shutdown, StageSettings,
 };
+use local_stack::spawner::mortal;
 use serde_json::json;
 use telemetry::{ComponentState, Health};
 use topology::{Stage, Topic};
 use tracking_plan::LiveCatalog;
+use waybill_tests::{Spent, binary, spent};
 
 use crate::{
     bench_plans::{Planned, catalog},
@@ -55,13 +59,11 @@ pub(crate) struct Row {
     pub(crate) partitions: u16,
     /// CPU microseconds per event of a fresh event, user and system, opening left out.
     pub(crate) cpu_us_per_event: f64,
-    /// The bare loop on the same machine at the same time.
+    /// The bare loop over the same records at the same time.
     pub(crate) bare_us_per_event: f64,
     /// From nothing on the disk to all partitions ready.
     pub(crate) restore_seconds: f64,
-    /// Of this process, clients of the preparation included, when all events were through.
-    pub(crate) resident_mib: u64,
-    /// The most while the stage ran over the events.
+    /// The most that the process of the stage had while it ran over the events.
     pub(crate) peak_mib: u64,
     /// Of the restored stores at rest, their journals left out.
     pub(crate) disk_bytes_per_key: f64,
@@ -76,7 +78,6 @@ impl Row {
             "cpu_us_per_event": self.cpu_us_per_event,
             "bare_us_per_event": self.bare_us_per_event,
             "restore_seconds": self.restore_seconds,
-            "resident_mib": self.resident_mib,
             "peak_mib": self.peak_mib,
             "disk_bytes_per_key": self.disk_bytes_per_key,
         })
@@ -96,7 +97,6 @@ pub(crate) fn run(events: usize) -> anyhow::Result<Vec<Row>> {
 
 fn row(events: usize, case: &Case) -> anyhow::Result<Row> {
     let bench = Bench::start(events, PARTITIONS)?;
-    let bare = bench.bare(Topic::RawEvents)?;
     let admin = Admin::new(&bench.kafka)?;
     for stage in Stage::ALL {
         admin.first_positions(stage.group(), &stage.reads())?;
@@ -111,28 +111,19 @@ fn row(events: usize, case: &Case) -> anyhow::Result<Row> {
     for stage in [Stage::Validate, Stage::Enrich] {
         bench.until_through(stage, &unplanned)?;
     }
+    let bare = bench.bare(STAGE.input())?;
     eprintln!("measuring {STAGE}");
-    // The peak so far is forgotten (proc(5)).
-    fs::write("/proc/self/clear_refs", "5")?;
-    let mut resident_mib = 0;
-    let stage = bench.measure(STAGE.name(), || {
-        bench.running(&Health::new(), |_| {
-            until_committed(STAGE, &mut Scanner::new(&bench.kafka, "waybill-bench")?)?;
-            resident_mib = status_mib("VmRSS:")?;
-            Ok(())
-        })
-    })?;
+    let stage = bench.by_the_binary()?;
     #[expect(clippy::cast_precision_loss, reason = "figures for a person")]
     let (events, held) = (events as f64, case.keys as f64);
     Ok(Row {
         keys: case.keys,
         days: case.days,
         partitions: case.partitions,
-        cpu_us_per_event: stage.cpu_us_per_event - opening * 1e6 / events,
+        cpu_us_per_event: (stage.cpu - opening) * 1e6 / events,
         bare_us_per_event: bare.cpu_us_per_event,
         restore_seconds,
-        resident_mib,
-        peak_mib: status_mib("VmHWM:")?,
+        peak_mib: stage.peak_mib,
         disk_bytes_per_key: disk / held,
     })
 }
@@ -203,6 +194,37 @@ impl Bench {
         Ok((restored.as_secs_f64(), cpu_seconds() - cpu))
     }
 
+    /// What the stage takes to get through its input, as a process of its own.
+    fn by_the_binary(&self) -> anyhow::Result<Spent> {
+        let config = self.folder.path().join("waybill.toml");
+        fs::write(&config, self.config())?;
+        let mut stage = mortal(binary()?)
+            .arg("--config")
+            .arg(&config)
+            .arg(STAGE.name())
+            .stdout(Stdio::null())
+            .spawn()?;
+        let through = until_committed(STAGE, &mut Scanner::new(&self.kafka, "waybill-bench")?);
+        let spent = spent(STAGE.name(), Some(stage.id()));
+        stage.kill()?;
+        stage.wait()?;
+        through.and(spent)
+    }
+
+    /// The same as [`running`](Self::running) goes by.
+    fn config(&self) -> String {
+        let Self { kafka, stack, folder, .. } = self;
+        format!(
+            "admin.listen = \"127.0.0.1:0\"\n\
+             kafka.bootstrap_servers = \"{}\"\n\
+             registry.url = \"{}\"\n\
+             identity_stitch.state_dir = \"{}\"\n",
+            kafka.bootstrap_servers,
+            stack.registry_url(),
+            folder.path().join("identity-stitch").display(),
+        )
+    }
+
     /// Runs the stage for as long as `work` takes.
     fn running(
         &self,
@@ -265,12 +287,4 @@ fn folder_bytes(folder: &std::path::Path) -> anyhow::Result<u64> {
         bytes += if about.is_dir() { folder_bytes(&entry.path())? } else { about.len() };
     }
     Ok(bytes)
-}
-
-/// A line of this process's status.
-pub(crate) fn status_mib(name: &str) -> anyhow::Result<u64> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix(name)).context("no such line")?;
-    let kib: u64 = line.trim().trim_end_matches(" kB").parse()?;
-    Ok(kib / 1024)
 }

@@ -9,7 +9,6 @@ use topology::{Stage, Topic};
 use tracking_plan::LiveCatalog;
 
 use crate::{
-    bench_identity::status_mib,
     bench_plans::{Planned, catalog},
     bench_stages::{Bench, Figure},
 };
@@ -87,4 +86,12 @@ fn metric(text: &str, name: &str, label: &str) -> anyhow::Result<f64> {
         return Ok(0.0);
     };
     value.parse().with_context(|| format!("{name} is no number"))
+}
+
+/// A line of this process's status.
+fn status_mib(name: &str) -> anyhow::Result<u64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).context("no such line")?;
+    let kib: u64 = line.trim().trim_end_matches(" kB").parse()?;
+    Ok(kib / 1024)
 }
