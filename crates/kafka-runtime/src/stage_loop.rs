@@ -9,7 +9,7 @@ mod fate;
 mod take_up;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     time::{Duration, Instant},
 };
 
@@ -18,6 +18,7 @@ use pipeline::Halt;
 use telemetry::{AbortCause, Readiness, StageMetrics};
 use topology::Stage;
 
+use self::take_up::numbers;
 use crate::{
     batch::Batch,
     breaker::{Breaker, opened},
@@ -394,9 +395,4 @@ impl<'a, L: Log, P: Processor> StageLoop<'a, L, P> {
 
 fn mark_of(partition: Partition, care: &Care) -> Commit {
     Commit { partition, next: care.next(), metadata: care.metadata().to_string() }
-}
-
-fn numbers<'p>(partitions: impl Iterator<Item = &'p Partition>) -> Vec<i32> {
-    let unique: BTreeSet<i32> = partitions.map(|(_, number)| *number).collect();
-    unique.into_iter().collect()
 }

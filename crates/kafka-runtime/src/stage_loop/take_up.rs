@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use pipeline::Halt;
 use topology::Stage;
 
-use super::{StageLoop, numbers};
+use super::StageLoop;
 use crate::{
     care::{Care, careful},
     error::Failed,
@@ -66,4 +66,10 @@ fn not_co_partitioned(
              have equal partition counts and come to the same instance"
         )
     })
+}
+
+/// The numbers of the partitions, each once.
+pub(super) fn numbers<'p>(partitions: impl Iterator<Item = &'p Partition>) -> Vec<i32> {
+    let unique: BTreeSet<i32> = partitions.map(|(_, number)| *number).collect();
+    unique.into_iter().collect()
 }
