@@ -370,7 +370,7 @@ async fn settling_ends_what_still_runs_and_nothing_else(stack: &Stack) {
 }
 
 async fn a_frozen_server_leaves_it_uncertain_and_a_dead_one_is_away(stack: &Stack) {
-    migrated(stack, "faults").await;
+    let patient = migrated(stack, "faults").await;
     let config = WarehouseConfig {
         url: stack.clickhouse_url(),
         database: "faults".to_owned(),
@@ -389,5 +389,5 @@ async fn a_frozen_server_leaves_it_uncertain_and_a_dead_one_is_away(stack: &Stac
     assert!(matches!(answer, InsertAnswer::Away(_)), "{answer:?}");
     assert!(matches!(warehouse.present(&positions(0, 9)).await, Err(WarehouseError::Away(_))));
     server.restart().await.unwrap();
-    assert_eq!(warehouse.insert(request(&[1], "dead", 2)).await, InsertAnswer::Loaded);
+    assert_eq!(patient.insert(request(&[1], "dead", 2)).await, InsertAnswer::Loaded);
 }
