@@ -20,9 +20,9 @@ use std::{
 use enrich::EnrichStep;
 use enrichment::Enrichments;
 use event::{
-    DeadLetter, DiscardedEvent, EnrichedEvent, IdentityAlias, IdentityCommand, IdentityJournal,
-    IdentityLink, IdentityState, Origin, RawEvent, StageCommand, StitchedEvent, ValidatedEvent,
-    Waybill,
+    DeadLetter, Delivery, DiscardedEvent, EnrichedEvent, IdentityAlias, IdentityCommand,
+    IdentityJournal, IdentityLink, IdentityState, Origin, RawEvent, StageCommand, StitchedEvent,
+    ValidatedEvent, Waybill,
     codec::{Decoder, Encoder},
     frame,
     schema::{self, TopicSchema},
@@ -125,6 +125,7 @@ fn every_example_of_every_topic_reads_as_its_struct_and_survives_its_avro_schema
         (&schema::STAGE_COMMANDS, check::<StageCommand>),
         (&schema::DISCARDED_EVENTS, check::<DiscardedEvent>),
         (&schema::DEAD_LETTERS, check::<DeadLetter>),
+        (&schema::DELIVERIES, check::<Delivery>),
     ];
     let checked: Vec<&str> = checks.iter().map(|(schema, _)| schema.name).collect();
     let all: Vec<&str> = schema::ALL.iter().map(|schema| schema.name).collect();

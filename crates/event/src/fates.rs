@@ -1,4 +1,4 @@
-//! What becomes of an event that does not go on: dead letters and discards.
+//! What becomes of an event that does not go on, or leaves: dead letters, discards, deliveries.
 
 use serde::{Deserialize, Serialize};
 
@@ -70,4 +70,27 @@ pub struct DiscardedEvent {
     pub event: Option<String>,
     pub message_id: Option<String>,
     pub environment: Option<String>,
+}
+
+/// What became of an event at a destination. The meaning of each field is in
+/// `avro/deliveries.avsc`.
+#[expect(missing_docs, reason = "avro/deliveries.avsc documents every field")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    pub destination: String,
+    pub outcome: String,
+    pub reason: Option<String>,
+    pub detail: String,
+    pub status: Option<i32>,
+    pub origin: Origin,
+    pub appended_at: Millis,
+    pub attempts: i32,
+    pub first_attempted_at: Millis,
+    pub settled_at: Millis,
+    pub idempotency_key: String,
+    pub source: Option<String>,
+    pub event: Option<String>,
+    pub message_id: Option<String>,
+    pub environment: Option<String>,
+    pub code_version: String,
 }

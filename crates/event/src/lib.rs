@@ -32,7 +32,7 @@ pub use enriched::{
     EnrichmentRun, GeoFacts, IpFacts, MoneyFacts, NetworkFacts, PageFacts, ReferrerFacts,
     UserAgentFacts,
 };
-pub use fates::{DeadLetter, DiscardedEvent, RecordHeader, Reference};
+pub use fates::{DeadLetter, Delivery, DiscardedEvent, RecordHeader, Reference};
 pub use finding::Finding;
 pub use fingerprint::fingerprints;
 pub use fixed::Fixed16;

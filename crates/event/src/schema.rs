@@ -53,6 +53,7 @@ schemas! {
     STAGE_COMMANDS = "stage-commands", "Orders to stages.";
     DISCARDED_EVENTS = "discarded-events", "Intended drops.";
     DEAD_LETTERS = "dead-letters", "What stages rejected.";
+    DELIVERIES = "deliveries", "What became of events at destinations.";
 }
 
 /// The schema with this name under `avro/`.

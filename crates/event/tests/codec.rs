@@ -6,7 +6,7 @@ use std::fmt::Debug;
 
 use apache_avro::Schema;
 use event::{
-    BusinessEntry, ContextEntry, DeadLetter, DeviceOrder, DeviceUser, DiscardedEvent,
+    BusinessEntry, ContextEntry, DeadLetter, Delivery, DeviceOrder, DeviceUser, DiscardedEvent,
     EnrichedEvent, ErasedIds, Finding, Fixed16, IdentityAlias, IdentityCommand, IdentityJournal,
     IdentityLink, IdentityState, Inheritable, JournalEntry, LostRange, Origin, RawEvent,
     RecordHeader, Reference, RequestFacts, SessionEntry, StageCommand, StitchedEvent,
@@ -122,6 +122,38 @@ fn a_dead_letter_survives_with_bytes_that_are_no_text() {
 #[test]
 fn a_discard_survives() {
     survives(&schema::DISCARDED_EVENTS, &discard());
+}
+
+#[test]
+fn a_delivery_survives_whatever_came_of_it() {
+    let delivered = Delivery {
+        destination: "crm".into(),
+        outcome: "delivered".into(),
+        reason: None,
+        detail: String::new(),
+        status: Some(200),
+        origin: ORIGIN,
+        appended_at: 1,
+        attempts: 1,
+        first_attempted_at: 2,
+        settled_at: 3,
+        idempotency_key: "0-3-18446".into(),
+        source: Some("web/app".into()),
+        event: None,
+        message_id: Some("m".into()),
+        environment: None,
+        code_version: "0.1.0".into(),
+    };
+    let rejected = Delivery {
+        outcome: "rejected".into(),
+        reason: Some("refused".into()),
+        status: None,
+        attempts: i32::MAX,
+        settled_at: i64::MIN,
+        ..delivered.clone()
+    };
+    survives(&schema::DELIVERIES, &delivered);
+    survives(&schema::DELIVERIES, &rejected);
 }
 
 #[test]
