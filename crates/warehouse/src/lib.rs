@@ -64,7 +64,8 @@ pub use read_back::{Counts, LoadedEvent, OriginRange, PositionRange};
 pub use retention::{KeepDays, RetentionChange};
 pub use row_binary::{RowBinary, RowBytes, RowWriter, TIMES};
 pub use rows::{
-    AliasRow, Column, DeadLetterRow, DiscardRow, EventRow, LinkRow, Row, RowPosition, Undecodable,
+    AliasRow, Column, DeadLetterRow, DeliveryRow, DiscardRow, EventRow, LinkRow, Row, RowPosition,
+    Undecodable,
 };
 pub use sample::StoredEvent;
 pub use segment::{Field, FieldKind, Part, PlannedEvent, SegmentPlan, SegmentSource, SegmentStep};

@@ -50,6 +50,7 @@ migrations! {
     27 = "027_segment_layout.sql",
     28 = "028_promoted_columns.sql",
     29 = "029_less_read.sql",
+    30 = "030_deliveries.sql",
 }
 
 /// How a statement begins that makes a dictionary.

@@ -35,10 +35,11 @@ mod tests {
     use super::*;
 
     /// Views that take all columns of what they read, and read no view of all columns of `events`.
-    const OF_OTHERS: [&str; 15] = [
+    const OF_OTHERS: [&str; 16] = [
         "changed_since",
         "complete_hours",
         "complete_through",
+        "deliveries_by_destination",
         "discards",
         "first_seen_properties",
         "groups",

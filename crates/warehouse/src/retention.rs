@@ -24,6 +24,8 @@ pub struct KeepDays {
     pub dead_letters: u32,
     /// Discards, after they were dropped.
     pub discarded_events: u32,
+    /// Deliveries, after their outcome was known.
+    pub deliveries: u32,
     /// Verdicts on hours, after the hour.
     pub audit_hours: u32,
     /// What the auditor found, after the hour of the event.
@@ -32,11 +34,12 @@ pub struct KeepDays {
 
 impl KeepDays {
     /// Every table with the column that it forgets by.
-    const fn tables(&self) -> [(&'static str, &'static str, u32); 5] {
+    const fn tables(&self) -> [(&'static str, &'static str, u32); 6] {
         [
             ("events", "appended_at", self.events),
             ("dead_letters", "failed_at", self.dead_letters),
             ("discarded_events", "discarded_at", self.discarded_events),
+            ("deliveries", "settled_at", self.deliveries),
             ("audit_hours", "hour", self.audit_hours),
             ("audit_findings", "hour", self.audit_findings),
         ]
@@ -179,6 +182,7 @@ mod tests {
         events: 90,
         dead_letters: 0,
         discarded_events: 0,
+        deliveries: 0,
         audit_hours: 0,
         audit_findings: 0,
     };

@@ -2,12 +2,14 @@
 
 mod alias;
 mod dead_letter;
+mod delivery;
 mod discard;
 mod event;
 mod link;
 
 pub use alias::AliasRow;
 pub use dead_letter::DeadLetterRow;
+pub use delivery::DeliveryRow;
 pub use discard::DiscardRow;
 pub use event::EventRow;
 pub use link::LinkRow;
@@ -150,6 +152,7 @@ mod tests {
         assert_eq!(written::<EventRow>(), declared("events"));
         assert_eq!(written::<DeadLetterRow>(), declared("dead_letters"));
         assert_eq!(written::<DiscardRow>(), declared("discarded_events"));
+        assert_eq!(written::<DeliveryRow>(), declared("deliveries"));
         assert_eq!(written::<LinkRow>(), declared("identity_links"));
         assert_eq!(written::<AliasRow>(), declared("identity_aliases"));
         assert_eq!(written::<AuditHour>(), declared("audit_hours"));

@@ -44,12 +44,13 @@ pub(crate) async fn rows_are_kept_as_long_as_the_configuration_says(stack: &Stac
         events: 100,
         dead_letters: 60,
         discarded_events: 50,
+        deliveries: 45,
         audit_hours: 40,
         audit_findings: 30,
     };
     let bounded = keeping(stack, keep);
     let plan = bounded.migrate_plan().await.unwrap();
-    assert_eq!(plan.retention.len(), 5);
+    assert_eq!(plan.retention.len(), 6);
     let said =
         "events will keep rows 100 days after appended_at (now: for ever); older ones are DELETED";
     assert!(plan.to_string().contains(said), "{plan}");
@@ -64,6 +65,7 @@ pub(crate) async fn rows_are_kept_as_long_as_the_configuration_says(stack: &Stac
             "audit_findings toDateTime(hour) + toIntervalDay(30)",
             "audit_hours toDateTime(hour) + toIntervalDay(40)",
             "dead_letters toDateTime(failed_at) + toIntervalDay(60)",
+            "deliveries toDateTime(settled_at) + toIntervalDay(45)",
             "discarded_events toDateTime(discarded_at) + toIntervalDay(50)",
             "events toDateTime(appended_at) + toIntervalDay(100)",
         ]

@@ -8,6 +8,7 @@
 
 mod changes;
 mod completeness;
+mod deliveries;
 mod dictionary;
 mod doorway;
 mod erase;
@@ -95,6 +96,7 @@ async fn the_warehouse_keeps_its_promises_on_a_real_clickhouse() {
     sample::a_sample_has_each_event_once_and_no_more_of_a_name_than_asked_for(&stack).await;
     every_fact_arrives_as_it_was(&stack).await;
     side_tables_and_books_take_their_rows(&stack).await;
+    deliveries::every_delivery_is_kept_with_all_that_is_known_of_it(&stack).await;
     views::views_show_production_unless_asked(&stack).await;
     a_wrong_row_is_refused_and_a_missing_table_is_not_its_fault(&stack).await;
     refusals::a_refused_body_leaves_nothing_behind_and_its_token_free(&stack).await;

@@ -7,15 +7,16 @@ use warehouse::{
 };
 
 use crate::loaded::{dead_letter, finding, row};
-use crate::{execute, migrated, number, promoted};
+use crate::{deliveries, execute, migrated, number, promoted};
 
-const VIEWS: [&str; 7] = [
+const VIEWS: [&str; 8] = [
     "event_volumes",
     "funnel",
     "lost_before_ingest",
     "rejections",
     "plan_violations",
     "discards",
+    "deliveries_by_destination",
     "first_seen_properties",
 ];
 
@@ -25,6 +26,8 @@ pub(crate) async fn views_show_production_unless_asked(stack: &Stack) {
     load_events(&warehouse).await;
     load_dead_letters(&warehouse).await;
     load_discards(&warehouse).await;
+    let sent = [deliveries::delivered(1_000), deliveries::rejected(1_001)];
+    deliveries::load(&warehouse, "deliveries", sent).await;
     every_view_is_there_and_says_what_it_shows(stack).await;
     events_are_told_by_environment(stack).await;
     volumes_funnel_and_losses_are_told_by_environment(stack).await;
@@ -272,6 +275,13 @@ async fn every_query_of_the_documentation_finds_something(stack: &Stack) {
         "views",
         "INSERT INTO discarded_events SELECT * REPLACE (now64(3) AS discarded_at, \
         position_offset + 100 AS position_offset) FROM discarded_events",
+    )
+    .await;
+    execute(
+        stack,
+        "views",
+        "INSERT INTO deliveries SELECT * REPLACE (now64(3) - INTERVAL 1 DAY AS settled_at, \
+        position_offset + 100 AS position_offset) FROM deliveries",
     )
     .await;
     for (kind, offset) in [("identify", 500), ("group", 600)] {
