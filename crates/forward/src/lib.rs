@@ -2,8 +2,8 @@
 //!
 //! One machine, [`ClickhouseSink`], loads every table; what differs is the [`Mapping`] from a
 //! record to a row. `events` is a stage with dead letters; the side tables `dead_letters`,
-//! `discarded_events`, `identity_links` and `identity_aliases` keep every record, and what cannot be
-//! decoded stands in their column `raw`.
+//! `discarded_events`, `deliveries`, `identity_links` and `identity_aliases` keep every record, and what
+//! cannot be decoded stands in their column `raw`.
 //!
 //! A row that ClickHouse refuses is found by halving ([`kafka_runtime::Sink`]). A refused event gets a
 //! dead letter with what ClickHouse said, without values; a refused row of a side table is kept with
@@ -11,6 +11,7 @@
 
 mod aliases;
 mod dead_letters;
+mod deliveries;
 mod discards;
 mod events;
 mod links;
@@ -20,6 +21,7 @@ mod token;
 
 pub use aliases::Aliases;
 pub use dead_letters::DeadLetters;
+pub use deliveries::Deliveries;
 pub use discards::Discards;
 pub use events::Events;
 pub use links::Links;
@@ -69,6 +71,7 @@ pub fn side_tables() -> Vec<SinkSpec> {
     [
         ("forward-dead-letters", dead_letters),
         ("forward-discarded-events", vec![Topic::DiscardedEvents]),
+        ("forward-deliveries", vec![Topic::Deliveries]),
         ("forward-identity-links", vec![Topic::IdentityLinks]),
         ("forward-identity-aliases", vec![Topic::IdentityAliases]),
     ]
@@ -94,6 +97,7 @@ pub fn run_side_table(
         Topic::IdentityAliases => {
             side.load(Aliases::new(epoch, move |it: &[u8]| decoder.decode(it)))
         }
+        Topic::Deliveries => side.load(Deliveries::new(epoch, move |it: &[u8]| decoder.decode(it))),
         Topic::DeadLetters(_) => {
             side.load(DeadLetters::new(epoch, move |it: &[u8]| decoder.decode(it)))
         }
@@ -139,6 +143,7 @@ mod tests {
                 spec.topic,
                 Topic::DeadLetters(_)
                     | Topic::DiscardedEvents
+                    | Topic::Deliveries
                     | Topic::IdentityLinks
                     | Topic::IdentityAliases
             );

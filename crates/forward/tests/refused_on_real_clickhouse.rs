@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use event::{DeadLetter, DiscardedEvent, Event, Origin, StitchedEvent, Waybill};
+use event::{DeadLetter, Delivery, DiscardedEvent, Event, Origin, StitchedEvent, Waybill};
 use forward::side_tables;
 use kafka_runtime::{
     Admin, BatchLimits, Bounds, KafkaConfig, Outgoing, Position, Producer, Record, Scanner,
@@ -249,6 +249,7 @@ fn what_is_refused_is_told_and_the_rest_is_loaded() {
     }
     a_table_that_refuses_every_row_stops_the_loader(&world, letters.len());
     a_side_table_keeps_what_it_refuses_as_raw_text(&world);
+    deliveries_are_loaded_once_and_a_refused_one_as_raw_text(&world);
     what_waits_in_several_partitions_is_loaded_in_full_blocks(&world);
 }
 
@@ -305,15 +306,63 @@ fn a_side_table_keeps_what_it_refuses_as_raw_text(world: &World) {
         Outgoing { topic, partition: Some(0), key: None, value, headers: Vec::new() }
     };
     world.produce((0..).zip(reasons).map(record).collect());
-    let side = side_tables().into_iter().find(|it| it.topics == [Topic::DiscardedEvents]).unwrap();
+    let kept = "SELECT concat(reason, if(isNull(raw), '', 'raw')) FROM discarded_events \
+        ORDER BY position_offset";
+    while_a_side_table_loads(world, Topic::DiscardedEvents, || {
+        until("all are kept", || world.texts(kept).len() == 5);
+    });
+    assert_eq!(world.texts(kept), ["repeat", "raw", "repeat", "raw", "bot"]);
+}
+
+fn while_a_side_table_loads(world: &World, topic: Topic, work: impl FnOnce()) {
+    let side = side_tables().into_iter().find(|it| it.topics == [topic]).unwrap();
     let load = |settings: &StageSettings, warehouse, shutdown: &Shutdown| {
         let handle = world.runtime.handle().clone();
         forward::run_side_table(settings, &side, warehouse, handle, shutdown).unwrap();
     };
-    let kept = "SELECT concat(reason, if(isNull(raw), '', 'raw')) FROM discarded_events \
-        ORDER BY position_offset";
-    world.while_loading(load, || until("all are kept", || world.texts(kept).len() == 5));
-    assert_eq!(world.texts(kept), ["repeat", "raw", "repeat", "raw", "bot"]);
+    world.while_loading(load, work);
+}
+
+/// No destination writes the topic yet. Two loaders, one after the other; merges are off, so that
+/// what is loaded twice is seen.
+fn deliveries_are_loaded_once_and_a_refused_one_as_raw_text(world: &World) {
+    world.alter("ALTER TABLE deliveries ADD CONSTRAINT no_teapot CHECK ifNull(status, 0) != 418");
+    let encoder = world.registry.encoder(Topic::Deliveries).unwrap();
+    let told = |(offset, status): (i64, Option<i32>)| {
+        let outcome = if status == Some(200) { "delivered" } else { "rejected" };
+        let delivery = delivery(offset, outcome, status);
+        outgoing_delivery(encoder.encode(&delivery).unwrap())
+    };
+    let kept = "SELECT concatWithSeparator(' ', position_offset, outcome, \
+        if(isNull(raw), toString(attempts), 'raw')) FROM deliveries ORDER BY position_offset";
+    let first = [Some(200), Some(418), None].map(|status| (1, status)).map(told).to_vec();
+    world.produce(first);
+    while_a_side_table_loads(world, Topic::Deliveries, || {
+        until("the first are kept", || world.texts(kept).len() == 3);
+    });
+    world.produce(vec![told((2, Some(200))), outgoing_delivery(b"no frame".to_vec())]);
+    while_a_side_table_loads(world, Topic::Deliveries, || {
+        until("all are kept", || world.texts(kept).len() >= 5);
+    });
+    let expected = ["0 delivered 2", "1  raw", "2 rejected 2", "3 delivered 2"];
+    let found = world.texts(kept);
+    assert_eq!(found[..4], expected);
+    assert!(found.len() == 5 && found[4].ends_with(" raw"), "{found:?}");
+}
+
+fn delivery(offset: i64, outcome: &str, status: Option<i32>) -> Delivery {
+    serde_json::from_value(json!({
+        "destination": "crm", "outcome": outcome, "detail": "", "status": status,
+        "origin": { "epoch": 0, "partition": 0, "offset": offset }, "appended_at": APPENDED_AT,
+        "attempts": 2, "first_attempted_at": APPENDED_AT, "settled_at": APPENDED_AT,
+        "idempotency_key": format!("0-0-{offset}"), "code_version": "",
+    }))
+    .unwrap()
+}
+
+fn outgoing_delivery(value: Vec<u8>) -> Outgoing {
+    let topic = Topic::Deliveries;
+    Outgoing { topic, partition: Some(0), key: None, value: Some(value), headers: Vec::new() }
 }
 
 /// Read together, four partitions would make four blocks of each batch.

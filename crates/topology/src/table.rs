@@ -291,6 +291,16 @@ pub const TOPICS: &[TopicSpec] = &[
             "a month: the books of an hour can be opened again",
         )
     },
+    TopicSpec {
+        key: Key::AsInput,
+        cleanup: Cleanup::DeleteAfterHours(30 * DAY),
+        ..flow(
+            Topic::Deliveries,
+            &[Service::Forward],
+            &[Service::Forward],
+            "a month, as the dead letters: what a destination got is told beside what it refused",
+        )
+    },
     dead_letters(Stage::Validate, &[Service::Validate]),
     dead_letters(Stage::Enrich, &[Service::Enrich]),
     dead_letters(Stage::IdentityStitch, &[Service::IdentityStitch]),

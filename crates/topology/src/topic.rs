@@ -37,6 +37,8 @@ pub enum Topic {
     StageCommands,
     /// Intended drops of every stage.
     DiscardedEvents,
+    /// What became of events at destinations.
+    Deliveries,
     /// What a stage rejected.
     DeadLetters(Stage),
     /// What operators send back into a stage.
@@ -58,6 +60,7 @@ impl Topic {
             Self::IdentityState => "identity-state",
             Self::StageCommands => "stage-commands",
             Self::DiscardedEvents => "discarded-events",
+            Self::Deliveries => "deliveries",
             Self::DeadLetters(Stage::Validate) => "dead-letters.validate",
             Self::DeadLetters(Stage::Enrich) => "dead-letters.enrich",
             Self::DeadLetters(Stage::IdentityStitch) => "dead-letters.identity-stitch",

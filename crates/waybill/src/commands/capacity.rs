@@ -141,6 +141,8 @@ fn topic(load: &Load, spec: &TopicSpec, topics: &TopicSettings) -> Need {
             (0, 0, Some("one record per order, about 200 bytes"))
         }
         Topic::DiscardedEvents => (rejected, DISCARD, None),
+        // No destination writes it yet.
+        Topic::Deliveries => (0, 0, None),
         // Nobody knows which stage will reject it, nor what is redriven: each is made for all.
         Topic::DeadLetters(stage) => (rejected, load.input(stage) + DEAD_LETTER, None),
         Topic::Redrive(stage) => (rejected, load.input(stage), None),

@@ -59,6 +59,7 @@ fn held(topic: Topic) -> Option<&'static str> {
         }
         Topic::IdentityState => "links of devices",
         Topic::DiscardedEvents => "waybill numbers and message ids of what was dropped",
+        Topic::Deliveries => "waybill numbers and message ids of what destinations were sent",
         Topic::DeadLetters(_) => "rejected events, byte for byte: do not redrive them",
         Topic::Redrive(_) => "events that were redriven",
         Topic::StageCommands => return None,
