@@ -9,8 +9,14 @@ use super::{ErasedPerson, Place, find::EVENTS};
 use crate::{Warehouse, WarehouseError};
 
 /// The tables that hold something of persons.
-pub const DELETED_FROM: [&str; 5] =
-    ["events", "dead_letters", "discarded_events", "identity_links", "identity_aliases"];
+pub const DELETED_FROM: [&str; 6] = [
+    "events",
+    "dead_letters",
+    "discarded_events",
+    "deliveries",
+    "identity_links",
+    "identity_aliases",
+];
 
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 /// Positions of one mutation: their text stays far below what ClickHouse parses of a query then.
@@ -82,6 +88,11 @@ impl Eraser<'_> {
         let firsts = noted.replace("origin_epoch, origin_partition, origin_offset) IN", FIRSTS);
         self.note_rejected("discarded_events", "discarded_at", &firsts).await?;
         self.delete("discarded_events", &noted).await
+    }
+
+    /// Deletes what destinations got of what was noted.
+    pub async fn deliveries(&mut self) -> Result<u64, WarehouseError> {
+        self.delete("deliveries", &self.noted()).await
     }
 
     /// Deletes the rows of a side table at these places. Those of dead letters and discards that

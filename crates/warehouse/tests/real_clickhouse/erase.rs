@@ -12,7 +12,7 @@ use warehouse::{
 
 use crate::loaded::{APPENDED_AT, dead_letter, row};
 use crate::resolution::{load_aliases, load_links};
-use crate::{execute, migrated, number, texts};
+use crate::{deliveries, execute, migrated, number, texts};
 
 const DATABASE: &str = "erased";
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -46,6 +46,7 @@ pub(crate) async fn one_person_is_erased_and_nobody_else(stack: &Stack) {
     load_links(&warehouse, 0, &[link(PHONE, ANN, 1), link(SHOP, "v", 2), link(SHOP, OLD, 3)]).await;
     load_aliases(&warehouse, 0, &[merge(OLD, ANN), merge("a", "b")]).await;
     load_rejected(&warehouse).await;
+    deliveries::load(&warehouse, "deliveries", [1_100, 1_010].map(deliveries::delivered)).await;
     execute(stack, DATABASE, "SYSTEM START MERGES").await;
     execute(stack, DATABASE, "SYSTEM RELOAD DICTIONARY identity_devices").await;
 
@@ -72,6 +73,7 @@ pub(crate) async fn one_person_is_erased_and_nobody_else(stack: &Stack) {
     assert_eq!(eraser.rows("dead_letters", &places).await.unwrap(), 2);
     assert_eq!(eraser.events(&person).await.unwrap(), 8);
     assert_eq!(eraser.discards().await.unwrap(), 1);
+    assert_eq!(eraser.deliveries().await.unwrap(), 1);
     assert_eq!(eraser.rows("identity_links", &links).await.unwrap(), 2);
     assert_eq!(eraser.rows("identity_aliases", &aliases).await.unwrap(), 1);
     assert_eq!(eraser.events(&person).await.unwrap(), 0, "twice is as once");
@@ -84,6 +86,8 @@ pub(crate) async fn one_person_is_erased_and_nobody_else(stack: &Stack) {
     assert_eq!(fingerprint(stack).await, untouched, "others' rows, byte for byte");
     let left = "SELECT count() FROM discarded_events";
     assert_eq!(number(stack, DATABASE, left).await, 1);
+    let left = "SELECT toString(assumeNotNull(origin_offset)) FROM deliveries";
+    assert_eq!(texts(stack, DATABASE, left).await, ["1010"]);
     let links = "SELECT concat(anonymous_id, ' ', user_id) FROM identity_links";
     assert_eq!(texts(stack, DATABASE, links).await, ["shop v"]);
     let users = "SELECT dictGetOrDefault('identity_users', 'known_user_id', tuple('old-ann'), '')";

@@ -44,7 +44,8 @@ impl<'a> Pass<'a> {
         Self { warehouse, erasure, person, judge: Some(judge), patience }
     }
 
-    /// What there is. Discards are found by the events that are deleted, and so not counted.
+    /// What there is. Discards and deliveries are found by the events that are deleted, and so not
+    /// counted.
     pub(super) async fn count(mut self) -> anyhow::Result<Vec<TableCount>> {
         let letters = self.places(Kept::DeadLetters).await?.len();
         let [links, aliases] = self.link_places().await?;
@@ -60,14 +61,15 @@ impl<'a> Pass<'a> {
                 TableCount { table: "identity_aliases", rows: rows(aliases.len()) },
             ],
         );
-        counts.retain(|it| it.table != "discarded_events");
+        counts.retain(|it| !["discarded_events", "deliveries"].contains(&it.table));
         Ok(counts)
     }
 
-    /// Deletes events, dead letters and discards.
+    /// Deletes events, dead letters, discards and deliveries.
     pub(super) async fn events(mut self) -> anyhow::Result<Vec<TableCount>> {
         let letters = self.places(Kept::DeadLetters).await?;
         let discards = self.places(Kept::Raw("discarded_events")).await?;
+        let deliveries = self.places(Kept::Raw("deliveries")).await?;
         let mut tell = tell;
         let mut eraser = self.warehouse.eraser(self.erasure, self.patience, &mut tell);
         let person = self.person.to_rows();
@@ -80,6 +82,11 @@ impl<'a> Pass<'a> {
             TableCount {
                 table: "discarded_events",
                 rows: eraser.rows("discarded_events", &discards).await? + eraser.discards().await?,
+            },
+            // Last: they are found by all that was noted.
+            TableCount {
+                table: "deliveries",
+                rows: eraser.rows("deliveries", &deliveries).await? + eraser.deliveries().await?,
             },
         ])
     }
