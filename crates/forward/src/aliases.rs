@@ -28,7 +28,7 @@ impl<D> Mapping for Aliases<D>
 where
     D: FnMut(&[u8]) -> Result<Result<IdentityAlias, Rejected>, Halt>,
 {
-    type Row = AliasRow;
+    type Row<'r> = AliasRow;
 
     fn map(&mut self, numbered: &Numbered<'_>) -> Result<Mapped<AliasRow>, Halt> {
         let record = numbered.record;

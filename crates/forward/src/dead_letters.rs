@@ -29,7 +29,7 @@ impl<D> Mapping for DeadLetters<D>
 where
     D: FnMut(&[u8]) -> Result<Result<DeadLetter, Rejected>, Halt>,
 {
-    type Row = DeadLetterRow;
+    type Row<'r> = DeadLetterRow;
 
     fn map(&mut self, numbered: &Numbered<'_>) -> Result<Mapped<DeadLetterRow>, Halt> {
         let record = numbered.record;

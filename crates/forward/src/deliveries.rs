@@ -28,7 +28,7 @@ impl<D> Mapping for Deliveries<D>
 where
     D: FnMut(&[u8]) -> Result<Result<Delivery, Rejected>, Halt>,
 {
-    type Row = DeliveryRow;
+    type Row<'r> = DeliveryRow;
 
     fn map(&mut self, numbered: &Numbered<'_>) -> Result<Mapped<DeliveryRow>, Halt> {
         let record = numbered.record;

@@ -28,7 +28,7 @@ impl<D> Mapping for Discards<D>
 where
     D: FnMut(&[u8]) -> Result<Result<DiscardedEvent, Rejected>, Halt>,
 {
-    type Row = DiscardRow;
+    type Row<'r> = DiscardRow;
 
     fn map(&mut self, numbered: &Numbered<'_>) -> Result<Mapped<DiscardRow>, Halt> {
         let record = numbered.record;

@@ -1,59 +1,94 @@
 //! `stitched-events` and what operators redrive into the table `events`.
 
-use event::{Hints, StitchedEvent};
+use event::{Described as _, Hints, StitchedEvent};
 use kafka_runtime::{Mapped, Numbered, Record};
 use pipeline::{Halt, RejectReason, Rejected};
-use warehouse::{EventRow, RowPosition};
+use schema_registry::{Decoded, Read};
+use warehouse::{EventRow, Row, RowBinary, RowPosition};
 
 use crate::Mapping;
 
-/// Maps stitched events; `decode` turns a framed value into one.
+/// A stitched event that was read.
+pub(crate) type ReadEvent<'r> = Read<'r, StitchedEvent<&'r str>, StitchedEvent>;
+
+/// Maps stitched events; `read` turns a framed value into one.
 #[derive(Debug)]
 pub struct Events<D> {
     epoch: u16,
-    decode: D,
+    read: D,
 }
 
 impl<D> Events<D>
 where
-    D: FnMut(&[u8]) -> Result<Result<StitchedEvent, Rejected>, Halt>,
+    D: for<'r> FnMut(&'r [u8]) -> Decoded<ReadEvent<'r>>,
 {
     /// A mapping for the log's epoch.
-    pub fn new(epoch: u16, decode: D) -> Self {
-        Self { epoch, decode }
+    pub fn new(epoch: u16, read: D) -> Self {
+        Self { epoch, read }
     }
 
-    fn decoded(&mut self, record: &Record) -> Result<Result<StitchedEvent, Rejected>, Halt> {
+    fn read<'r>(&mut self, record: &'r Record) -> Decoded<ReadEvent<'r>> {
         let Some(value) = &record.value else {
             return Ok(Err(Rejected::new(RejectReason::Undecodable, "the record has no value")));
         };
-        (self.decode)(value)
+        (self.read)(value)
+    }
+}
+
+/// A row of `events`, of an event that was read in place or copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are of the larger, and none is kept")]
+pub enum AnyEventRow<'r> {
+    /// Its texts stand in the record.
+    InPlace(EventRow<&'r str>),
+    /// It has texts of its own.
+    Copied(EventRow),
+}
+
+impl Row for AnyEventRow<'_> {
+    const TABLE: &'static str = EventRow::<String>::TABLE;
+    const FORMAT: u16 = EventRow::<String>::FORMAT;
+    const COLUMNS: &'static [&'static str] = EventRow::<String>::COLUMNS;
+
+    fn unheld_time(&self) -> Option<&'static str> {
+        match self {
+            Self::InPlace(row) => row.unheld_time(),
+            Self::Copied(row) => row.unheld_time(),
+        }
+    }
+
+    fn write(&self, out: &mut RowBinary) {
+        match self {
+            Self::InPlace(row) => row.write(out),
+            Self::Copied(row) => row.write(out),
+        }
     }
 }
 
 impl<D> Mapping for Events<D>
 where
-    D: FnMut(&[u8]) -> Result<Result<StitchedEvent, Rejected>, Halt>,
+    D: for<'r> FnMut(&'r [u8]) -> Decoded<ReadEvent<'r>>,
 {
-    type Row = EventRow;
+    type Row<'r> = AnyEventRow<'r>;
 
-    fn map(&mut self, numbered: &Numbered<'_>) -> Result<Mapped<EventRow>, Halt> {
-        let stitched = match self.decoded(numbered.record)? {
-            Ok(stitched) => stitched,
-            Err(rejected) => return Ok(Mapped::Reject(rejected)),
-        };
-        let position = position(self.epoch, numbered.record);
-        let row = EventRow { position, waybill: numbered.waybill, stitched };
-        Ok(Mapped::Row(row))
+    fn map<'r>(&mut self, numbered: &Numbered<'r>) -> Result<Mapped<AnyEventRow<'r>>, Halt> {
+        let Numbered { record, waybill } = *numbered;
+        let position = position(self.epoch, record);
+        Ok(match self.read(record)? {
+            Ok(Read::InPlace { value: stitched, .. }) => {
+                Mapped::Row(AnyEventRow::InPlace(EventRow { position, waybill, stitched }))
+            }
+            Ok(Read::Copied(stitched)) => {
+                Mapped::Row(AnyEventRow::Copied(EventRow { position, waybill, stitched }))
+            }
+            Err(rejected) => Mapped::Reject(rejected),
+        })
     }
 
-    fn hints(row: EventRow) -> Hints {
-        let event = row.stitched.event;
-        Hints {
-            source: Some(event.source),
-            event: Some(event.event.unwrap_or(event.kind)),
-            message_id: Some(event.message_id),
-            environment: Some(event.environment),
+    fn hints(row: &AnyEventRow<'_>) -> Hints {
+        match row {
+            AnyEventRow::InPlace(row) => row.stitched.hints(),
+            AnyEventRow::Copied(row) => row.stitched.hints(),
         }
     }
 }
@@ -65,9 +100,11 @@ pub(crate) fn position(epoch: u16, record: &Record) -> RowPosition {
 
 #[cfg(test)]
 mod tests {
-    use event::{Described as _, Origin, Waybill};
+    use event::{Origin, Waybill};
     use kafka_runtime::Position;
+    use schema_registry::Registry;
     use topology::Topic;
+    use warehouse::{RowBytes, RowWriter};
 
     use super::*;
 
@@ -85,26 +122,48 @@ mod tests {
         Waybill { origin: Origin { epoch: 0, partition: 3, offset: 7 }, appended_at: 1 }
     }
 
-    #[test]
-    fn a_row_says_of_its_event_what_the_event_says_of_itself() {
+    fn examples() -> Vec<StitchedEvent> {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../avro/examples/stitched-events");
-        let mut seen = 0;
-        for file in std::fs::read_dir(folder).unwrap() {
-            let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
-            let stitched: StitchedEvent = serde_json::from_str(&text).unwrap();
-            let said = stitched.hints();
-            let mut events = Events::new(0, |_| Ok(Ok(stitched.clone())));
-            let record = record(Some(b"framed"));
-            let mapped = events.map(&Numbered { record: &record, waybill: waybill() }).unwrap();
-            let Mapped::Row(row) = mapped else { panic!("an event becomes a row") };
-            assert_eq!(hints_of(&events, row), said);
-            seen += 1;
-        }
-        assert!(seen > 0, "{folder} has no example");
+        let read = |file: std::io::Result<std::fs::DirEntry>| {
+            serde_json::from_str(&std::fs::read_to_string(file.unwrap().path()).unwrap()).unwrap()
+        };
+        let examples: Vec<StitchedEvent> = std::fs::read_dir(folder).unwrap().map(read).collect();
+        assert!(!examples.is_empty(), "{folder} has no example");
+        examples
     }
 
-    fn hints_of<M: Mapping>(_of: &M, row: M::Row) -> Hints {
+    /// The bytes of the row that the mapping makes, and what it says of the event.
+    fn mapped(
+        value: &[u8],
+        read: impl for<'r> FnMut(&'r [u8]) -> Decoded<ReadEvent<'r>>,
+    ) -> (RowBytes, Hints) {
+        let (mut events, record) = (Events::new(0, read), record(Some(value)));
+        let mapped = events.map(&Numbered { record: &record, waybill: waybill() }).unwrap();
+        let Mapped::Row(row) = mapped else { panic!("an event becomes a row") };
+        (RowWriter::default().write(&row), hints_of(&events, &row))
+    }
+
+    fn hints_of<M: Mapping>(_of: &M, row: &M::Row<'_>) -> Hints {
         M::hints(row)
+    }
+
+    #[test]
+    fn an_event_is_the_same_row_whether_it_was_read_in_place_or_copied() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let registry = Registry::offline(runtime.handle().clone()).unwrap();
+        let encoder = registry.encoder(Topic::StitchedEvents).unwrap();
+        for stitched in examples() {
+            let value = encoder.encode(&stitched).unwrap();
+            let mut decoder = registry.decoder(Topic::StitchedEvents);
+            let (in_place, said) = mapped(&value, |value| {
+                let read = decoder.read(value);
+                assert!(matches!(read, Ok(Ok(Read::InPlace { .. }))));
+                read
+            });
+            let copied = mapped(&value, |_| Ok(Ok(Read::Copied(stitched.clone()))));
+            assert_eq!((in_place, said), copied);
+            assert_eq!(copied.1, stitched.hints());
+        }
     }
 
     #[test]

@@ -60,7 +60,7 @@ pub fn run(
 ) -> Result<(), RuntimeError> {
     let stage = Stage::ForwardClickhouse;
     let mut decoder = settings.registry.decoder(stage.input());
-    let events = Events::new(settings.epoch, move |value: &[u8]| decoder.decode(value));
+    let events = Events::new(settings.epoch, move |value: &[u8]| decoder.read(value));
     let sink = ClickhouseSink::new(loader(settings, warehouse, runtime), events);
     kafka_runtime::run_sink(settings, stage, sink, shutdown)
 }

@@ -28,7 +28,7 @@ impl<D> Mapping for Links<D>
 where
     D: FnMut(&[u8]) -> Result<Result<IdentityLink, Rejected>, Halt>,
 {
-    type Row = LinkRow;
+    type Row<'r> = LinkRow;
 
     fn map(&mut self, numbered: &Numbered<'_>) -> Result<Mapped<LinkRow>, Halt> {
         let record = numbered.record;

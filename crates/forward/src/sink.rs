@@ -24,20 +24,20 @@ const SETTLE_WITHIN: Duration = Duration::from_secs(5);
 
 /// From a record to a row. Deterministic: no clock, no look-up (a schema by its id excepted).
 pub trait Mapping {
-    /// A row of the table.
-    type Row: Row;
+    /// A row of the table; its texts may stand in the record.
+    type Row<'r>: Row;
 
     /// Maps a record.
-    fn map(&mut self, record: &Numbered<'_>) -> Result<Mapped<Self::Row>, Halt>;
+    fn map<'r>(&mut self, record: &Numbered<'r>) -> Result<Mapped<Self::Row<'r>>, Halt>;
 
     /// What may be said of the event that a row was made of; a side table says nothing.
-    fn hints(_row: Self::Row) -> Hints {
+    fn hints(_row: &Self::Row<'_>) -> Hints {
         Hints::default()
     }
 
     /// For a side table: the record as it is, with nothing in a column of its own that is not of
     /// Kafka or of the headers. `None` for a table whose refused rows become dead letters.
-    fn plain(&mut self, _record: &Numbered<'_>) -> Option<Self::Row> {
+    fn plain<'r>(&mut self, _record: &Numbered<'r>) -> Option<Self::Row<'r>> {
         None
     }
 }
@@ -72,7 +72,7 @@ impl<M: Mapping> ClickhouseSink<M> {
 
     fn positions(&self, range: &Range) -> PositionRange {
         PositionRange {
-            table: M::Row::TABLE,
+            table: M::Row::<'static>::TABLE,
             epoch: self.loader.epoch,
             topic: range.topic.name(),
             partition: range.partition,
@@ -109,7 +109,7 @@ impl<M: Mapping> Sink for ClickhouseSink<M> {
                 self.written_plain(record).map_or_else(|| unheld_time(column), Mapped::Row)
             }
         };
-        Ok((mapped, M::hints(row)))
+        Ok((mapped, M::hints(&row)))
     }
 
     fn plain(&mut self, record: &Numbered<'_>) -> Result<Option<RowBytes>, Halt> {
@@ -131,11 +131,12 @@ impl<M: Mapping> Sink for ClickhouseSink<M> {
             return Ok(Inserted::Loaded);
         }
         self.attempts += 1;
-        let token = Token { epoch: self.loader.epoch, range: *range, format: M::Row::FORMAT };
+        let token =
+            Token { epoch: self.loader.epoch, range: *range, format: M::Row::<'static>::FORMAT };
         let token = token.to_string();
         let query_id = format!("{token}-{}-{}", self.attempts, self.loader.nonce);
         let rows = rows.iter().map(|placed| placed.row.clone()).collect();
-        let request = InsertRequest::of::<M::Row>(rows, token, query_id);
+        let request = InsertRequest::of::<M::Row<'static>>(rows, token, query_id);
         inserted(self.loader.runtime.block_on(self.loader.warehouse.insert(request)))
     }
 
@@ -182,7 +183,7 @@ fn halt(detail: impl Into<String>) -> Halt {
 mod tests {
     use event::Millis;
     use kafka_runtime::{Position, Record};
-    use warehouse::{Column, RowBinary, TIMES, WarehouseConfig};
+    use warehouse::{RowBinary, TIMES, WarehouseConfig};
 
     use super::*;
 
@@ -193,7 +194,7 @@ mod tests {
     impl Row for Timed {
         const TABLE: &'static str = "timed";
         const FORMAT: u16 = 1;
-        const COLUMNS: &'static [Column<Self>] = &[];
+        const COLUMNS: &'static [&'static str] = &[];
 
         fn times(&self) -> impl IntoIterator<Item = (&'static str, Option<Millis>)> {
             [("happened_at", Some(self.0))]
@@ -210,13 +211,13 @@ mod tests {
     }
 
     impl Mapping for Offsets {
-        type Row = Timed;
+        type Row<'r> = Timed;
 
         fn map(&mut self, numbered: &Numbered<'_>) -> Result<Mapped<Timed>, Halt> {
             Ok(Mapped::Row(Timed(numbered.record.position.offset)))
         }
 
-        fn hints(_row: Timed) -> Hints {
+        fn hints(_row: &Timed) -> Hints {
             Hints { source: Some("web/app".to_owned()), ..Hints::default() }
         }
 

@@ -8,7 +8,7 @@ use event::{
 use identity::KEY_VERSION;
 use kafka_runtime::{Outgoing, Record};
 use pipeline::{Halt, Rejected};
-use schema_registry::{Decoded, Registry, TopicDecoder};
+use schema_registry::{Decoded, Read, Registry, TopicDecoder};
 use serde::{Serialize, de::DeserializeOwned};
 use topology::Topic;
 
@@ -28,21 +28,7 @@ struct Encoders {
 }
 
 /// An event that was read.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it is matched at once, and nearly always the larger"
-)]
-pub(crate) enum Read<'v> {
-    /// As our own schema wrote it.
-    InPlace {
-        /// Its texts stand in the record's value.
-        event: EnrichedEvent<&'v str>,
-        /// Its bytes.
-        datum: &'v [u8],
-    },
-    /// As another schema wrote it.
-    Copied(EnrichedEvent),
-}
+pub(crate) type ReadEvent<'v> = Read<'v, EnrichedEvent<&'v str>, EnrichedEvent>;
 
 /// Decoders and encoders of the stage's topics. The registry is asked at first use.
 pub(crate) struct Codecs {
@@ -67,12 +53,8 @@ impl Codecs {
     }
 
     /// The event.
-    pub(crate) fn event<'v>(&mut self, value: &'v [u8]) -> Decoded<Read<'v>> {
-        Ok(match self.enriched.decode_in_place(value)? {
-            Ok(Some((event, datum))) => Ok(Read::InPlace { event, datum }),
-            Ok(None) => self.enriched.decode(value)?.map(Read::Copied),
-            Err(rejected) => Err(rejected),
-        })
+    pub(crate) fn event<'v>(&mut self, value: &'v [u8]) -> Decoded<ReadEvent<'v>> {
+        self.enriched.read(value)
     }
 
     pub(crate) fn command(

@@ -14,14 +14,14 @@ use kafka_runtime::{
     Changelog, Fate, Followed, Numbered, Outgoing, Position, Processed, Processor, Record,
 };
 use pipeline::{Context, Halt, RejectReason, Rejected, Verdict};
-use schema_registry::Registry;
+use schema_registry::{Read, Registry};
 use serde::Serialize;
 use telemetry::IdentityMetrics;
 use topology::Topic;
 
 use crate::{
     catch_up::{Behind, catch_up},
-    codecs::{Codecs, Read, alias_gone},
+    codecs::{Codecs, alias_gone},
     overlay::{Overlay, View, store_halt},
     store::{Covered, OpenError, Store, StoreError, Stores},
 };
@@ -237,7 +237,7 @@ impl<T: Stores> Processor for Stitcher<T> {
     fn process(&mut self, numbered: &Numbered<'_>) -> Result<Processed, Halt> {
         let value = numbered.record.value.as_deref().unwrap_or_default();
         match self.codecs.event(value)? {
-            Ok(Read::InPlace { event, datum }) => self.settle(&event, Some(datum), numbered),
+            Ok(Read::InPlace { value: event, datum }) => self.settle(&event, Some(datum), numbered),
             Ok(Read::Copied(event)) => self.settle(&event, None, numbered),
             Err(rejected) => Ok(alone(Fate::Reject(rejected), Hints::default())),
         }

@@ -16,6 +16,20 @@ use crate::{Registry, away, client::schema_of, unknown::Unknown};
 /// are undecodable or their schema unknown.
 pub type Decoded<T> = Result<Result<T, Rejected>, Halt>;
 
+/// A value that was read: `B` borrows its texts, `O` owns them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Read<'v, B, O> {
+    /// As our own schema wrote it.
+    InPlace {
+        /// Its texts stand in the bytes that were read.
+        value: B,
+        /// These bytes: facts can be appended to them ([`Encoder::encode_behind`]).
+        datum: &'v [u8],
+    },
+    /// As another schema wrote it.
+    Copied(O),
+}
+
 /// Decodes values. Blocks on the registry when a schema is new: call it on an OS thread only.
 pub trait Decode<T> {
     /// Decodes one value.
@@ -77,13 +91,12 @@ impl TopicDecoder {
         }
     }
 
-    /// Decodes a framed value with its texts left where they stand, if our own schema wrote it, and
-    /// returns its datum beside: facts can be appended to that ([`Encoder::encode_behind`]). `None` if
-    /// another schema wrote it: [`decode`](Self::decode) it.
-    pub fn decode_in_place<'v, T: Deserialize<'v>>(
+    /// Reads a framed value with its texts left where they stand, if our own schema wrote it; decodes it
+    /// otherwise.
+    pub fn read<'v, B: Deserialize<'v>, O: DeserializeOwned>(
         &mut self,
         value: &'v [u8],
-    ) -> Decoded<Option<(T, &'v [u8])>> {
+    ) -> Decoded<Read<'v, B, O>> {
         let frame = match frame::parse(value) {
             Ok(frame) => frame,
             Err(error) => return Ok(Err(undecodable(error.to_string()))),
@@ -92,10 +105,12 @@ impl TopicDecoder {
             Ok(decoder) => decoder,
             Err(rejected) => return Ok(Err(rejected)),
         };
-        let read = decoder.decode_in_place(frame.datum).transpose();
-        Ok(read
-            .map(|read| read.map(|event| (event, frame.datum)))
-            .map_err(|error| undecodable(error.to_string())))
+        let datum = frame.datum;
+        let read = match decoder.decode_in_place(datum) {
+            Some(read) => read.map(|value| Read::InPlace { value, datum }),
+            None => decoder.decode(datum).map(Read::Copied),
+        };
+        Ok(read.map_err(|error| undecodable(error.to_string())))
     }
 
     /// Decodes a datum that the schema with this id wrote.

@@ -12,7 +12,7 @@ mod unknown;
 mod versions;
 
 pub use client::{Registry, RegistryConfig, RegistryError};
-pub use codecs::{Decode, Decoded, TopicDecoder};
+pub use codecs::{Decode, Decoded, Read, TopicDecoder};
 pub use raw_decoder::RawDecoder;
 pub use register::{Registration, RegistrationState};
 

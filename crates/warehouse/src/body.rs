@@ -74,7 +74,7 @@ mod tests {
     use lz4_flex::frame::FrameDecoder;
 
     use super::*;
-    use crate::{Column, Row, RowWriter};
+    use crate::{Row, RowWriter, rows::columns};
 
     /// A row that is nothing but a text.
     struct Text(String);
@@ -82,9 +82,7 @@ mod tests {
     impl Row for Text {
         const TABLE: &'static str = "texts";
         const FORMAT: u16 = 1;
-        const COLUMNS: &'static [Column<Self>] = &[Column::new("text", |row, out| {
-            out.text(&row.0);
-        })];
+        columns! { "text" => |row, out| out.text(&row.0) }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use event::{Millis, Origin};
 use serde::Deserialize;
 
-use crate::{Column, Row, RowBinary, Warehouse, WarehouseError};
+use crate::{Row, RowBinary, Warehouse, WarehouseError, rows::columns};
 
 /// The verdict on one hour: a row of `audit_hours`.
 #[derive(Debug, Clone, PartialEq, Eq, clickhouse::Row, Deserialize)]
@@ -43,23 +43,23 @@ pub struct AuditHour {
 impl Row for AuditHour {
     const TABLE: &'static str = "audit_hours";
     const FORMAT: u16 = 2;
-    const COLUMNS: &'static [Column<Self>] = &[
-        Column::new("revision", |r, o| o.u64(r.revision)),
-        Column::new("hour", |r, o| o.u32(r.hour)),
-        Column::new("epoch", |r, o| o.u16(r.epoch)),
-        Column::new("state", |r, o| o.text(&r.state)),
-        Column::new("raw", |r, o| o.u64(r.raw)),
-        Column::new("loaded", |r, o| o.u64(r.loaded)),
-        Column::new("discarded", |r, o| o.u64(r.discarded)),
-        Column::new("dead", |r, o| o.u64(r.dead)),
-        Column::new("missing", |r, o| o.u64(r.missing)),
-        Column::new("expired", |r, o| o.u64(r.expired)),
-        Column::new("erased", |r, o| o.u64(r.erased)),
-        Column::new("duplicated", |r, o| o.u64(r.duplicated)),
-        Column::new("counts", |r, o| o.array(&r.counts, count)),
-        Column::new("held_by", |r, o| o.text(&r.held_by)),
-        Column::new("closed_at", |r, o| o.nullable(r.closed_at, RowBinary::millis)),
-    ];
+    columns! {
+        "revision" => |r, o| o.u64(r.revision),
+        "hour" => |r, o| o.u32(r.hour),
+        "epoch" => |r, o| o.u16(r.epoch),
+        "state" => |r, o| o.text(&r.state),
+        "raw" => |r, o| o.u64(r.raw),
+        "loaded" => |r, o| o.u64(r.loaded),
+        "discarded" => |r, o| o.u64(r.discarded),
+        "dead" => |r, o| o.u64(r.dead),
+        "missing" => |r, o| o.u64(r.missing),
+        "expired" => |r, o| o.u64(r.expired),
+        "erased" => |r, o| o.u64(r.erased),
+        "duplicated" => |r, o| o.u64(r.duplicated),
+        "counts" => |r, o| o.array(&r.counts, count),
+        "held_by" => |r, o| o.text(&r.held_by),
+        "closed_at" => |r, o| o.nullable(r.closed_at, RowBinary::millis),
+    }
 }
 
 fn count(out: &mut RowBinary, (topic, count): &(String, u64)) {
@@ -91,18 +91,18 @@ pub struct AuditFinding {
 impl Row for AuditFinding {
     const TABLE: &'static str = "audit_findings";
     const FORMAT: u16 = 1;
-    const COLUMNS: &'static [Column<Self>] = &[
-        Column::new("found_at", |r, o| o.millis(r.found_at)),
-        Column::new("hour", |r, o| o.u32(r.hour)),
-        Column::new("kind", |r, o| o.text(r.kind)),
-        Column::new("origin_epoch", |r, o| o.u16(r.origin.epoch)),
-        Column::new("origin_partition", |r, o| o.i32(r.origin.partition)),
-        Column::new("origin_offset", |r, o| o.i64(r.origin.offset)),
-        Column::new("source", |r, o| o.opt_text(r.source.as_deref())),
-        Column::new("event_name", |r, o| o.opt_text(r.event_name.as_deref())),
-        Column::new("message_id", |r, o| o.opt_text(r.message_id.as_deref())),
-        Column::new("detail", |r, o| o.text(&r.detail)),
-    ];
+    columns! {
+        "found_at" => |r, o| o.millis(r.found_at),
+        "hour" => |r, o| o.u32(r.hour),
+        "kind" => |r, o| o.text(r.kind),
+        "origin_epoch" => |r, o| o.u16(r.origin.epoch),
+        "origin_partition" => |r, o| o.i32(r.origin.partition),
+        "origin_offset" => |r, o| o.i64(r.origin.offset),
+        "source" => |r, o| o.opt_text(r.source.as_deref()),
+        "event_name" => |r, o| o.opt_text(r.event_name.as_deref()),
+        "message_id" => |r, o| o.opt_text(r.message_id.as_deref()),
+        "detail" => |r, o| o.text(&r.detail),
+    }
 }
 
 impl Warehouse {

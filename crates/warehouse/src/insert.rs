@@ -27,7 +27,7 @@ pub struct InsertRequest {
 
 impl InsertRequest {
     /// An INSERT of `rows`.
-    pub fn new<'a, R: Row>(
+    pub fn new<'a, R: Row + 'a>(
         rows: impl IntoIterator<Item = &'a R>,
         token: String,
         query_id: String,
@@ -39,7 +39,7 @@ impl InsertRequest {
 
     /// An INSERT of rows of `R` that a [`RowWriter`] has written.
     pub fn of<R: Row>(rows: Vec<RowBytes>, token: String, query_id: String) -> Self {
-        let columns = R::COLUMNS.iter().map(|column| column.name).collect();
+        let columns = R::COLUMNS.to_vec();
         Self { table: R::TABLE, columns, rows, token, query_id }
     }
 

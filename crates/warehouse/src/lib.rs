@@ -64,7 +64,7 @@ pub use read_back::{Counts, LoadedEvent, OriginRange, PositionRange};
 pub use retention::{KeepDays, RetentionChange};
 pub use row_binary::{RowBinary, RowBytes, RowWriter, TIMES};
 pub use rows::{
-    AliasRow, Column, DeadLetterRow, DeliveryRow, DiscardRow, EventRow, LinkRow, Row, RowPosition,
+    AliasRow, DeadLetterRow, DeliveryRow, DiscardRow, EventRow, LinkRow, Row, RowPosition,
     Undecodable,
 };
 pub use sample::StoredEvent;

@@ -3,7 +3,7 @@
 use event::{Delivery, Millis, Origin, Waybill};
 
 use super::{Undecodable, nullable_epoch, nullable_offset, nullable_partition};
-use crate::{Column, Row, RowBinary, RowPosition};
+use crate::{Row, RowBinary, RowPosition, rows::columns};
 
 /// What became of an event at a destination, as it is loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,35 +99,35 @@ impl DeliveryRow {
 impl Row for DeliveryRow {
     const TABLE: &'static str = "deliveries";
     const FORMAT: u16 = 1;
-    const COLUMNS: &'static [Column<Self>] = &[
-        Column::new("position_epoch", |r, o| o.u16(r.position.epoch)),
-        Column::new("position_topic", |r, o| o.text(r.position.topic)),
-        Column::new("position_partition", |r, o| o.i32(r.position.partition)),
-        Column::new("position_offset", |r, o| o.i64(r.position.offset)),
-        Column::new("destination", |r, o| o.text(r.destination())),
-        Column::new("outcome", |r, o| o.text(r.told(|x| &x.outcome))),
-        Column::new("reason", |r, o| o.opt_text(r.reason())),
-        Column::new("detail", |r, o| o.text(r.told(|x| &x.detail))),
-        Column::new("status", |r, o| {
+    columns! {
+        "position_epoch" => |r, o| o.u16(r.position.epoch),
+        "position_topic" => |r, o| o.text(r.position.topic),
+        "position_partition" => |r, o| o.i32(r.position.partition),
+        "position_offset" => |r, o| o.i64(r.position.offset),
+        "destination" => |r, o| o.text(r.destination()),
+        "outcome" => |r, o| o.text(r.told(|x| &x.outcome)),
+        "reason" => |r, o| o.opt_text(r.reason()),
+        "detail" => |r, o| o.text(r.told(|x| &x.detail)),
+        "status" => |r, o| {
             o.nullable(r.delivery().and_then(|x| x.status), RowBinary::i32);
-        }),
-        Column::new("origin_epoch", |r, o| nullable_epoch(r.origin(), o)),
-        Column::new("origin_partition", |r, o| nullable_partition(r.origin(), o)),
-        Column::new("origin_offset", |r, o| nullable_offset(r.origin(), o)),
-        Column::new("appended_at", |r, o| o.nullable(r.appended_at(), RowBinary::millis)),
-        Column::new("attempts", |r, o| o.i32(r.delivery().map_or(0, |x| x.attempts))),
-        Column::new("first_attempted_at", |r, o| {
+        },
+        "origin_epoch" => |r, o| nullable_epoch(r.origin(), o),
+        "origin_partition" => |r, o| nullable_partition(r.origin(), o),
+        "origin_offset" => |r, o| nullable_offset(r.origin(), o),
+        "appended_at" => |r, o| o.nullable(r.appended_at(), RowBinary::millis),
+        "attempts" => |r, o| o.i32(r.delivery().map_or(0, |x| x.attempts)),
+        "first_attempted_at" => |r, o| {
             o.nullable(r.first_attempted_at(), RowBinary::millis);
-        }),
-        Column::new("settled_at", |r, o| o.millis(r.settled_at())),
-        Column::new("idempotency_key", |r, o| o.text(r.told(|x| &x.idempotency_key))),
-        Column::new("source", |r, o| o.opt_text(r.known(|x| x.source.as_deref()))),
-        Column::new("environment", |r, o| o.opt_text(r.known(|x| x.environment.as_deref()))),
-        Column::new("event_name", |r, o| o.opt_text(r.known(|x| x.event.as_deref()))),
-        Column::new("message_id", |r, o| o.opt_text(r.known(|x| x.message_id.as_deref()))),
-        Column::new("code_version", |r, o| o.text(r.told(|x| &x.code_version))),
-        Column::new("raw", |r, o| o.nullable(r.raw(), RowBinary::bytes)),
-    ];
+        },
+        "settled_at" => |r, o| o.millis(r.settled_at()),
+        "idempotency_key" => |r, o| o.text(r.told(|x| &x.idempotency_key)),
+        "source" => |r, o| o.opt_text(r.known(|x| x.source.as_deref())),
+        "environment" => |r, o| o.opt_text(r.known(|x| x.environment.as_deref())),
+        "event_name" => |r, o| o.opt_text(r.known(|x| x.event.as_deref())),
+        "message_id" => |r, o| o.opt_text(r.known(|x| x.message_id.as_deref())),
+        "code_version" => |r, o| o.text(r.told(|x| &x.code_version)),
+        "raw" => |r, o| o.nullable(r.raw(), RowBinary::bytes),
+    }
 
     fn times(&self) -> impl IntoIterator<Item = (&'static str, Option<Millis>)> {
         [

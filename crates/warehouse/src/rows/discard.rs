@@ -3,7 +3,7 @@
 use event::{DiscardedEvent, Millis, Origin, Waybill};
 
 use super::{Undecodable, nullable_epoch, nullable_offset, nullable_partition};
-use crate::{Column, Row, RowBinary, RowPosition};
+use crate::{Row, RowBinary, RowPosition, rows::columns};
 
 /// A discard as it is loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,30 +76,30 @@ impl DiscardRow {
 impl Row for DiscardRow {
     const TABLE: &'static str = "discarded_events";
     const FORMAT: u16 = 2;
-    const COLUMNS: &'static [Column<Self>] = &[
-        Column::new("position_epoch", |r, o| o.u16(r.position.epoch)),
-        Column::new("position_topic", |r, o| o.text(r.position.topic)),
-        Column::new("position_partition", |r, o| o.i32(r.position.partition)),
-        Column::new("position_offset", |r, o| o.i64(r.position.offset)),
-        Column::new("stage", |r, o| o.text(&r.stage)),
-        Column::new("reason", |r, o| o.text(&r.reason)),
-        Column::new("detail", |r, o| o.text(r.told(|x| Some(&x.detail)).unwrap_or_default())),
-        Column::new("origin_epoch", |r, o| nullable_epoch(r.origin(), o)),
-        Column::new("origin_partition", |r, o| nullable_partition(r.origin(), o)),
-        Column::new("origin_offset", |r, o| nullable_offset(r.origin(), o)),
-        Column::new("appended_at", |r, o| {
+    columns! {
+        "position_epoch" => |r, o| o.u16(r.position.epoch),
+        "position_topic" => |r, o| o.text(r.position.topic),
+        "position_partition" => |r, o| o.i32(r.position.partition),
+        "position_offset" => |r, o| o.i64(r.position.offset),
+        "stage" => |r, o| o.text(&r.stage),
+        "reason" => |r, o| o.text(&r.reason),
+        "detail" => |r, o| o.text(r.told(|x| Some(&x.detail)).unwrap_or_default()),
+        "origin_epoch" => |r, o| nullable_epoch(r.origin(), o),
+        "origin_partition" => |r, o| nullable_partition(r.origin(), o),
+        "origin_offset" => |r, o| nullable_offset(r.origin(), o),
+        "appended_at" => |r, o| {
             o.nullable(r.waybill.map(|x| x.appended_at), RowBinary::millis);
-        }),
-        Column::new("first_epoch", |r, o| nullable_epoch(r.first(), o)),
-        Column::new("first_partition", |r, o| nullable_partition(r.first(), o)),
-        Column::new("first_offset", |r, o| nullable_offset(r.first(), o)),
-        Column::new("discarded_at", |r, o| o.millis(r.discarded_at)),
-        Column::new("source", |r, o| o.opt_text(r.told(|x| x.source.as_deref()))),
-        Column::new("environment", |r, o| o.opt_text(r.told(|x| x.environment.as_deref()))),
-        Column::new("event_name", |r, o| o.opt_text(r.told(|x| x.event.as_deref()))),
-        Column::new("message_id", |r, o| o.opt_text(r.told(|x| x.message_id.as_deref()))),
-        Column::new("raw", |r, o| o.nullable(r.raw(), RowBinary::bytes)),
-    ];
+        },
+        "first_epoch" => |r, o| nullable_epoch(r.first(), o),
+        "first_partition" => |r, o| nullable_partition(r.first(), o),
+        "first_offset" => |r, o| nullable_offset(r.first(), o),
+        "discarded_at" => |r, o| o.millis(r.discarded_at),
+        "source" => |r, o| o.opt_text(r.told(|x| x.source.as_deref())),
+        "environment" => |r, o| o.opt_text(r.told(|x| x.environment.as_deref())),
+        "event_name" => |r, o| o.opt_text(r.told(|x| x.event.as_deref())),
+        "message_id" => |r, o| o.opt_text(r.told(|x| x.message_id.as_deref())),
+        "raw" => |r, o| o.nullable(r.raw(), RowBinary::bytes),
+    }
 
     fn times(&self) -> impl IntoIterator<Item = (&'static str, Option<Millis>)> {
         let appended_at = self.waybill.map(|waybill| waybill.appended_at);

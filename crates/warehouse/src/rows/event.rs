@@ -3,164 +3,164 @@
 use event::{
     Amount, CampaignFacts, ClickId, Derived, EnrichmentFacts, EnrichmentRun, Event, GeoFacts,
     IdentityFacts, Inherited, IpFacts, Millis, MoneyFacts, NetworkFacts, PageFacts, ReferrerFacts,
-    RequestFacts, SessionFacts, StitchedEvent, UserAgentFacts, ValidationFacts, Waybill,
+    RequestFacts, SessionFacts, StitchedEvent, Text, UserAgentFacts, ValidationFacts, Waybill,
 };
 
 use super::finding;
-use crate::{Column, Row, RowBinary, RowPosition};
+use crate::{Row, RowBinary, RowPosition, rows::columns};
 
 /// An event as it is loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventRow {
+pub struct EventRow<S = String> {
     /// The record that it was made of.
     pub position: RowPosition,
     /// The event's number and append time.
     pub waybill: Waybill,
     /// The event with all facts.
-    pub stitched: StitchedEvent,
+    pub stitched: StitchedEvent<S>,
 }
 
-impl Row for EventRow {
+impl<S: Text> Row for EventRow<S> {
     const TABLE: &'static str = "events";
     const FORMAT: u16 = 4;
-    const COLUMNS: &'static [Column<Self>] = &[
-        Column::new("origin_epoch", |r, o| o.u16(r.waybill.origin.epoch)),
-        Column::new("origin_partition", |r, o| o.i32(r.waybill.origin.partition)),
-        Column::new("origin_offset", |r, o| o.i64(r.waybill.origin.offset)),
-        Column::new("appended_at", |r, o| o.millis(r.waybill.appended_at)),
-        Column::new("position_epoch", |r, o| o.u16(r.position.epoch)),
-        Column::new("position_topic", |r, o| o.text(r.position.topic)),
-        Column::new("position_partition", |r, o| o.i32(r.position.partition)),
-        Column::new("position_offset", |r, o| o.i64(r.position.offset)),
-        Column::new("source", |r, o| o.text(&r.event().source)),
-        Column::new("source_kind", |r, o| o.text(&r.event().source_kind)),
-        Column::new("environment", |r, o| o.text(&r.event().environment)),
-        Column::new("type", |r, o| o.text(&r.event().kind)),
-        Column::new("event_name", |r, o| o.text(r.event_name())),
-        Column::new("message_id", |r, o| o.text(&r.event().message_id)),
-        Column::new("anonymous_id", |r, o| o.opt_text(r.event().anonymous_id.as_deref())),
-        Column::new("user_id", |r, o| o.opt_text(r.event().user_id.as_deref())),
-        Column::new("group_id", |r, o| o.opt_text(r.event().group_id.as_deref())),
-        Column::new("previous_id", |r, o| o.opt_text(r.event().previous_id.as_deref())),
-        Column::new("name", |r, o| o.opt_text(r.event().name.as_deref())),
-        Column::new("category", |r, o| o.opt_text(r.event().category.as_deref())),
-        Column::new("channel", |r, o| o.opt_text(r.event().channel.as_deref())),
-        Column::new("timestamp", |r, o| o.millis(r.event().timestamp)),
-        Column::new("original_timestamp", |r, o| {
+    columns! {
+        "origin_epoch" => |r, o| o.u16(r.waybill.origin.epoch),
+        "origin_partition" => |r, o| o.i32(r.waybill.origin.partition),
+        "origin_offset" => |r, o| o.i64(r.waybill.origin.offset),
+        "appended_at" => |r, o| o.millis(r.waybill.appended_at),
+        "position_epoch" => |r, o| o.u16(r.position.epoch),
+        "position_topic" => |r, o| o.text(r.position.topic),
+        "position_partition" => |r, o| o.i32(r.position.partition),
+        "position_offset" => |r, o| o.i64(r.position.offset),
+        "source" => |r, o| o.text(&r.event().source),
+        "source_kind" => |r, o| o.text(&r.event().source_kind),
+        "environment" => |r, o| o.text(&r.event().environment),
+        "type" => |r, o| o.text(&r.event().kind),
+        "event_name" => |r, o| o.text(r.event_name()),
+        "message_id" => |r, o| o.text(&r.event().message_id),
+        "anonymous_id" => |r, o| o.opt_text(r.event().anonymous_id.as_deref()),
+        "user_id" => |r, o| o.opt_text(r.event().user_id.as_deref()),
+        "group_id" => |r, o| o.opt_text(r.event().group_id.as_deref()),
+        "previous_id" => |r, o| o.opt_text(r.event().previous_id.as_deref()),
+        "name" => |r, o| o.opt_text(r.event().name.as_deref()),
+        "category" => |r, o| o.opt_text(r.event().category.as_deref()),
+        "channel" => |r, o| o.opt_text(r.event().channel.as_deref()),
+        "timestamp" => |r, o| o.millis(r.event().timestamp),
+        "original_timestamp" => |r, o| {
             o.nullable(r.event().original_timestamp, RowBinary::millis);
-        }),
-        Column::new("sent_at", |r, o| o.nullable(r.event().sent_at, RowBinary::millis)),
-        Column::new("received_at", |r, o| o.millis(r.event().received_at)),
-        Column::new("context", |r, o| o.text(&r.event().context)),
-        Column::new("properties", |r, o| o.text(&r.event().properties)),
-        Column::new("traits", |r, o| o.text(&r.event().traits)),
-        Column::new("integrations", |r, o| o.text(&r.event().integrations)),
-        Column::new("extra", |r, o| o.text(&r.event().extra)),
-        Column::new("request_ip", |r, o| o.opt_text(r.request(|x| x.ip.as_deref()))),
-        Column::new("request_user_agent", |r, o| {
+        },
+        "sent_at" => |r, o| o.nullable(r.event().sent_at, RowBinary::millis),
+        "received_at" => |r, o| o.millis(r.event().received_at),
+        "context" => |r, o| o.text(&r.event().context),
+        "properties" => |r, o| o.text(&r.event().properties),
+        "traits" => |r, o| o.text(&r.event().traits),
+        "integrations" => |r, o| o.text(&r.event().integrations),
+        "extra" => |r, o| o.text(&r.event().extra),
+        "request_ip" => |r, o| o.opt_text(r.request(|x| x.ip.as_deref())),
+        "request_user_agent" => |r, o| {
             o.opt_text(r.request(|x| x.user_agent.as_deref()));
-        }),
-        Column::new("request_origin", |r, o| o.opt_text(r.request(|x| x.origin.as_deref()))),
-        Column::new("request_referer", |r, o| o.opt_text(r.request(|x| x.referer.as_deref()))),
-        Column::new("request_accept_language", |r, o| {
+        },
+        "request_origin" => |r, o| o.opt_text(r.request(|x| x.origin.as_deref())),
+        "request_referer" => |r, o| o.opt_text(r.request(|x| x.referer.as_deref())),
+        "request_accept_language" => |r, o| {
             o.opt_text(r.request(|x| x.accept_language.as_deref()));
-        }),
-        Column::new("request_client_hints", |r, o| {
+        },
+        "request_client_hints" => |r, o| {
             o.opt_text(r.request(|x| x.client_hints.as_deref()));
-        }),
-        Column::new("request_supplied", |r, o| {
+        },
+        "request_supplied" => |r, o| {
             o.texts(r.event().request.as_ref().map_or(&[], |request| &request.supplied));
-        }),
-        Column::new("validation_version", |r, o| o.text(&r.validation().version)),
-        Column::new("plan_version", |r, o| o.opt_text(r.validation().plan_version.as_deref())),
-        Column::new("device_key", |r, o| o.text(&r.validation().device_key)),
-        Column::new("device_key_kind", |r, o| o.text(&r.validation().device_key_kind)),
-        Column::new("business_key", |r, o| {
-            o.opt_text(r.validation().business_key.as_ref().map(|x| x.key.as_str()));
-        }),
-        Column::new("time_basis", |r, o| o.text(&r.validation().time_basis)),
-        Column::new("clock_offset_ms", |r, o| {
+        },
+        "validation_version" => |r, o| o.text(&r.validation().version),
+        "plan_version" => |r, o| o.opt_text(r.validation().plan_version.as_deref()),
+        "device_key" => |r, o| o.text(&r.validation().device_key),
+        "device_key_kind" => |r, o| o.text(&r.validation().device_key_kind),
+        "business_key" => |r, o| {
+            o.opt_text(r.validation().business_key.as_ref().map(|x| &*x.key));
+        },
+        "time_basis" => |r, o| o.text(&r.validation().time_basis),
+        "clock_offset_ms" => |r, o| {
             o.nullable(r.validation().clock_offset_ms, RowBinary::i64);
-        }),
-        Column::new("validation_flags", |r, o| o.texts(&r.validation().flags)),
-        Column::new("findings", |r, o| o.array(&r.validation().findings, finding)),
-        Column::new("removed", |r, o| o.texts(&r.validation().removed)),
-        Column::new("inheritable", |r, o| o.texts(&r.validation().inheritable)),
-        Column::new("consent_granted", |r, o| o.texts(&r.validation().consent_granted)),
-        Column::new("consent_denied", |r, o| o.texts(&r.validation().consent_denied)),
-        Column::new("enrichments", |r, o| o.array(&*r.enrichment().applied, enrichment_run)),
-        Column::new("user_agent", |r, o| {
+        },
+        "validation_flags" => |r, o| o.texts(&r.validation().flags),
+        "findings" => |r, o| o.array(&r.validation().findings, finding),
+        "removed" => |r, o| o.texts(&r.validation().removed),
+        "inheritable" => |r, o| o.texts(&r.validation().inheritable),
+        "consent_granted" => |r, o| o.texts(&r.validation().consent_granted),
+        "consent_denied" => |r, o| o.texts(&r.validation().consent_denied),
+        "enrichments" => |r, o| o.array(&*r.enrichment().applied, enrichment_run),
+        "user_agent" => |r, o| {
             o.opt_text(r.agent(|x| Some(&*x.text).filter(|text| !text.is_empty())));
-        }),
-        Column::new("user_agent_taken_from", |r, o| o.opt_text(r.agent(|x| Some(&x.taken_from)))),
-        Column::new("browser", |r, o| o.opt_text(r.agent(|x| x.browser.as_deref()))),
-        Column::new("browser_version", |r, o| {
+        },
+        "user_agent_taken_from" => |r, o| o.opt_text(r.agent(|x| Some(&x.taken_from))),
+        "browser" => |r, o| o.opt_text(r.agent(|x| x.browser.as_deref())),
+        "browser_version" => |r, o| {
             o.opt_text(r.agent(|x| x.browser_version.as_deref()));
-        }),
-        Column::new("os", |r, o| o.opt_text(r.agent(|x| x.os.as_deref()))),
-        Column::new("os_version", |r, o| o.opt_text(r.agent(|x| x.os_version.as_deref()))),
-        Column::new("device_class", |r, o| o.opt_text(r.agent(|x| x.device_class.as_deref()))),
-        Column::new("device_brand", |r, o| o.opt_text(r.agent(|x| x.device_brand.as_deref()))),
-        Column::new("device_model", |r, o| o.opt_text(r.agent(|x| x.device_model.as_deref()))),
-        Column::new("is_bot", |r, o| o.bool(r.enrichment().bot.is_bot)),
-        Column::new("bot_indicators", |r, o| o.texts(&r.enrichment().bot.indicators)),
-        Column::new("bot_class", |r, o| o.opt_text(r.enrichment().bot.class.as_deref())),
-        Column::new("page_url", |r, o| o.opt_text(r.page(|x| Some(&x.url)))),
-        Column::new("page_host", |r, o| o.opt_text(r.page(|x| x.host.as_deref()))),
-        Column::new("page_path", |r, o| o.opt_text(r.page(|x| x.path.as_deref()))),
-        Column::new("page_query", |r, o| o.opt_text(r.page(|x| x.query.as_deref()))),
-        Column::new("page_title", |r, o| o.opt_text(r.page(|x| x.title.as_deref()))),
-        Column::new("campaign_taken_from", |r, o| o.opt_text(r.campaign(|x| Some(&x.taken_from)))),
-        Column::new("campaign_source", |r, o| o.opt_text(r.campaign(|x| x.source.as_deref()))),
-        Column::new("campaign_medium", |r, o| o.opt_text(r.campaign(|x| x.medium.as_deref()))),
-        Column::new("campaign_name", |r, o| o.opt_text(r.campaign(|x| x.name.as_deref()))),
-        Column::new("campaign_term", |r, o| o.opt_text(r.campaign(|x| x.term.as_deref()))),
-        Column::new("campaign_content", |r, o| o.opt_text(r.campaign(|x| x.content.as_deref()))),
-        Column::new("campaign_id", |r, o| o.opt_text(r.campaign(|x| x.id.as_deref()))),
-        Column::new("click_ids", |r, o| o.array(&r.enrichment().click_ids, click_id)),
-        Column::new("referrer_url", |r, o| o.opt_text(r.referrer(|x| Some(&x.url)))),
-        Column::new("referrer_host", |r, o| o.opt_text(r.referrer(|x| x.host.as_deref()))),
-        Column::new("referrer_medium", |r, o| o.opt_text(r.referrer(|x| Some(&x.medium)))),
-        Column::new("referrer_source", |r, o| o.opt_text(r.referrer(|x| x.source.as_deref()))),
-        Column::new("locale", |r, o| o.opt_text(r.enrichment().locale.as_deref())),
-        Column::new("timezone", |r, o| o.opt_text(r.enrichment().timezone.as_deref())),
-        Column::new("country", |r, o| o.opt_text(r.geo(|x| x.country.as_deref()))),
-        Column::new("region", |r, o| o.opt_text(r.geo(|x| x.region.as_deref()))),
-        Column::new("city", |r, o| o.opt_text(r.geo(|x| x.city.as_deref()))),
-        Column::new("geo_timezone", |r, o| o.opt_text(r.geo(|x| x.timezone.as_deref()))),
-        Column::new("asn", |r, o| o.nullable(r.network().and_then(|x| x.asn), RowBinary::i64)),
-        Column::new("network_organisation", |r, o| {
+        },
+        "os" => |r, o| o.opt_text(r.agent(|x| x.os.as_deref())),
+        "os_version" => |r, o| o.opt_text(r.agent(|x| x.os_version.as_deref())),
+        "device_class" => |r, o| o.opt_text(r.agent(|x| x.device_class.as_deref())),
+        "device_brand" => |r, o| o.opt_text(r.agent(|x| x.device_brand.as_deref())),
+        "device_model" => |r, o| o.opt_text(r.agent(|x| x.device_model.as_deref())),
+        "is_bot" => |r, o| o.bool(r.enrichment().bot.is_bot),
+        "bot_indicators" => |r, o| o.texts(&r.enrichment().bot.indicators),
+        "bot_class" => |r, o| o.opt_text(r.enrichment().bot.class.as_deref()),
+        "page_url" => |r, o| o.opt_text(r.page(|x| Some(&x.url))),
+        "page_host" => |r, o| o.opt_text(r.page(|x| x.host.as_deref())),
+        "page_path" => |r, o| o.opt_text(r.page(|x| x.path.as_deref())),
+        "page_query" => |r, o| o.opt_text(r.page(|x| x.query.as_deref())),
+        "page_title" => |r, o| o.opt_text(r.page(|x| x.title.as_deref())),
+        "campaign_taken_from" => |r, o| o.opt_text(r.campaign(|x| Some(&x.taken_from))),
+        "campaign_source" => |r, o| o.opt_text(r.campaign(|x| x.source.as_deref())),
+        "campaign_medium" => |r, o| o.opt_text(r.campaign(|x| x.medium.as_deref())),
+        "campaign_name" => |r, o| o.opt_text(r.campaign(|x| x.name.as_deref())),
+        "campaign_term" => |r, o| o.opt_text(r.campaign(|x| x.term.as_deref())),
+        "campaign_content" => |r, o| o.opt_text(r.campaign(|x| x.content.as_deref())),
+        "campaign_id" => |r, o| o.opt_text(r.campaign(|x| x.id.as_deref())),
+        "click_ids" => |r, o| o.array(&r.enrichment().click_ids, click_id),
+        "referrer_url" => |r, o| o.opt_text(r.referrer(|x| Some(&x.url))),
+        "referrer_host" => |r, o| o.opt_text(r.referrer(|x| x.host.as_deref())),
+        "referrer_medium" => |r, o| o.opt_text(r.referrer(|x| Some(&x.medium))),
+        "referrer_source" => |r, o| o.opt_text(r.referrer(|x| x.source.as_deref())),
+        "locale" => |r, o| o.opt_text(r.enrichment().locale.as_deref()),
+        "timezone" => |r, o| o.opt_text(r.enrichment().timezone.as_deref()),
+        "country" => |r, o| o.opt_text(r.geo(|x| x.country.as_deref())),
+        "region" => |r, o| o.opt_text(r.geo(|x| x.region.as_deref())),
+        "city" => |r, o| o.opt_text(r.geo(|x| x.city.as_deref())),
+        "geo_timezone" => |r, o| o.opt_text(r.geo(|x| x.timezone.as_deref())),
+        "asn" => |r, o| o.nullable(r.network().and_then(|x| x.asn), RowBinary::i64),
+        "network_organisation" => |r, o| {
             o.opt_text(r.network().and_then(|x| x.organisation.as_deref()));
-        }),
-        Column::new("ip", |r, o| o.opt_text(r.ip(|x| x.address.as_deref()))),
-        Column::new("ip_taken_from", |r, o| o.opt_text(r.ip(|x| Some(&x.taken_from)))),
-        Column::new("ip_kind", |r, o| o.opt_text(r.ip(|x| Some(&x.kind)))),
-        Column::new("ip_policy", |r, o| o.opt_text(r.ip(|x| Some(&x.policy)))),
-        Column::new("currency", |r, o| o.opt_text(r.money().and_then(|x| x.currency.as_deref()))),
-        Column::new("amounts", |r, o| {
+        },
+        "ip" => |r, o| o.opt_text(r.ip(|x| x.address.as_deref())),
+        "ip_taken_from" => |r, o| o.opt_text(r.ip(|x| Some(&x.taken_from))),
+        "ip_kind" => |r, o| o.opt_text(r.ip(|x| Some(&x.kind))),
+        "ip_policy" => |r, o| o.opt_text(r.ip(|x| Some(&x.policy))),
+        "currency" => |r, o| o.opt_text(r.money().and_then(|x| x.currency.as_deref())),
+        "amounts" => |r, o| {
             o.array(r.money().map_or(&[][..], |x| &x.amounts), amount);
-        }),
-        Column::new("enrichment_flags", |r, o| o.texts(&r.enrichment().flags)),
-        Column::new("enrichment_derived", |r, o| o.array(&r.enrichment().derived, derived)),
-        Column::new("enrichment_removed", |r, o| o.texts(&r.enrichment().removed)),
-        Column::new("person_id", |r, o| o.text(&r.identity().person_id)),
-        Column::new("person_basis", |r, o| o.text(&r.identity().basis)),
-        Column::new("person_user_id", |r, o| o.opt_text(r.identity().user_id.as_deref())),
-        Column::new("person_link_origin", |r, o| o.opt_text(r.identity().link_origin.as_deref())),
-        Column::new("person_alias_origin", |r, o| o.opt_text(r.identity().alias_origin.as_deref())),
-        Column::new("supersedes", |r, o| o.opt_text(r.identity().supersedes.as_deref())),
-        Column::new("told_first", |r, o| o.opt_text(r.identity().told_first.as_deref())),
-        Column::new("session_id", |r, o| o.opt_text(r.session().map(|x| x.id.as_str()))),
-        Column::new("session_basis", |r, o| o.opt_text(r.session().map(|x| x.basis.as_str()))),
-        Column::new("session_number", |r, o| {
+        },
+        "enrichment_flags" => |r, o| o.texts(&r.enrichment().flags),
+        "enrichment_derived" => |r, o| o.array(&r.enrichment().derived, derived),
+        "enrichment_removed" => |r, o| o.texts(&r.enrichment().removed),
+        "person_id" => |r, o| o.text(&r.identity().person_id),
+        "person_basis" => |r, o| o.text(&r.identity().basis),
+        "person_user_id" => |r, o| o.opt_text(r.identity().user_id.as_deref()),
+        "person_link_origin" => |r, o| o.opt_text(r.identity().link_origin.as_deref()),
+        "person_alias_origin" => |r, o| o.opt_text(r.identity().alias_origin.as_deref()),
+        "supersedes" => |r, o| o.opt_text(r.identity().supersedes.as_deref()),
+        "told_first" => |r, o| o.opt_text(r.identity().told_first.as_deref()),
+        "session_id" => |r, o| o.opt_text(r.session().map(|x| x.id.as_str())),
+        "session_basis" => |r, o| o.opt_text(r.session().map(|x| x.basis.as_str())),
+        "session_number" => |r, o| {
             o.nullable(r.session().and_then(|x| x.number), RowBinary::i32);
-        }),
-        Column::new("session_started_at", |r, o| {
+        },
+        "session_started_at" => |r, o| {
             o.nullable(r.session().map(|x| x.started_at), RowBinary::millis);
-        }),
-        Column::new("inherited", |r, o| o.array(&r.identity().inherited, inherited)),
-        Column::new("identity_flags", |r, o| o.texts(&r.identity().flags)),
-    ];
+        },
+        "inherited" => |r, o| o.array(&r.identity().inherited, inherited),
+        "identity_flags" => |r, o| o.texts(&r.identity().flags),
+    }
 
     fn times(&self) -> impl IntoIterator<Item = (&'static str, Option<Millis>)> {
         let event = self.event();
@@ -175,8 +175,8 @@ impl Row for EventRow {
     }
 }
 
-impl EventRow {
-    fn event(&self) -> &Event {
+impl<S: Text> EventRow<S> {
+    fn event(&self) -> &Event<S> {
         &self.stitched.event
     }
 
@@ -185,11 +185,11 @@ impl EventRow {
         self.event().event.as_deref().unwrap_or(&self.event().kind)
     }
 
-    fn validation(&self) -> &ValidationFacts {
+    fn validation(&self) -> &ValidationFacts<S> {
         &self.stitched.validation
     }
 
-    fn enrichment(&self) -> &EnrichmentFacts {
+    fn enrichment(&self) -> &EnrichmentFacts<S> {
         &self.stitched.enrichment
     }
 
@@ -201,39 +201,39 @@ impl EventRow {
         self.identity().session.as_ref()
     }
 
-    fn request<'a>(&'a self, fact: Fact<'a, RequestFacts>) -> Option<&'a str> {
+    fn request<'a>(&'a self, fact: Fact<'a, RequestFacts<S>>) -> Option<&'a str> {
         self.event().request.as_deref().and_then(fact)
     }
 
-    fn agent<'a>(&'a self, fact: Fact<'a, UserAgentFacts>) -> Option<&'a str> {
+    fn agent<'a>(&'a self, fact: Fact<'a, UserAgentFacts<S>>) -> Option<&'a str> {
         self.enrichment().user_agent.as_deref().and_then(fact)
     }
 
-    fn page<'a>(&'a self, fact: Fact<'a, PageFacts>) -> Option<&'a str> {
+    fn page<'a>(&'a self, fact: Fact<'a, PageFacts<S>>) -> Option<&'a str> {
         self.enrichment().page.as_ref().and_then(fact)
     }
 
-    fn campaign<'a>(&'a self, fact: Fact<'a, CampaignFacts>) -> Option<&'a str> {
+    fn campaign<'a>(&'a self, fact: Fact<'a, CampaignFacts<S>>) -> Option<&'a str> {
         self.enrichment().campaign.as_ref().and_then(fact)
     }
 
-    fn referrer<'a>(&'a self, fact: Fact<'a, ReferrerFacts>) -> Option<&'a str> {
+    fn referrer<'a>(&'a self, fact: Fact<'a, ReferrerFacts<S>>) -> Option<&'a str> {
         self.enrichment().referrer.as_ref().and_then(fact)
     }
 
-    fn geo<'a>(&'a self, fact: Fact<'a, GeoFacts>) -> Option<&'a str> {
+    fn geo<'a>(&'a self, fact: Fact<'a, GeoFacts<S>>) -> Option<&'a str> {
         self.enrichment().geo.as_ref().and_then(fact)
     }
 
-    fn ip<'a>(&'a self, fact: Fact<'a, IpFacts>) -> Option<&'a str> {
+    fn ip<'a>(&'a self, fact: Fact<'a, IpFacts<S>>) -> Option<&'a str> {
         self.enrichment().ip.as_ref().and_then(fact)
     }
 
-    fn network(&self) -> Option<&NetworkFacts> {
+    fn network(&self) -> Option<&NetworkFacts<S>> {
         self.enrichment().network.as_ref()
     }
 
-    fn money(&self) -> Option<&MoneyFacts> {
+    fn money(&self) -> Option<&MoneyFacts<S>> {
         self.enrichment().money.as_ref()
     }
 }
@@ -246,18 +246,18 @@ fn enrichment_run(out: &mut RowBinary, run: &EnrichmentRun) {
     out.text(&run.version);
 }
 
-fn click_id(out: &mut RowBinary, id: &ClickId) {
+fn click_id(out: &mut RowBinary, id: &ClickId<impl Text>) {
     out.text(&id.name);
     out.text(&id.value);
     out.text(&id.network);
 }
 
-fn amount(out: &mut RowBinary, amount: &Amount) {
+fn amount(out: &mut RowBinary, amount: &Amount<impl Text>) {
     out.text(&amount.property);
     out.nullable(billionths(&amount.value), RowBinary::i128);
 }
 
-fn derived(out: &mut RowBinary, derived: &Derived) {
+fn derived(out: &mut RowBinary, derived: &Derived<impl Text>) {
     out.text(&derived.field);
     out.text(&derived.value);
 }

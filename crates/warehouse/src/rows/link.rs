@@ -3,7 +3,7 @@
 use event::{IdentityLink, Millis, Origin};
 
 use super::{Undecodable, nullable_epoch, nullable_offset, nullable_partition};
-use crate::{Column, Row, RowBinary, RowPosition};
+use crate::{Row, RowBinary, RowPosition, rows::columns};
 
 /// A candidate link, or an order, as it is loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,28 +62,28 @@ impl LinkRow {
 impl Row for LinkRow {
     const TABLE: &'static str = "identity_links";
     const FORMAT: u16 = 1;
-    const COLUMNS: &'static [Column<Self>] = &[
-        Column::new("position_epoch", |r, o| o.u16(r.position.epoch)),
-        Column::new("position_topic", |r, o| o.text(r.position.topic)),
-        Column::new("position_partition", |r, o| o.i32(r.position.partition)),
-        Column::new("position_offset", |r, o| o.i64(r.position.offset)),
-        Column::new("kind", |r, o| o.text(r.told(|x| &x.kind))),
-        Column::new("anonymous_id", |r, o| o.text(r.told(|x| &x.anonymous_id))),
-        Column::new("user_id", |r, o| o.text(r.told(|x| &x.user_id))),
-        Column::new("person_id", |r, o| o.text(r.told(|x| &x.person_id))),
-        Column::new("rule", |r, o| o.text(r.told(|x| &x.rule))),
-        Column::new("cause_epoch", |r, o| nullable_epoch(r.cause(), o)),
-        Column::new("cause_partition", |r, o| nullable_partition(r.cause(), o)),
-        Column::new("cause_offset", |r, o| nullable_offset(r.cause(), o)),
-        Column::new("event_time", |r, o| o.millis(r.event_time())),
-        Column::new("appended_at", |r, o| {
+    columns! {
+        "position_epoch" => |r, o| o.u16(r.position.epoch),
+        "position_topic" => |r, o| o.text(r.position.topic),
+        "position_partition" => |r, o| o.i32(r.position.partition),
+        "position_offset" => |r, o| o.i64(r.position.offset),
+        "kind" => |r, o| o.text(r.told(|x| &x.kind)),
+        "anonymous_id" => |r, o| o.text(r.told(|x| &x.anonymous_id)),
+        "user_id" => |r, o| o.text(r.told(|x| &x.user_id)),
+        "person_id" => |r, o| o.text(r.told(|x| &x.person_id)),
+        "rule" => |r, o| o.text(r.told(|x| &x.rule)),
+        "cause_epoch" => |r, o| nullable_epoch(r.cause(), o),
+        "cause_partition" => |r, o| nullable_partition(r.cause(), o),
+        "cause_offset" => |r, o| nullable_offset(r.cause(), o),
+        "event_time" => |r, o| o.millis(r.event_time()),
+        "appended_at" => |r, o| {
             o.nullable(r.link().map(|x| x.appended_at), RowBinary::millis);
-        }),
-        Column::new("refused", |r, o| o.opt_text(r.link().and_then(|x| x.refused.as_deref()))),
-        Column::new("who", |r, o| o.opt_text(r.link().and_then(|x| x.who.as_deref()))),
-        Column::new("why", |r, o| o.opt_text(r.link().and_then(|x| x.why.as_deref()))),
-        Column::new("raw", |r, o| o.nullable(r.raw(), RowBinary::bytes)),
-    ];
+        },
+        "refused" => |r, o| o.opt_text(r.link().and_then(|x| x.refused.as_deref())),
+        "who" => |r, o| o.opt_text(r.link().and_then(|x| x.who.as_deref())),
+        "why" => |r, o| o.opt_text(r.link().and_then(|x| x.why.as_deref())),
+        "raw" => |r, o| o.nullable(r.raw(), RowBinary::bytes),
+    }
 
     fn times(&self) -> impl IntoIterator<Item = (&'static str, Option<Millis>)> {
         let appended_at = self.link().map(|link| link.appended_at);

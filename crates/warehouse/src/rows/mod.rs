@@ -18,23 +18,25 @@ use ::event::{Finding, Millis, Origin, Waybill};
 
 use crate::{RowBinary, row_binary::TIMES};
 
-/// A column and what a row writes into it.
-#[derive(Debug)]
-pub struct Column<R: ?Sized> {
-    /// Name of the column.
-    pub name: &'static str,
-    /// Writes the row's value of it.
-    pub write: fn(&R, &mut RowBinary),
-}
+/// The columns of a row with what it writes into each: one list, so that names and values cannot part.
+macro_rules! columns {
+    ($($name:literal => $write:expr),* $(,)?) => {
+        const COLUMNS: &'static [&'static str] = &[$($name),*];
 
-impl<R: ?Sized> Column<R> {
-    pub(crate) const fn new(name: &'static str, write: fn(&R, &mut RowBinary)) -> Self {
-        Self { name, write }
-    }
+        fn write(&self, out: &mut $crate::RowBinary) {
+            $($crate::rows::column(self, out, $write);)*
+        }
+    };
+}
+pub(crate) use columns;
+
+/// Writes one column; it tells the macro's closures what they are given.
+pub(crate) fn column<R>(row: &R, out: &mut RowBinary, write: impl FnOnce(&R, &mut RowBinary)) {
+    write(row, out);
 }
 
 /// A row of one of our tables.
-pub trait Row: 'static {
+pub trait Row {
     /// The table.
     const TABLE: &'static str;
     /// Version of the bytes that a record becomes; part of the deduplication token. Raise it with
@@ -42,7 +44,7 @@ pub trait Row: 'static {
     /// in silence.
     const FORMAT: u16;
     /// The columns that an INSERT names, in the order in which they are written.
-    const COLUMNS: &'static [Column<Self>];
+    const COLUMNS: &'static [&'static str];
 
     /// The times that the row writes into `DateTime64` columns, with the names of those.
     fn times(&self) -> impl IntoIterator<Item = (&'static str, Option<Millis>)> {
@@ -56,11 +58,7 @@ pub trait Row: 'static {
     }
 
     /// Writes the row.
-    fn write(&self, out: &mut RowBinary) {
-        for column in Self::COLUMNS {
-            (column.write)(self, out);
-        }
-    }
+    fn write(&self, out: &mut RowBinary);
 }
 
 /// Which Kafka record a row was made of.
@@ -142,7 +140,7 @@ mod tests {
     }
 
     fn written<R: Row>() -> BTreeSet<&'static str> {
-        let names: BTreeSet<_> = R::COLUMNS.iter().map(|column| column.name).collect();
+        let names: BTreeSet<_> = R::COLUMNS.iter().copied().collect();
         assert_eq!(names.len(), R::COLUMNS.len(), "a column of {} is written twice", R::TABLE);
         names
     }
