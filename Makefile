@@ -76,7 +76,7 @@ bench: prerequisites
 	$(say) "building for the bench (release)"
 	@$(CARGO) build --locked --release -p waybill -p waybill-tests --bin waybill --bin bench
 	$(say) "the bench: one stage at a time on the same events"
-	@"$${CARGO_TARGET_DIR:-target}/release/bench"
+	@MIMALLOC_PURGE_DELAY=10000 "$${CARGO_TARGET_DIR:-target}/release/bench"
 
 load: prerequisites
 	$(say) "building for the load (release)"
