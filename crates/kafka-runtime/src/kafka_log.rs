@@ -3,6 +3,7 @@
 mod calls;
 mod delivery;
 mod offsets;
+mod slot_producer;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,7 +18,7 @@ use rdkafka::{
     client::ClientContext as _,
     consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata},
     error::KafkaError,
-    producer::{BaseRecord, Producer as _, ThreadedProducer},
+    producer::Producer as _,
     types::RDKafkaErrorCode as Code,
 };
 use telemetry::{Readiness, StageMetrics};
@@ -25,8 +26,9 @@ use topology::Topic;
 
 use self::{
     calls::new_producer,
-    delivery::{Deliveries, DeliveryContext, UNTRACKED},
+    delivery::{Deliveries, UNTRACKED},
     offsets::{commits_of, list_at, offset_list},
+    slot_producer::{SlotProducer, SlotRecord},
 };
 use crate::{
     changelog::replay,
@@ -49,8 +51,6 @@ const ROOM_WITHIN: Duration = Duration::from_secs(30);
 const DRAIN_STEP: Duration = Duration::from_micros(200);
 /// An acknowledgement that takes longer than this is told.
 const SLOW: Duration = Duration::from_secs(2);
-
-type SlotProducer = ThreadedProducer<DeliveryContext>;
 
 /// Whose clients these are, and who is told about them.
 #[derive(Clone)]
@@ -208,8 +208,7 @@ impl Log for KafkaLog {
             UNTRACKED
         };
         let headers = owned_headers(&record.headers);
-        let mut message = BaseRecord::<[u8], [u8], usize>::with_opaque_to(record.topic.name(), tag)
-            .headers(headers);
+        let mut message = SlotRecord::with_opaque_to(record.topic.name(), tag).headers(headers);
         message.partition = record.partition;
         message.key = record.key.as_deref();
         message.payload = record.value.as_deref();

@@ -8,7 +8,7 @@ use rdkafka::{
     producer::Producer as _,
 };
 
-use super::{KafkaLog, SlotClients, SlotProducer, delivery::DeliveryContext};
+use super::{KafkaLog, SlotClients, delivery::DeliveryContext, slot_producer::SlotProducer};
 use crate::{
     error::{ErrorClass, LogError, classify},
     trouble::is_transport,
@@ -82,10 +82,8 @@ impl KafkaLog {
 
 /// A producer that holds the slot.
 pub(super) fn new_producer(slot: &SlotClients) -> Result<SlotProducer, LogError> {
-    let producer: SlotProducer = slot
-        .kafka
-        .transactional_producer(&slot.slot_id)
-        .create_with_context(DeliveryContext::new(slot.trouble.clone()))
+    let config = slot.kafka.transactional_producer(&slot.slot_id);
+    let producer = SlotProducer::create(&config, DeliveryContext::new(slot.trouble.clone()))
         .map_err(|error| LogError::Rebuild(error.to_string()))?;
     producer.init_transactions(INIT_TIMEOUT).map_err(|error| init_error(&error))?;
     Ok(producer)
