@@ -155,6 +155,12 @@ impl KafkaLog {
         }
     }
 
+    /// How many records are not acknowledged, or not known to be.
+    fn in_flight(&mut self) -> i32 {
+        self.producer.serve();
+        self.producer.in_flight_count()
+    }
+
     fn assigned(&self) -> Result<TopicPartitionList, LogError> {
         self.consumer.assignment().map_err(|error| self.broken("assignment", &error))
     }
@@ -221,6 +227,7 @@ impl Log for KafkaLog {
             }
             message = returned;
             thread::sleep(DRAIN_STEP);
+            self.producer.serve();
         }
         crashpoint!("mid-send");
         if matches!(record.topic, Topic::DeadLetters(_)) {
@@ -231,7 +238,7 @@ impl Log for KafkaLog {
 
     fn drain(&mut self) -> Result<Vec<Position>, LogError> {
         let (begun, mut told) = (Instant::now(), false);
-        while self.producer.in_flight_count() > 0 {
+        while self.in_flight() > 0 {
             if !told && begun.elapsed() >= SLOW {
                 let waiting = self.producer.in_flight_count();
                 let detail = format!("{waiting} records sent are not acknowledged");
@@ -276,8 +283,7 @@ impl Log for KafkaLog {
         if self.transaction.is_none() {
             return Ok(());
         }
-        let aborted =
-            self.persist("abort_transaction", || self.producer.abort_transaction(CALL_TIMEOUT));
+        let aborted = self.persist("abort_transaction", || self.producer.abort(CALL_TIMEOUT));
         self.transaction = None;
         // An abort that asks for an abort leads nowhere.
         aborted.map_err(|error| match error {

@@ -47,9 +47,10 @@ impl Instance {
 }
 
 fn produce_to_each_partition(topic: Topic) {
-    // What no processor of these tests looks at: a number in a header as every stage writes it.
+    // What no processor of these tests looks at: a number in a header as every stage writes it. It is of
+    // another epoch than those that `fates` counts.
     let numbered = |partition| {
-        let origin = event::Origin { epoch: 0, partition, offset: 1 };
+        let origin = event::Origin { epoch: 9, partition, offset: 1 };
         let waybill = event::Waybill { origin, appended_at: 1 };
         let mut record = outgoing(topic, "emit", partition);
         record.headers.push(("waybill".into(), Some(waybill.to_header().to_vec())));
