@@ -1,11 +1,12 @@
 //! A bare transactional pass-through: the floor that `make bench` measures the stages against. It
-//! judges nothing, keeps nothing, writes no header of ours, and serves no rebalance.
+//! judges nothing, keeps nothing, and serves no rebalance.
 
 use std::time::Duration;
 
 use rdkafka::{
     Message as _, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
+    message::BorrowedHeaders,
     producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer},
 };
 use topology::Topic;
@@ -19,7 +20,7 @@ fn failed(what: &str, error: &impl std::fmt::Display) -> ReadError {
     ReadError::Broker { what: format!("bare loop, {what}"), detail: error.to_string() }
 }
 
-/// Copies `records` records of `from` to `to`, byte for byte, in transactions of 5,000.
+/// Copies `records` records of `from` to `to`, key, value and headers, in transactions of 5,000.
 pub fn bare_pass_through(
     kafka: &KafkaConfig,
     from: Topic,
@@ -50,6 +51,7 @@ pub fn bare_pass_through(
             let mut copy = BaseRecord::<[u8], [u8]>::to(to.name());
             copy.key = message.key();
             copy.payload = message.payload();
+            copy.headers = message.headers().map(BorrowedHeaders::detach);
             while let Err((_, again)) = producer.send(copy) {
                 copy = again;
                 std::thread::sleep(Duration::from_millis(1));
