@@ -1,75 +1,55 @@
-//! The list of enrichments that ran, read without copying it for each event: nearly all events of a
-//! topic have been through the same.
+//! The list of enrichments that ran. Nearly all events of a topic have been through the same, so it is not
+//! read piece by piece for each of them.
 
-use std::{borrow::Cow, cell::RefCell, fmt, sync::Arc};
+use std::{cell::RefCell, fmt, sync::Arc};
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{SeqAccess, Visitor},
-};
+use serde::{Deserialize, Deserializer, de};
 
-use crate::EnrichmentRun;
+use crate::{EnrichmentRun, datum};
+
+/// By this name `datum` knows the list, and hands over its datum unread. apache-avro, which takes a named
+/// struct for a record, is not told; see [`crate::fixed::NAME`].
+pub(crate) const NAME: &str = "EnrichmentRuns";
 
 thread_local! {
-    /// The list that was read last.
-    static LAST: RefCell<Arc<[EnrichmentRun]>> = RefCell::new(Arc::new([]));
+    /// The datum that was read last, and its list.
+    static LAST: RefCell<(Vec<u8>, Arc<[EnrichmentRun]>)> = RefCell::default();
 }
 
 /// The list: that of the event before, if it is the same.
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Arc<[EnrichmentRun]>, D::Error> {
-    deserializer.deserialize_seq(Runs)
+    if deserializer.is_human_readable() {
+        deserializer.deserialize_newtype_struct(NAME, Runs)
+    } else {
+        Vec::deserialize(deserializer).map(Arc::from)
+    }
 }
 
 struct Runs;
 
-impl<'de> Visitor<'de> for Runs {
+impl<'de> de::Visitor<'de> for Runs {
     type Value = Arc<[EnrichmentRun]>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list of enrichments")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut runs: A) -> Result<Self::Value, A::Error> {
-        let last = LAST.with_borrow(Arc::clone);
-        let mut same = 0;
-        let mut others: Vec<EnrichmentRun> = Vec::new();
-        while let Some(run) = runs.next_element::<Run<'_>>()? {
-            if others.is_empty() && last.get(same).is_some_and(|it| run.is(it)) {
-                same += 1;
-            } else {
-                others.push(run.into());
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, list: D) -> Result<Self::Value, D::Error> {
+        Vec::deserialize(list).map(Arc::from)
+    }
+
+    /// The list's datum.
+    fn visit_bytes<E: de::Error>(self, datum: &[u8]) -> Result<Self::Value, E> {
+        LAST.with_borrow_mut(|(last, runs)| {
+            if last != datum {
+                let read: Vec<EnrichmentRun> = datum::read(&mut &*datum).map_err(E::custom)?;
+                datum.clone_into(last);
+                *runs = read.into();
             }
-        }
-        if others.is_empty() && same == last.len() {
-            return Ok(last);
-        }
-        let read: Self::Value = last[..same].iter().cloned().chain(others).collect();
-        LAST.with_borrow_mut(|last| last.clone_from(&read));
-        Ok(read)
-    }
-}
-
-/// One of them, not copied yet.
-#[derive(Deserialize)]
-#[serde(rename = "EnrichmentRun")]
-struct Run<'a> {
-    #[serde(borrow)]
-    name: Cow<'a, str>,
-    #[serde(borrow)]
-    version: Cow<'a, str>,
-}
-
-impl Run<'_> {
-    fn is(&self, run: &EnrichmentRun) -> bool {
-        self.name == run.name && self.version == run.version
-    }
-}
-
-impl From<Run<'_>> for EnrichmentRun {
-    fn from(run: Run<'_>) -> Self {
-        Self { name: run.name.into_owned(), version: run.version.into_owned() }
+            Ok(Arc::clone(runs))
+        })
     }
 }
 
@@ -77,12 +57,29 @@ impl From<Run<'_>> for EnrichmentRun {
 mod tests {
     use super::*;
 
+    #[derive(Deserialize)]
+    struct Facts {
+        #[serde(deserialize_with = "deserialize")]
+        applied: Arc<[EnrichmentRun]>,
+        behind: bool,
+    }
+
     fn read(list: &[(&str, &str)]) -> Arc<[EnrichmentRun]> {
-        let runs: Vec<_> = list
-            .iter()
-            .map(|(name, version)| serde_json::json!({ "name": name, "version": version }))
-            .collect();
-        deserialize(serde_json::Value::from(runs)).unwrap()
+        let run = |(name, version): &(&str, &str)| EnrichmentRun {
+            name: (*name).to_owned(),
+            version: (*version).to_owned(),
+        };
+        let runs: Vec<EnrichmentRun> = list.iter().map(run).collect();
+        let mut bytes = Vec::new();
+        datum::write(&mut bytes, &runs).unwrap();
+        bytes.push(1);
+        let mut rest = &bytes[..];
+        let facts: Facts = datum::read(&mut rest).unwrap();
+        assert!(facts.behind && rest.is_empty());
+        let by_json =
+            serde_json::json!({ "applied": serde_json::to_value(&runs).unwrap(), "behind": true });
+        assert_eq!(serde_json::from_value::<Facts>(by_json).unwrap().applied, facts.applied);
+        facts.applied
     }
 
     #[test]

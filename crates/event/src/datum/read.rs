@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::fixed;
+use crate::{fixed, shared_runs};
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, SeqAccess, Visitor};
 
 /// Bytes of the longest number: 64 bits, 7 in each.
@@ -81,6 +81,23 @@ impl<'de> Reader<'_, 'de> {
         Ok(bytes)
     }
 
+    fn take(&mut self, bytes: usize) -> Result<&'de [u8], NotRead> {
+        let (taken, rest) = self.0.split_at_checked(bytes).ok_or(NotRead::EndsTooSoon)?;
+        *self.0 = rest;
+        Ok(taken)
+    }
+
+    /// The datum of an array of records of two texts; whether they are texts is not looked at.
+    fn pairs_of_texts(&mut self) -> Result<&'de [u8], NotRead> {
+        let all = *self.0;
+        let mut items = Items { bytes: &mut *self.0, left: 0, ended: false };
+        while let Some(mut item) = items.next()? {
+            item.bytes()?;
+            item.bytes()?;
+        }
+        Ok(&all[..all.len() - self.0.len()])
+    }
+
     fn text(&mut self) -> Result<&'de str, NotRead> {
         std::str::from_utf8(self.bytes()?).map_err(|_| NotRead::NoText)
     }
@@ -146,16 +163,15 @@ impl<'de> Deserializer<'de> for Reader<'_, 'de> {
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
+        mut self,
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, NotRead> {
-        if name != fixed::NAME {
-            return visitor.visit_newtype_struct(self);
+        match name {
+            fixed::NAME => visitor.visit_borrowed_bytes(self.take(fixed::SIZE)?),
+            shared_runs::NAME => visitor.visit_borrowed_bytes(self.pairs_of_texts()?),
+            _ => visitor.visit_newtype_struct(self),
         }
-        let (bytes, rest) = self.0.split_at_checked(fixed::SIZE).ok_or(NotRead::EndsTooSoon)?;
-        *self.0 = rest;
-        visitor.visit_borrowed_bytes(bytes)
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotRead> {
@@ -212,7 +228,20 @@ struct Items<'a, 'de> {
     ended: bool,
 }
 
-impl Items<'_, '_> {
+impl<'de> Items<'_, 'de> {
+    /// Where the next item stands.
+    fn next(&mut self) -> Result<Option<Reader<'_, 'de>>, NotRead> {
+        if self.left == 0 && !self.ended {
+            self.block()?;
+        }
+        if self.ended {
+            return Ok(None);
+        }
+        self.left -= 1;
+        // Every item of a plain array takes a byte, so a count that is too large ends with the bytes.
+        Ok(Some(Reader(self.bytes)))
+    }
+
     /// Begins the next block. A negative count is followed by the bytes of the block, which only who
     /// skips it needs.
     fn block(&mut self) -> Result<(), NotRead> {
@@ -233,15 +262,7 @@ impl<'de> SeqAccess<'de> for Items<'_, 'de> {
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, NotRead> {
-        if self.left == 0 && !self.ended {
-            self.block()?;
-        }
-        if self.ended {
-            return Ok(None);
-        }
-        self.left -= 1;
-        // Every item of a plain array takes a byte, so a count that is too large ends here.
-        seed.deserialize(Reader(self.bytes)).map(Some)
+        self.next()?.map(|item| seed.deserialize(item)).transpose()
     }
 }
 
