@@ -47,8 +47,9 @@ mod tests {
     use super::*;
 
     fn record(topic: Topic, headers: &[(&str, &[u8])]) -> Record {
-        let headers =
-            headers.iter().map(|(name, value)| ((*name).to_owned().into(), Some(value.to_vec())));
+        let headers = headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned().into(), Some(value.to_vec().into())));
         Record {
             position: Position { topic, partition: 1, offset: 2 },
             timestamp: Some(3),

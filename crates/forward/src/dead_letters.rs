@@ -62,7 +62,7 @@ pub(crate) fn undecodable(record: &Record) -> Undecodable {
         reason: word(header::REASON).unwrap_or_default(),
         waybill: waybill.filter(|waybill| TIMES.contains(&waybill.appended_at)),
         timestamp: record.timestamp.filter(|timestamp| TIMES.contains(timestamp)),
-        value: record.value.clone().unwrap_or_default(),
+        value: record.value.as_deref().unwrap_or_default().to_vec(),
     }
 }
 
@@ -81,7 +81,7 @@ mod tests {
             position: Position { topic, partition: 1, offset: 4 },
             timestamp: Some(9),
             key: None,
-            value: value.map(<[u8]>::to_vec),
+            value: value.map(|it| it.to_vec().into()),
             headers,
         }
     }
@@ -93,15 +93,15 @@ mod tests {
     #[test]
     fn what_cannot_be_decoded_is_kept_with_what_its_headers_say() {
         let headers = vec![
-            (header::REASON.into(), Some(b"malformed".to_vec())),
-            (header::WAYBILL.into(), Some(waybill().to_header().to_vec())),
+            (header::REASON.into(), Some(b"malformed".as_slice().into())),
+            (header::WAYBILL.into(), Some(waybill().to_header().to_vec().into())),
         ];
         let garbage = undecodable(&record(Some(b"garbage"), headers));
         assert_eq!((garbage.stage.as_str(), garbage.reason.as_str()), ("enrich", "malformed"));
         assert_eq!((garbage.waybill, garbage.timestamp), (Some(waybill()), Some(9)));
         assert_eq!(garbage.value, b"garbage");
         let odd = Waybill { appended_at: i64::MAX, ..waybill() };
-        let headers = vec![(header::WAYBILL.into(), Some(odd.to_header().to_vec()))];
+        let headers = vec![(header::WAYBILL.into(), Some(odd.to_header().to_vec().into()))];
         let odd = undecodable(&Record { timestamp: Some(-1 << 60), ..record(None, headers) });
         assert_eq!((odd.waybill, odd.timestamp), (None, None), "no table can hold such times");
         let bare = undecodable(&record(None, Vec::new()));

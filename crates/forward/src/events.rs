@@ -113,7 +113,7 @@ mod tests {
             position: Position { topic: Topic::StitchedEvents, partition: 3, offset: 7 },
             timestamp: None,
             key: None,
-            value: value.map(<[u8]>::to_vec),
+            value: value.map(|it| it.to_vec().into()),
             headers: Vec::new(),
         }
     }

@@ -184,7 +184,7 @@ fn events(world: &World, first: i64, ids: &[String]) -> Vec<Outgoing> {
     let encoder = world.registry.encoder(STAGE.input()).unwrap();
     let record = |(offset, id): (i64, &String)| {
         let origin = Origin { epoch: 0, partition: 0, offset };
-        let waybill = Waybill { origin, appended_at: APPENDED_AT }.to_header().to_vec();
+        let waybill = Waybill { origin, appended_at: APPENDED_AT }.to_header().to_vec().into();
         Outgoing {
             topic: STAGE.input(),
             partition: Some(0),

@@ -42,7 +42,7 @@ fn placed(sink: &mut impl Sink<Row = RowBytes>, offset: i64) -> PlacedRow<RowByt
         position: Position { topic: RANGE.topic, partition: RANGE.partition, offset },
         timestamp: None,
         key: None,
-        value: Some(offset.to_be_bytes().to_vec()),
+        value: Some(offset.to_be_bytes().to_vec().into()),
         headers: Vec::new(),
     };
     let waybill = waybill(offset);

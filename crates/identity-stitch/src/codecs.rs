@@ -157,9 +157,9 @@ impl Codecs {
     pub(crate) fn device(&mut self, record: &Record) -> Result<DeviceWrite, Halt> {
         if record.value.is_none() {
             let key = record.key.clone().unwrap_or_default();
-            let device = String::from_utf8(key)
+            let device = std::str::from_utf8(&key)
                 .map_err(|_| unreadable(record, "has a key that is no text"))?;
-            return Ok(device_gone(&device));
+            return Ok(device_gone(device));
         }
         let state: IdentityState = own(&mut self.state, record)?;
         Ok(device_write(&state))

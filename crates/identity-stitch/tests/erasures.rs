@@ -37,7 +37,7 @@ fn order(registry: &Registry, partition: i32, erased: Option<ErasedIds>) -> Reco
         position: Position { topic, partition, offset: 0 },
         timestamp: Some(0),
         key: None,
-        value: Some(value),
+        value: Some(value.into()),
         headers: Vec::new(),
     }
 }

@@ -260,8 +260,8 @@ fn a_partition_that_is_not_assigned_is_a_halt_and_garbage_is_a_dead_letter() {
     assert_eq!(stage.process(&numbered).unwrap_err().dependency, "state-store");
 
     foreign.record.position.partition = 0;
-    for value in [None, Some(b"garbage".to_vec())] {
-        foreign.record.value = value;
+    for value in [None, Some(b"garbage".as_slice())] {
+        foreign.record.value = value.map(Into::into);
         let Fate::Reject(rejected) = process(&mut stage, &foreign).fate else { panic!("passed") };
         assert_eq!(rejected.reason, RejectReason::Undecodable);
     }

@@ -159,7 +159,7 @@ impl RecordMaker<'_> {
             tracing::error!(%error, "an event cannot be encoded");
             Refusal::NotEncoded
         })?;
-        let traceparent = self.traceparent.map(|text| text.as_bytes().to_vec());
+        let traceparent = self.traceparent.map(|text| text.as_bytes().to_vec().into());
         Ok(Outgoing {
             topic: Topic::RawEvents,
             partition: None,

@@ -17,7 +17,7 @@ use crate::{
     config::KafkaConfig,
     context::ReaderContext,
     convert::record_of,
-    record::{Position, Record},
+    record::{Blocks, Position, Record},
 };
 
 const ASK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -56,6 +56,7 @@ pub(crate) fn replay(
         .and_then(|()| consumer.assign(&list))
         .map_err(|error| broker("restore", error.to_string()))?;
     let (mut heard, mut said) = (Instant::now(), Instant::now());
+    let mut blocks = Blocks::default();
     loop {
         match consumer.poll(POLL) {
             Some(Ok(message)) => {
@@ -67,7 +68,7 @@ pub(crate) fn replay(
                 if message.offset() >= end {
                     return Ok(end);
                 }
-                if let Some(record) = record_of(&message) {
+                if let Some(record) = record_of(&message, &mut blocks) {
                     each(record)?;
                 }
                 if message.offset() + 1 >= end {

@@ -3,10 +3,10 @@
 use rdkafka::message::{BorrowedMessage, Header as KafkaHeader, Headers, Message, OwnedHeaders};
 use topology::Topic;
 
-use crate::record::{Header, Position, Record, header};
+use crate::record::{Blocks, Header, Position, Record, header};
 
 /// Our record of a message; `None` for a topic that is not ours, which no client subscribes to.
-pub(crate) fn record_of(message: &BorrowedMessage<'_>) -> Option<Record> {
+pub(crate) fn record_of(message: &BorrowedMessage<'_>, blocks: &mut Blocks) -> Option<Record> {
     let position = Position {
         topic: Topic::from_name(message.topic())?,
         partition: message.partition(),
@@ -15,14 +15,14 @@ pub(crate) fn record_of(message: &BorrowedMessage<'_>) -> Option<Record> {
     let headers = message.headers().map_or_else(Vec::new, |headers| {
         headers
             .iter()
-            .map(|header| (header::named(header.key), header.value.map(<[u8]>::to_vec)))
+            .map(|header| (header::named(header.key), header.value.map(|it| blocks.copy(it))))
             .collect()
     });
     Some(Record {
         position,
         timestamp: message.timestamp().to_millis(),
-        key: message.key().map(<[u8]>::to_vec),
-        value: message.payload().map(<[u8]>::to_vec),
+        key: message.key().map(|it| blocks.copy(it)),
+        value: message.payload().map(|it| blocks.copy(it)),
         headers,
     })
 }

@@ -16,7 +16,12 @@ use rdkafka::{
 };
 use topology::Topic;
 
-use crate::{config::KafkaConfig, convert::record_of, record::Record, scanner::ReadError};
+use crate::{
+    config::KafkaConfig,
+    convert::record_of,
+    record::{Blocks, Record},
+    scanner::ReadError,
+};
 
 const CLIENT: &str = "waybill-status";
 const POLL: Duration = Duration::from_millis(50);
@@ -72,14 +77,14 @@ pub fn next_records(
     if positions.is_empty() {
         return Ok(next);
     }
-    let begun = Instant::now();
+    let (begun, mut blocks) = (Instant::now(), Blocks::default());
     let consumer = reader(kafka).map_err(|error| failed("reader", error))?;
     let assigned = list_of(topic, positions).and_then(|list| consumer.assign(&list));
     assigned.map_err(|error| failed(&format!("read {topic}"), error))?;
     while !next.late.is_empty() && begun.elapsed() < patience {
         match consumer.poll(POLL) {
             Some(Ok(message)) => {
-                let Some(record) = record_of(&message) else { continue };
+                let Some(record) = record_of(&message, &mut blocks) else { continue };
                 next.late.remove(&record.position.partition);
                 next.records.entry(record.position.partition).or_insert(record);
             }

@@ -38,7 +38,7 @@ use crate::{
     error::{LogError, is_slot_taken},
     log::{Commit, Extent, Log, Partition, Polled},
     processor::Changelog,
-    record::{Outgoing, Position, Record},
+    record::{Blocks, Outgoing, Position, Record},
     trouble::Trouble,
     watchdog::guarded,
 };
@@ -76,6 +76,7 @@ pub(crate) struct KafkaLog {
     /// When the open transaction began.
     transaction: Option<Instant>,
     tracked: Vec<Topic>,
+    blocks: Blocks,
     unpolled: Option<Record>,
     /// What was held last: a new assignment forgets it.
     held: BTreeSet<Partition>,
@@ -102,6 +103,7 @@ impl KafkaLog {
             group_metadata: None,
             transaction: None,
             tracked: Vec::new(),
+            blocks: Blocks::default(),
             unpolled: None,
             held: BTreeSet::new(),
         })
@@ -176,7 +178,9 @@ impl Log for KafkaLog {
         }
         let polled = match self.consumer.poll(timeout) {
             None => Ok(Polled::Nothing),
-            Some(Ok(message)) => Ok(record_of(&message).map_or(Polled::Nothing, Polled::Record)),
+            Some(Ok(message)) => {
+                Ok(record_of(&message, &mut self.blocks).map_or(Polled::Nothing, Polled::Record))
+            }
             Some(Err(error)) => self.poll_error(&error),
         };
         // A rebalance that this poll served comes before the record that it returned.

@@ -47,8 +47,8 @@ pub(crate) fn fits(record: &Outgoing) -> bool {
 
 /// The headers of a record that follows `source`: its number and its trace.
 pub(crate) fn following(waybill: Option<Waybill>, traceparent: Option<Vec<u8>>) -> Vec<Header> {
-    let number = waybill.map(|it| (header::WAYBILL.into(), Some(it.to_header().to_vec())));
-    let trace = traceparent.map(|it| (header::TRACEPARENT.into(), Some(it)));
+    let number = waybill.map(|it| (header::WAYBILL.into(), Some(it.to_header().to_vec().into())));
+    let trace = traceparent.map(|it| (header::TRACEPARENT.into(), Some(it.into())));
     number.into_iter().chain(trace).collect()
 }
 
@@ -74,11 +74,12 @@ impl Ledger {
         Ok(record_of(command, value))
     }
 
-    fn told(&self, topic: Topic, reason: &str, value: Vec<u8>, of: &Told<'_>) -> Outgoing {
+    fn told(&self, topic: Topic, reason: &'static str, value: Vec<u8>, of: &Told<'_>) -> Outgoing {
         let mut headers = following(of.waybill, of.traceparent.clone());
         headers.push((header::STAGE.into(), Some(self.stage.name().into())));
         headers.push((header::REASON.into(), Some(reason.into())));
-        Outgoing { topic, partition: None, key: of.record.key.clone(), value: Some(value), headers }
+        let key = of.record.key.as_deref().map(<[u8]>::to_vec);
+        Outgoing { topic, partition: None, key, value: Some(value), headers }
     }
 
     pub(crate) fn discard(
@@ -152,8 +153,8 @@ impl Ledger {
             partition: record.position.partition,
             offset: record.position.offset,
             record_timestamp: record.timestamp,
-            key: record.key.clone(),
-            value: record.value.clone().filter(|_| carried),
+            key: record.key.as_deref().map(<[u8]>::to_vec),
+            value: record.value.as_deref().filter(|_| carried).map(<[u8]>::to_vec),
             headers: record_headers(record),
             by_reference: record.value.as_ref().filter(|_| !carried).map(|value| reference(value)),
             attempts: 1,
@@ -190,7 +191,7 @@ pub(crate) struct Told<'a> {
 fn record_headers(record: &Record) -> Vec<RecordHeader> {
     let copied = |(name, value): &Header| RecordHeader {
         name: name.clone().into_owned(),
-        value: value.clone(),
+        value: value.as_deref().map(<[u8]>::to_vec),
     };
     record.headers.iter().map(copied).collect()
 }
@@ -304,7 +305,7 @@ mod tests {
     #[test]
     fn what_is_left_of_a_letter_that_does_not_fit_says_the_environment_and_the_plan() {
         let mut record = record(Topic::RawEvents, 7, "{}");
-        record.key = Some(vec![b'k'; STAGE_MESSAGE_BYTES]);
+        record.key = Some(vec![b'k'; STAGE_MESSAGE_BYTES].into());
         let letter = written(&record, rejected(Some("staging")), None);
         assert_eq!((letter.key, letter.value, letter.findings), (None, None, Vec::new()));
         assert_eq!(letter.environment.as_deref(), Some("staging"));

@@ -34,7 +34,7 @@ impl Processor for Follows {
     }
 
     fn follow(&mut self, order: &Record) -> Result<Vec<Outgoing>, Halt> {
-        let text = String::from_utf8(order.value.clone().unwrap()).unwrap();
+        let text = String::from_utf8(order.value.clone().unwrap().into()).unwrap();
         match text.as_str() {
             "panic" => panic!("told to"),
             "halt" if !std::mem::replace(&mut self.halted, true) => {

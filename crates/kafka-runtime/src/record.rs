@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use bytes::{Bytes, BytesMut};
 use event::{Millis, Waybill};
 use topology::Topic;
 
@@ -39,9 +40,10 @@ pub mod header {
 }
 
 /// A header: name and value. The names that Waybill writes are not copied for each record.
-pub type Header = (Cow<'static, str>, Option<Vec<u8>>);
+pub type Header = (Cow<'static, str>, Option<Bytes>);
 
-/// A record that was read.
+/// A record that was read. Its bytes may stand in one block with those of others ([`Blocks`]), which is
+/// kept as long as any of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// Where it stands.
@@ -49,9 +51,9 @@ pub struct Record {
     /// Kafka timestamp; milliseconds UTC. On `raw-events` the broker's append time.
     pub timestamp: Option<Millis>,
     /// Key.
-    pub key: Option<Vec<u8>>,
+    pub key: Option<Bytes>,
     /// Value.
-    pub value: Option<Vec<u8>>,
+    pub value: Option<Bytes>,
     /// Headers in order.
     pub headers: Vec<Header>,
 }
@@ -64,9 +66,31 @@ impl Record {
 
     /// Bytes of key, value and headers.
     pub fn size(&self) -> usize {
-        let headers: usize =
-            self.headers.iter().map(|(k, v)| k.len() + v.as_ref().map_or(0, Vec::len)).sum();
-        self.key.as_ref().map_or(0, Vec::len) + self.value.as_ref().map_or(0, Vec::len) + headers
+        size(self.key.as_deref(), self.value.as_deref(), &self.headers)
+    }
+}
+
+fn size(key: Option<&[u8]>, value: Option<&[u8]>, headers: &[Header]) -> usize {
+    let header = |(name, value): &Header| name.len() + value.as_ref().map_or(0, Bytes::len);
+    let headers: usize = headers.iter().map(header).sum();
+    key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len) + headers
+}
+
+/// Bytes of a block, if nothing in it is larger.
+const BLOCK_BYTES: usize = 8 * 1_024;
+
+/// Copies of bytes one behind the other in large blocks: records come by the thousand and go together,
+/// and three allocations for each of them would lie scattered.
+#[derive(Default)]
+pub(crate) struct Blocks(BytesMut);
+
+impl Blocks {
+    pub(crate) fn copy(&mut self, bytes: &[u8]) -> Bytes {
+        if self.0.capacity() < bytes.len() {
+            self.0 = BytesMut::with_capacity(bytes.len().max(BLOCK_BYTES));
+        }
+        self.0.extend_from_slice(bytes);
+        self.0.split().freeze()
     }
 }
 
@@ -97,8 +121,6 @@ pub struct Outgoing {
 impl Outgoing {
     /// Bytes of key, value and headers.
     pub fn size(&self) -> usize {
-        let headers: usize =
-            self.headers.iter().map(|(k, v)| k.len() + v.as_ref().map_or(0, Vec::len)).sum();
-        self.key.as_ref().map_or(0, Vec::len) + self.value.as_ref().map_or(0, Vec::len) + headers
+        size(self.key.as_deref(), self.value.as_deref(), &self.headers)
     }
 }

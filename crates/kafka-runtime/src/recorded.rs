@@ -89,7 +89,7 @@ impl Log for RecordedLog {
 
     fn send(&mut self, record: &Outgoing, _tracked: bool) -> Result<(), LogError> {
         let reason = record.headers.iter().find(|(name, _)| name == header::REASON);
-        let reason = reason.and_then(|(_, value)| String::from_utf8(value.clone()?).ok());
+        let reason = reason.and_then(|(_, value)| String::from_utf8(value.clone()?.into()).ok());
         self.actions.push(Action::Send { topic: record.topic, reason });
         Ok(())
     }
@@ -176,7 +176,7 @@ pub(crate) fn record(topic: Topic, offset: i64, text: &str) -> Record {
         position: Position { topic, partition: 0, offset },
         timestamp: Some(1),
         key: None,
-        value: Some(text.into()),
-        headers: vec![(header::WAYBILL.into(), Some(waybill.to_header().to_vec()))],
+        value: Some(text.to_owned().into()),
+        headers: vec![(header::WAYBILL.into(), Some(waybill.to_header().to_vec().into()))],
     }
 }

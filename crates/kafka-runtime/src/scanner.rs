@@ -18,7 +18,7 @@ use crate::{
     config::KafkaConfig,
     context::{ReaderContext, locked},
     convert::record_of,
-    record::{Position, Record},
+    record::{Blocks, Position, Record},
 };
 
 const ASK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -86,6 +86,7 @@ pub struct Scanner {
     latest: BaseConsumer<ReaderContext>,
     observers: HashMap<String, BaseConsumer>,
     starts: HashMap<(Topic, i32), i64>,
+    blocks: Blocks,
     /// Reads single records, beside what is assigned to this one.
     single: Option<Box<Self>>,
 }
@@ -112,6 +113,7 @@ impl Scanner {
             latest: asker("read_uncommitted")?,
             observers: HashMap::new(),
             starts: HashMap::new(),
+            blocks: Blocks::default(),
             single: None,
         })
     }
@@ -133,7 +135,7 @@ impl Scanner {
     pub fn poll(&mut self, timeout: Duration) -> Result<Option<Record>, ReadError> {
         match self.consumer.poll(timeout) {
             None => Ok(None),
-            Some(Ok(message)) => Ok(record_of(&message)),
+            Some(Ok(message)) => Ok(record_of(&message, &mut self.blocks)),
             Some(Err(KafkaError::MessageConsumption(code)))
                 if code == rdkafka::types::RDKafkaErrorCode::AutoOffsetReset =>
             {

@@ -96,7 +96,10 @@ fn bytes_that_are_no_event_are_dead_lettered_byte_for_byte_and_the_partition_mov
                 partition: Some(0),
                 key: Some(b"\x00key\xff".to_vec()),
                 value: Some(value),
-                headers: vec![("X-Any".into(), Some(b"\xfe".to_vec())), ("none".into(), None)],
+                headers: vec![
+                    ("X-Any".into(), Some(b"\xfe".as_slice().into())),
+                    ("none".into(), None),
+                ],
             };
             let delivered = flow.produce(vec![record.clone()])?;
             let at = delivered[0].position;
@@ -105,8 +108,8 @@ fn bytes_that_are_no_event_are_dead_lettered_byte_for_byte_and_the_partition_mov
             ensure!(letter.stage == Stage::Validate.name(), "{letter:?}");
             ensure!(letter.reason == reason.word(), "{letter:?}");
             ensure!((letter.partition, letter.offset) == (at.partition, at.offset), "{letter:?}");
-            let headers =
-                letter.headers.into_iter().map(|header| (header.name.into(), header.value));
+            let headers = letter.headers.into_iter();
+            let headers = headers.map(|header| (header.name.into(), header.value.map(Into::into)));
             let kept = Outgoing {
                 key: letter.key,
                 value: letter.value,
@@ -166,7 +169,7 @@ fn keys_and_headers_that_fill_a_record_do_not_stop_a_partition() {
             partition: Some(2),
             key: Some(vec![b'k'; key]),
             value: Some(b"no frame".to_vec()),
-            headers: vec![("h".repeat(name).into(), Some(b"v".to_vec())); headers],
+            headers: vec![("h".repeat(name).into(), Some(b"v".as_slice().into())); headers],
         };
         for record in [stuffed(900_000, 0, 0), stuffed(0, 100_000, 1), stuffed(0, 1, 900_000)] {
             let at = flow.produce(vec![record])?[0].position;

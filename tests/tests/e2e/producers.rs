@@ -221,8 +221,8 @@ fn redriven(flow: &Flow, letter: DeadLetter) -> anyhow::Result<Outgoing> {
     let at = placed.context("the dead letter is gone")?.position;
     let origin = letter.origin.context("no number")?;
     let appended_at = letter.appended_at.context("no append time")?;
-    let waybill = Waybill { origin, appended_at }.to_header().to_vec();
-    let settles = format!("{}-{}", at.partition, at.offset).into_bytes();
+    let waybill = Waybill { origin, appended_at }.to_header().to_vec().into();
+    let settles = format!("{}-{}", at.partition, at.offset).into();
     Ok(Outgoing {
         topic: Stage::Validate.redrive(),
         partition: Some(letter.partition),

@@ -44,8 +44,8 @@ fn a_redriven_event_keeps_its_number_and_settles_its_dead_letter() {
         let mut mended = outgoing(flow, STAGE.redrive(), &whole)?;
         mended.partition = Some(letter.value.partition);
         mended.headers = vec![
-            (header::WAYBILL.into(), Some(waybill.to_header().to_vec())),
-            (header::SETTLES.into(), Some(settles.into_bytes())),
+            (header::WAYBILL.into(), Some(waybill.to_header().to_vec().into())),
+            (header::SETTLES.into(), Some(settles.into())),
         ];
         flow.produce(vec![mended.clone()])?;
         oracle.now_owes(&message, Fate::Redriven(STAGE, reason));

@@ -87,7 +87,7 @@ fn during(
 fn redriven(letter: &Placed<DeadLetter>) -> anyhow::Result<Outgoing> {
     let origin = letter.value.origin.context("it had a number")?;
     let appended_at = letter.value.appended_at.context("it had an append time")?;
-    let waybill = Waybill { origin, appended_at }.to_header().to_vec();
+    let waybill = Waybill { origin, appended_at }.to_header().to_vec().into();
     let settles = format!("{}-{}", letter.position.partition, letter.position.offset);
     Ok(Outgoing {
         topic: STAGE.redrive(),
@@ -96,7 +96,7 @@ fn redriven(letter: &Placed<DeadLetter>) -> anyhow::Result<Outgoing> {
         value: letter.value.value.clone(),
         headers: vec![
             (header::WAYBILL.into(), Some(waybill)),
-            (header::SETTLES.into(), Some(settles.into_bytes())),
+            (header::SETTLES.into(), Some(settles.into())),
         ],
     })
 }

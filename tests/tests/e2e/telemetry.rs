@@ -17,7 +17,7 @@ fn a_trace_begun_by_a_sender_goes_through_every_stage_to_the_collector() {
     on_the_flow("trace", |flow, oracle| {
         let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
         let sender = "00f067aa0ba902b7";
-        let traceparent = format!("00-{trace}-{sender}-01").into_bytes();
+        let traceparent = format!("00-{trace}-{sender}-01").into();
         let headers = vec![(header::TRACEPARENT.into(), Some(traceparent))];
         oracle.produce_with(flow, &oracle.issue(CRM), headers)?;
         goes_through(flow, trace, sender)?;

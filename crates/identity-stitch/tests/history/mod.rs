@@ -234,7 +234,7 @@ fn order(wire: &Wire, told: &Told, linked: bool, at: Waybill) -> Step {
         position: Position { topic: Topic::IdentityCommands, partition, offset },
         timestamp: Some(at.appended_at),
         key: None,
-        value: Some(wire.encoded(Topic::IdentityCommands, &command)),
+        value: Some(wire.encoded(Topic::IdentityCommands, &command).into()),
         headers: Vec::new(),
     };
     Step { record, waybill: at, said: Said::Order(Box::new(command)) }

@@ -55,7 +55,7 @@ impl Wire {
             position: Position { topic, partition, offset },
             timestamp: None,
             key: None,
-            value: Some(self.encoded(topic, event)),
+            value: Some(self.encoded(topic, event).into()),
             headers: Vec::new(),
         }
     }

@@ -30,6 +30,7 @@ impl MemoryLog {
         let offset = i64::try_from(records.len()).unwrap() * 2;
         let position = Position { topic, partition, offset };
         let Outgoing { key, value, headers, .. } = outgoing;
+        let (key, value) = (key.map(Into::into), value.map(Into::into));
         records.push(Record { position, timestamp: None, key, value, headers });
         position
     }
@@ -88,7 +89,7 @@ pub(crate) fn input(
         position: Position { topic, partition, offset },
         timestamp: None,
         key: None,
-        value: Some(value),
+        value: Some(value.into()),
         headers: Vec::new(),
     };
     let origin = Origin { epoch: 0, partition, offset: origin };

@@ -105,7 +105,7 @@ fn entry(body: &[u8]) -> Option<Entry> {
     let mut headers: Vec<Header> = Vec::new();
     while !parts.0.is_empty() {
         let name = String::from_utf8(parts.part()??).ok()?;
-        headers.push((name.into(), parts.part()?));
+        headers.push((name.into(), parts.part()?.map(Into::into)));
     }
     let record = Outgoing { topic: Topic::RawEvents, partition: None, key, value, headers };
     Some(Entry { kept_at, record })
@@ -145,7 +145,10 @@ mod tests {
             partition: None,
             key: Some(b"device".to_vec()),
             value: Some(b"\0\xffvalue".to_vec()),
-            headers: vec![("traceparent".into(), Some(b"00".to_vec())), ("n".into(), None)],
+            headers: vec![
+                ("traceparent".into(), Some(b"00".as_slice().into())),
+                ("n".into(), None),
+            ],
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
+
 use super::{
     broker::Slot,
     group::{Assignor, Standing},
@@ -40,8 +42,8 @@ pub(super) fn record_of(partition: Partition, offset: i64, record: &Outgoing) ->
     Record {
         position: Position { topic: partition.0, partition: partition.1, offset },
         timestamp: Some(1),
-        key: record.key.clone(),
-        value: record.value.clone(),
+        key: record.key.clone().map(Bytes::from),
+        value: record.value.clone().map(Bytes::from),
         headers: record.headers.clone(),
     }
 }

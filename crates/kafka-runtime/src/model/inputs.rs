@@ -1,5 +1,6 @@
 //! Whoever writes the input: records, redriven records, transactions that abort or stay open.
 
+use bytes::Bytes;
 use event::{Origin, Waybill};
 
 use super::{
@@ -24,7 +25,7 @@ impl World {
             None => input_value(self.kind, number, what),
         };
         let waybill =
-            again.unwrap_or_else(|| Waybill { origin, appended_at: 1 }.to_header().to_vec());
+            again.unwrap_or_else(|| Waybill { origin, appended_at: 1 }.to_header().to_vec().into());
         let record = Outgoing {
             topic,
             partition: Some(number),
@@ -39,7 +40,7 @@ impl World {
     }
 
     /// The number of a record that was redriven into the warehouse before, to redrive it again.
-    fn repeatable(&self, redriven: bool, number: i32, what: u8) -> Option<Vec<u8>> {
+    fn repeatable(&self, redriven: bool, number: i32, what: u8) -> Option<Bytes> {
         if self.kind != Kind::Sink || !redriven || what % 3 != 1 {
             return None;
         }

@@ -80,7 +80,7 @@ impl Processor for Remembering {
     fn process(&mut self, numbered: &Numbered<'_>) -> Result<Processed, Halt> {
         halted(&self.seat.world, self.seat.slot)?;
         let Record { position, value, .. } = numbered.record;
-        let key = value.clone().unwrap_or_default();
+        let key = value.as_deref().unwrap_or_default().to_vec();
         let Some(store) = self.open.get(&position.partition) else {
             return Err(Halt::new("state-store", "not open"));
         };

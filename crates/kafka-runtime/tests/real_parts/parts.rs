@@ -80,7 +80,7 @@ pub(crate) struct ByThrees {
 
 impl Processor for ByThrees {
     fn process(&mut self, numbered: &Numbered<'_>) -> Result<Processed, Halt> {
-        let value = numbered.record.value.clone().unwrap_or_default();
+        let value = numbered.record.value.as_deref().unwrap_or_default().to_vec();
         let text = String::from_utf8_lossy(&value).into_owned();
         assert!(text != "panic", "told to panic");
         if text == "halt" && self.halts < 3 {

@@ -53,7 +53,7 @@ fn produce_to_each_partition(topic: Topic) {
         let origin = event::Origin { epoch: 9, partition, offset: 1 };
         let waybill = event::Waybill { origin, appended_at: 1 };
         let mut record = outgoing(topic, "emit", partition);
-        record.headers.push(("waybill".into(), Some(waybill.to_header().to_vec())));
+        record.headers.push(("waybill".into(), Some(waybill.to_header().to_vec().into())));
         record
     };
     let producer = Producer::new(&parts().kafka).unwrap();
