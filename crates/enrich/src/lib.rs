@@ -7,9 +7,10 @@
 mod database_file;
 mod databases;
 mod mapping;
+mod processor;
 mod run;
 mod step;
 
 pub use databases::{Opened, open};
 pub use run::run;
-pub use step::EnrichStep;
+pub use step::{EnrichStep, InForce};

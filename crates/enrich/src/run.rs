@@ -1,11 +1,11 @@
 //! Enrich as a service.
 
-use kafka_runtime::{RuntimeError, Shutdown, StageSettings, StepProcessor, run_stage};
+use kafka_runtime::{RuntimeError, Shutdown, StageSettings, run_stage};
 use topology::Stage;
 use tracking_plan::LiveCatalog;
 use transformation::Transformations;
 
-use crate::{EnrichStep, Opened};
+use crate::{EnrichStep, Opened, processor::Enricher};
 
 /// Runs enrich until asked to stop. Blocking: call it on a thread of its own.
 pub fn run(
@@ -18,6 +18,6 @@ pub fn run(
     let opened: Opened = enrichments.into();
     let step = EnrichStep::new(opened.live(), catalog).with(transformations);
     opened.follow(shutdown.clone());
-    let processor = StepProcessor::new(step, Stage::Enrich, &settings.registry);
+    let processor = Enricher::new(step, &settings.registry);
     run_stage(settings, Stage::Enrich, processor, shutdown)
 }

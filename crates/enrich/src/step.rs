@@ -1,11 +1,11 @@
 //! The step of enrich.
 
-use std::time::Instant;
+use std::{borrow::Cow, sync::Arc, time::Instant};
 
-use enrichment::LiveEnrichments;
-use event::{BotFacts, EnrichedEvent, EnrichmentFacts, Event, ValidatedEvent};
-use pipeline::{Context, DiscardReason, Discarded, Halt, RejectReason, Rejected, Step, Verdict};
-use tracking_plan::{BotAction, BotPolicy, LiveCatalog};
+use enrichment::{Enrichments, Facts, LiveEnrichments};
+use event::{BotFacts, EnrichedEvent, Event, Text, ValidatedEvent};
+use pipeline::{Context, DiscardReason, Discarded, RejectReason, Rejected, Verdict};
+use tracking_plan::{BotAction, BotPolicy, LiveCatalog, SourceCatalog};
 use transformation::{Stopped, Transformations};
 
 /// Emits every event with its facts; discards those of programs where the source says so, and what the
@@ -29,10 +29,47 @@ impl EnrichStep {
         Self { transformations, ..self }
     }
 
+    /// The rules in force now. One event is judged by one of them.
+    pub fn in_force(&self) -> InForce<'_> {
+        InForce {
+            enrichments: self.enrichments.current(),
+            transformations: &self.transformations,
+            catalog: self.catalog.current(),
+        }
+    }
+}
+
+/// What events are judged by at one moment. Facts may stand in it, so it outlives them.
+pub struct InForce<'s> {
+    enrichments: Arc<Enrichments>,
+    transformations: &'s Transformations,
+    catalog: Arc<SourceCatalog>,
+}
+
+impl InForce<'_> {
+    /// Judges one event. What is emitted has its texts in the event, or here, but for those that change.
+    pub fn apply<'d, S: Text>(
+        &'d self,
+        event: &'d ValidatedEvent<S>,
+        cx: &Context,
+    ) -> Verdict<EnrichedEvent<Cow<'d, str>>> {
+        let ValidatedEvent { event, validation } = event;
+        let source = self.catalog.source(&event.source).map(|source| &source.config);
+        let (event, enrichment) = self.enrichments.apply(event, cx.waybill.appended_at, source);
+        let policy = source.map(|source| source.bots).unwrap_or_default();
+        if let Some(discarded) = unwanted(&enrichment.bot, policy) {
+            return discarded.into();
+        }
+        let validation = validation.map(|text| Cow::Borrowed(&**text));
+        self.transformed(EnrichedEvent { event, validation, enrichment })
+    }
+
     /// Last, so that no program sees what may not travel on.
-    fn transformed(&self, mut event: Box<EnrichedEvent>) -> Verdict<Box<EnrichedEvent>> {
-        let EnrichedEvent { event: sent, enrichment, .. } = &mut *event;
-        match transform(&self.transformations, sent, enrichment) {
+    fn transformed<'d>(
+        &self,
+        mut event: EnrichedEvent<Cow<'d, str>>,
+    ) -> Verdict<EnrichedEvent<Cow<'d, str>>> {
+        match transform(self.transformations, &mut event.event, &mut event.enrichment) {
             Ok(()) => Verdict::Emit(event),
             Err(Stopped::Filtered { name }) => {
                 Discarded::new(DiscardReason::Filtered, format!("transformation {name}")).into()
@@ -45,40 +82,17 @@ impl EnrichStep {
 }
 
 /// The clock only ends what no count of expressions would end soon, so it begins when it is first asked.
-fn transform(
+fn transform<'d>(
     transformations: &Transformations,
-    event: &mut Event,
-    facts: &mut EnrichmentFacts,
+    event: &mut Event<Cow<'d, str>>,
+    facts: &mut Facts<'d>,
 ) -> Result<(), Stopped> {
     let mut began = None;
     transformations
         .apply(event, facts, &mut |limit| began.get_or_insert_with(Instant::now).elapsed() > limit)
 }
 
-impl Step for EnrichStep {
-    type In = ValidatedEvent;
-    /// Boxed, since it has two kilobytes and is handed on several times.
-    type Out = Box<EnrichedEvent>;
-
-    fn apply(
-        &self,
-        event: ValidatedEvent,
-        cx: &Context,
-    ) -> Result<Verdict<Box<EnrichedEvent>>, Halt> {
-        let ValidatedEvent { mut event, validation } = event;
-        let catalog = self.catalog.current();
-        let source = catalog.source(&event.source).map(|source| &source.config);
-        let enrichment =
-            self.enrichments.current().apply(&mut event, cx.waybill.appended_at, source);
-        let policy = source.map(|source| source.bots).unwrap_or_default();
-        Ok(match unwanted(&enrichment.bot, policy) {
-            Some(discarded) => discarded.into(),
-            None => self.transformed(Box::new(EnrichedEvent { event, validation, enrichment })),
-        })
-    }
-}
-
-fn unwanted(bot: &BotFacts, policy: BotPolicy) -> Option<Discarded> {
+fn unwanted(bot: &BotFacts<Cow<'_, str>>, policy: BotPolicy) -> Option<Discarded> {
     let class = bot.class.as_deref()?;
     let action = match class {
         "monitoring" => policy.monitoring,
@@ -105,8 +119,8 @@ mod tests {
         for class in ["bot", "monitoring", "preview"] {
             let facts = BotFacts {
                 is_bot: true,
-                indicators: vec!["headless".to_owned()],
-                class: Some(class.to_owned()),
+                indicators: vec!["headless".into()],
+                class: Some(class.into()),
                 rate_limit: None,
             };
             assert_eq!(unwanted(&facts, BotPolicy::default()), None, "{class}");

@@ -9,7 +9,7 @@
 use enrich::EnrichStep;
 use enrichment::Enrichments;
 use event::{Origin, ValidatedEvent, Waybill};
-use pipeline::{Context, DiscardReason, Step, Verdict};
+use pipeline::{Context, DiscardReason, Verdict};
 use serde_json::json;
 use tracking_plan::{LiveCatalog, SourceCatalog};
 
@@ -41,10 +41,10 @@ fn verdict(step: &EnrichStep, user_agent: &str) -> String {
     let mut event: ValidatedEvent = serde_json::from_str(text).unwrap();
     assert_eq!(event.event.source, "web/app");
     event.event.context = json!({ "userAgent": user_agent }).to_string();
-    match step.apply(event, &CONTEXT).unwrap() {
+    match step.in_force().apply(&event, &CONTEXT) {
         Verdict::Emit(event) => {
             let bot = event.enrichment.bot;
-            format!("{}, {:?}", bot.class.unwrap_or("person".to_owned()), bot.rate_limit)
+            format!("{}, {:?}", bot.class.unwrap_or("person".into()), bot.rate_limit)
         }
         Verdict::Discard(discarded) => {
             assert_eq!(discarded.reason, DiscardReason::Bot);

@@ -10,6 +10,7 @@
 mod mmdb;
 
 use std::{
+    borrow::Cow,
     fs,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -84,8 +85,10 @@ fn event_at_a_damaged_row() -> event::Event {
 
 /// Country and number of the network that the enrichments in force tell of it.
 fn found(opened: &Opened) -> (Option<String>, Option<i64>) {
-    let facts = opened.live().current().apply(&mut event(), 0, None);
-    (facts.geo.and_then(|geo| geo.country), facts.network.and_then(|network| network.asn))
+    let (enrichments, event) = (opened.live().current(), event());
+    let (_, facts) = enrichments.apply(&event, 0, None);
+    let country = facts.geo.and_then(|geo| geo.country).map(Cow::into_owned);
+    (country, facts.network.and_then(|network| network.asn))
 }
 
 fn of(country: &str) -> (Option<String>, Option<i64>) {
@@ -151,7 +154,8 @@ fn a_look_up_that_fails_is_counted_and_no_fault_of_the_event() {
     let files = Files::new();
     let opened = files.open();
     let before = metric("lookup_failures_total").unwrap();
-    let facts = opened.live().current().apply(&mut event_at_a_damaged_row(), 0, None);
+    let (enrichments, event) = (opened.live().current(), event_at_a_damaged_row());
+    let (_, facts) = enrichments.apply(&event, 0, None);
     assert_eq!(facts.geo, None);
     assert_eq!(facts.ip.unwrap().kind, "public");
     assert_eq!(metric("lookup_failures_total"), Some(before + 1.0));
@@ -176,7 +180,8 @@ fn a_file_that_is_overwritten_in_place_harms_no_look_up() {
     let enrichments = opened.live().current();
     fs::write(files.path("city.mmdb"), b"").unwrap();
     fs::write(files.path("city.mmdb"), country("SE")).unwrap();
-    let facts = enrichments.apply(&mut event(), 0, None);
+    let event = event();
+    let (_, facts) = enrichments.apply(&event, 0, None);
     assert_eq!(facts.geo.unwrap().country.as_deref(), Some("DE"), "what was read before");
     look(&mut opened);
     assert_eq!(found(&opened), of("SE"));

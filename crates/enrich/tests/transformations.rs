@@ -12,7 +12,7 @@ use std::{fs, path::Path};
 use enrich::EnrichStep;
 use enrichment::Enrichments;
 use event::{EnrichedEvent, Origin, ValidatedEvent, Waybill};
-use pipeline::{Context, DiscardReason, RejectReason, Step, Verdict};
+use pipeline::{Context, DiscardReason, RejectReason, Verdict};
 use tracking_plan::{LiveCatalog, SourceCatalog};
 use transformation::Transformations;
 
@@ -22,14 +22,22 @@ fn event() -> ValidatedEvent {
     serde_json::from_str(&text).unwrap()
 }
 
-fn apply(program: &str) -> Verdict<Box<EnrichedEvent>> {
+/// The verdict; what is emitted with its own texts.
+fn apply(program: &str) -> Verdict<EnrichedEvent> {
     let settings = toml::from_str("name = \"mine\"").unwrap();
     let compiled = Transformations::compile(&[(settings, program.to_owned())]);
     let all = compiled.unwrap_or_else(|problems| panic!("{problems:?}"));
     let step = EnrichStep::new(Enrichments::built_in(), LiveCatalog::new(SourceCatalog::default()));
     let origin = Origin { epoch: 0, partition: 3, offset: 18_446 };
     let waybill = Waybill { origin, appended_at: 1_795_428_931_000 };
-    step.with(all).apply(event(), &Context { waybill, redriven: false }).unwrap()
+    let (step, sent) = (step.with(all), event());
+    match step.in_force().apply(&sent, &Context { waybill, redriven: false }) {
+        Verdict::Emit(event) => {
+            Verdict::Emit(serde_json::from_value(serde_json::to_value(event).unwrap()).unwrap())
+        }
+        Verdict::Discard(discarded) => discarded.into(),
+        Verdict::Reject(rejected) => rejected.into(),
+    }
 }
 
 #[test]

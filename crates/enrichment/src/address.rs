@@ -1,6 +1,7 @@
 //! What a text says that stands where an IP address is expected.
 
 use core::net::IpAddr;
+use std::borrow::Cow;
 
 use tracking_plan::plan::was_replaced;
 
@@ -32,9 +33,9 @@ pub(crate) fn read(text: &str) -> Told {
 
 /// How an address is usually written, that was read from this text. An IPv4 address can be written in
 /// one way only.
-pub(crate) fn usual(address: IpAddr, text: &str) -> String {
+pub(crate) fn usual(address: IpAddr, text: Cow<'_, str>) -> Cow<'_, str> {
     let is_bare = text.bytes().all(|byte| byte == b'.' || byte.is_ascii_digit());
-    if address.is_ipv4() && is_bare { text.to_owned() } else { address.to_string() }
+    if address.is_ipv4() && is_bare { text } else { address.to_string().into() }
 }
 
 fn address(text: &str) -> Option<IpAddr> {

@@ -2,11 +2,11 @@
 
 use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
 
-use event::{ClickId, Derived, EnrichmentFacts};
+use event::{ClickId, Derived};
 use serde::Deserialize;
 
 use crate::{
-    ContextView, Enrichment, ReferrerView, SettingsProblem, Subject, names::Names,
+    ContextView, Enrichment, Facts, ReferrerView, SettingsProblem, Subject, names::Names,
     parameters::parameters,
 };
 
@@ -76,8 +76,8 @@ impl ClickIdList {
     }
 
     /// Whether one of these ids stands on links of paid advertisements only.
-    pub(crate) fn any_paid(&self, ids: &[ClickId]) -> bool {
-        let entry = |id: &ClickId| self.entries.get(*self.names.get(&id.name)?);
+    pub(crate) fn any_paid(&self, ids: &[ClickId<Cow<'_, str>>]) -> bool {
+        let entry = |id: &ClickId<Cow<'_, str>>| self.entries.get(*self.names.get(&id.name)?);
         ids.iter().filter_map(entry).any(|entry| entry.paid)
     }
 
@@ -135,7 +135,7 @@ impl ClickIds {
 }
 
 /// A click id that was found: the entry's number, and its value.
-type Found = (usize, String);
+type Found<'d> = (usize, Cow<'d, str>);
 
 impl Enrichment for ClickIds {
     fn name(&self) -> &'static str {
@@ -157,7 +157,7 @@ impl Enrichment for ClickIds {
         ]
     }
 
-    fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
+    fn apply<'d>(&'d self, subject: &Subject<'_, 'd>, facts: &mut Facts<'d>) {
         let Subject { context, .. } = *subject;
         let told = first_of_each(told(&self.list, context), facts);
         let seen = first_of_each(seen(&self.list, context), facts);
@@ -166,7 +166,7 @@ impl Enrichment for ClickIds {
             match found.iter().find(|(told, _)| *told == number) {
                 Some((_, told)) if *told == value => {}
                 Some(_) => facts.derived.push(Derived {
-                    field: format!("click_ids.{}", self.list.entries[number].name),
+                    field: format!("click_ids.{}", self.list.entries[number].name).into(),
                     value,
                 }),
                 None => found.push((number, value)),
@@ -178,55 +178,54 @@ impl Enrichment for ClickIds {
 }
 
 impl ClickIds {
-    fn fact(&self, (number, value): Found) -> ClickId {
+    fn fact<'d>(&'d self, (number, value): Found<'d>) -> ClickId<Cow<'d, str>> {
         let ClickIdEntry { name, network, .. } = &self.list.entries[number];
-        ClickId { name: name.clone(), value, network: network.clone() }
+        ClickId { name: name.into(), value, network: network.into() }
     }
 }
 
 /// Of an id that stands there twice the first with a value counts.
-fn first_of_each<'a>(
-    all: impl Iterator<Item = (usize, Cow<'a, str>)>,
-    facts: &mut EnrichmentFacts,
-) -> Vec<Found> {
-    let mut found: Vec<Found> = Vec::new();
+fn first_of_each<'d>(
+    all: impl Iterator<Item = Found<'d>>,
+    facts: &mut Facts<'d>,
+) -> Vec<Found<'d>> {
+    let mut found: Vec<Found<'d>> = Vec::new();
     for (number, value) in all {
         if value.trim().is_empty() || found.iter().any(|(known, _)| *known == number) {
             continue;
         }
         if value.len() <= MAX_VALUE_BYTES {
-            found.push((number, value.into_owned()));
+            found.push((number, value));
         } else if !facts.flags.iter().any(|flag| flag == TOO_LONG) {
-            facts.flags.push(TOO_LONG.to_owned());
+            facts.flags.push(TOO_LONG.into());
         }
     }
     found
 }
 
 /// What the sender tells: `context.campaign.gclid`, and `context.referrer` with `type` and `id`.
-fn told<'a>(
-    list: &'a ClickIdList,
-    context: &'a ContextView<'a>,
-) -> impl Iterator<Item = (usize, Cow<'a, str>)> {
+fn told<'s, 'd>(
+    list: &'s ClickIdList,
+    context: &'s ContextView<'d>,
+) -> impl Iterator<Item = Found<'d>> {
     let further = context.campaign.further.iter();
-    let of_campaign = further.filter_map(|(name, value)| {
-        Some((*list.names.get_in_any_case(name)?, Cow::Borrowed(value.as_ref())))
-    });
+    let of_campaign = further
+        .filter_map(|(name, value)| Some((*list.names.get_in_any_case(name)?, value.clone())));
     let ReferrerView { kind, id, .. } = &context.referrer;
-    let of_referrer = kind.as_deref().zip(id.as_deref());
-    let of_referrer = of_referrer
-        .and_then(|(kind, id)| list.by_type(kind).map(|number| (number, Cow::Borrowed(id))));
+    let of_referrer = kind.as_deref().zip(id.clone());
+    let of_referrer =
+        of_referrer.and_then(|(kind, id)| list.by_type(kind).map(|number| (number, id)));
     of_campaign.chain(of_referrer)
 }
 
 /// What the URL of the page tells.
-fn seen<'a>(
-    list: &'a ClickIdList,
-    context: &'a ContextView<'a>,
-) -> impl Iterator<Item = (usize, Cow<'a, str>)> {
-    let texts = context.page.parameter_texts();
-    texts.flat_map(parameters).filter_map(|parameter| {
-        Some((*list.names.get_in_any_case(&parameter.name)?, parameter.value()))
+fn seen<'s, 'd>(
+    list: &'s ClickIdList,
+    context: &'s ContextView<'d>,
+) -> impl Iterator<Item = Found<'d>> {
+    let page = &context.page;
+    page.parameter_texts().flat_map(parameters).filter_map(|parameter| {
+        Some((*list.names.get_in_any_case(&parameter.name)?, page.as_sent(parameter.value())))
     })
 }
 

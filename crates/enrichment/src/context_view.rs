@@ -72,10 +72,23 @@ pub struct PageView<'a> {
     pub tells_referrer: bool,
 }
 
-impl PageView<'_> {
+impl<'d> PageView<'d> {
     /// The page's host in lower case.
-    pub fn host(&self) -> Option<String> {
+    pub fn host(&self) -> Option<Cow<'_, str>> {
         self.parsed.as_deref().and_then(host)
+    }
+
+    /// What was read of the URL or of `search`: where it stands in what was sent, if that is written the
+    /// same there; else a copy.
+    pub(crate) fn as_sent(&self, read: Cow<'_, str>) -> Cow<'d, str> {
+        let read = match read {
+            Cow::Borrowed(read) => read,
+            Cow::Owned(made) => return Cow::Owned(made),
+        };
+        let in_url = || same_place(read, self.parsed.as_deref()?.as_str(), self.url.as_ref()?);
+        let in_search = || same_place(read, self.search.as_deref()?, self.search.as_ref()?);
+        let sent = in_url().or_else(in_search);
+        sent.map_or_else(|| Cow::Owned(read.to_owned()), Cow::Borrowed)
     }
 
     /// Where parameters may stand, the most telling first: the query of the URL, `search`, and the
@@ -119,8 +132,8 @@ pub struct ReferrerView<'a> {
 
 impl<'a> ContextView<'a> {
     /// The view of an event's context.
-    pub fn of(event: &'a Event) -> Self {
-        let values = ContextValues::read(&event.context);
+    pub fn of(event: &Event<&'a str>) -> Self {
+        let values = ContextValues::read(event.context);
         let [user_agent, user_agent_data, webdriver, locale, timezone, ip] = values.own;
         Self {
             user_agent: text(user_agent),
@@ -151,9 +164,9 @@ fn system([name, version]: [Sent<'_>; 2]) -> SystemView<'_> {
     SystemView { name: text(name), version: text_or_number(version) }
 }
 
-fn page<'a>(told: [Sent<'a>; PAGE.len()], event: &'a Event) -> PageView<'a> {
+fn page<'a>(told: [Sent<'a>; PAGE.len()], event: &Event<&'a str>) -> PageView<'a> {
     let asks = event.kind == "page" && !told.iter().all(|value| is_told(*value));
-    let called = if asks { picked(&event.properties, &PAGE) } else { [None; PAGE.len()] };
+    let called = if asks { picked(event.properties, &PAGE) } else { [None; PAGE.len()] };
     // What is told in the context is not looked for in the properties, even where it says nothing.
     let mut values = told;
     for (value, called) in values.iter_mut().zip(called) {
@@ -192,15 +205,26 @@ fn referrer([url, link, kind, name, id]: [Sent<'_>; 5]) -> ReferrerView<'_> {
     }
 }
 
+/// What stands in `sent` where `part` stands in `whole`, if it is the same.
+fn same_place<'d>(part: &str, whole: &str, sent: &Cow<'d, str>) -> Option<&'d str> {
+    let Cow::Borrowed(sent) = *sent else { return None };
+    let start = part.as_ptr().addr().checked_sub(whole.as_ptr().addr())?;
+    sent.get(start..start.checked_add(part.len())?).filter(|there| *there == part)
+}
+
 /// Host of a URL in lower case, without the dot that may end it.
-pub(crate) fn host(url: &Url) -> Option<String> {
+pub(crate) fn host(url: &Url) -> Option<Cow<'_, str>> {
     let host = url.host_str()?;
     let host = host.strip_suffix('.').unwrap_or(host);
-    (!host.is_empty()).then(|| host.to_ascii_lowercase())
+    let is_lower = !host.bytes().any(|byte| byte.is_ascii_uppercase());
+    let told = || if is_lower { host.into() } else { host.to_ascii_lowercase().into() };
+    (!host.is_empty()).then(told)
 }
 
 /// What ingest saw of the request, where the request is the end user's own: a server's user agent,
 /// language and referrer say nothing of whom its event is about.
-pub(crate) fn of_the_end_user(event: &Event) -> Option<&RequestFacts> {
-    event.request.as_deref().filter(|_| event.source_kind != "server")
+pub(crate) fn of_the_end_user<'s, 'd>(
+    event: &'s Event<&'d str>,
+) -> Option<&'s RequestFacts<&'d str>> {
+    event.request.as_ref().filter(|_| event.source_kind != "server")
 }

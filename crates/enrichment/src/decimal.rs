@@ -14,6 +14,13 @@ pub(crate) struct Decimal<'a> {
     pub(crate) rounded: bool,
 }
 
+impl Decimal<'_> {
+    /// The same, its text its own.
+    pub(crate) fn into_owned(self) -> Decimal<'static> {
+        Decimal { text: self.text.into_owned().into(), ..self }
+    }
+}
+
 /// Reads a number as JSON and SQL write it: a sign, digits, a point, an exponent (RFC 8259, section
 /// 6), also `+5`, `.5`, `5.` and `007`. `None` for anything else, such as separators and signs of
 /// currencies, and for what is too large. Never by way of a float.

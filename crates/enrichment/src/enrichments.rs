@@ -1,12 +1,12 @@
 //! The ordered list.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
-use event::{EnrichmentFacts, EnrichmentRun, Event, Millis};
+use event::{EnrichmentRun, Event, Millis, Text};
 use tracking_plan::SourceConfig;
 
 use crate::{
-    ContextView, Places, Settings, SettingsProblem, Subject,
+    ContextView, Facts, Places, Settings, SettingsProblem, Subject,
     agent_text::AgentTexts,
     bot::Bot,
     campaign::Campaign,
@@ -25,7 +25,7 @@ use crate::{
 
 /// One thing that a server can work out. Pure: the same subject always gives the same facts.
 pub trait Enrichment: Send + Sync {
-    /// Its name, as [`EnrichmentFacts::applied`] and [`Settings::disabled`] tell it.
+    /// Its name, as [`EnrichmentFacts::applied`](event::EnrichmentFacts::applied) and [`Settings::disabled`] tell it.
     fn name(&self) -> &'static str;
 
     /// Version of its code and data: changes whenever the same event may get other facts.
@@ -39,7 +39,7 @@ pub trait Enrichment: Send + Sync {
     }
 
     /// Writes its own facts and no others; flags and derived values it adds to what is there.
-    fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts);
+    fn apply<'d>(&'d self, subject: &Subject<'_, 'd>, facts: &mut Facts<'d>);
 }
 
 /// Takes out of an event what may not travel on, once every enrichment has read it.
@@ -55,8 +55,13 @@ pub trait Removal: Send + Sync {
         &[]
     }
 
-    /// Takes it out of the event and of the facts, and tells so in [`EnrichmentFacts::removed`].
-    fn apply(&self, event: &mut Event, appended_at: Millis, facts: &mut EnrichmentFacts);
+    /// Takes it out of the event and of the facts, and tells so in [`EnrichmentFacts::removed`](event::EnrichmentFacts::removed).
+    fn apply<'d>(
+        &'d self,
+        event: &mut Event<Cow<'d, str>>,
+        appended_at: Millis,
+        facts: &mut Facts<'d>,
+    );
 }
 
 /// Every enrichment that runs, in its order.
@@ -104,22 +109,34 @@ impl Enrichments {
         Self { reading, removals, runs }
     }
 
-    /// Works out the facts of an event, and takes out of it what may not travel on.
-    pub fn apply(
-        &self,
-        event: &mut Event,
+    /// The event without what may not travel on, and its facts. Texts are copied where they change.
+    pub fn apply<'d, S: Text>(
+        &'d self,
+        event: &'d Event<S>,
         appended_at: Millis,
         source: Option<&SourceConfig>,
-    ) -> EnrichmentFacts {
+    ) -> (Event<Cow<'d, str>>, Facts<'d>) {
+        let event = event.in_place();
+        let mut facts = self.read(&event, appended_at, source);
+        let mut event = event.map(|text| Cow::Borrowed(*text));
+        for removal in &self.removals {
+            removal.apply(&mut event, appended_at, &mut facts);
+        }
+        (event, facts)
+    }
+
+    fn read<'d>(
+        &'d self,
+        event: &Event<&'d str>,
+        appended_at: Millis,
+        source: Option<&SourceConfig>,
+    ) -> Facts<'d> {
         let applied = Arc::clone(&self.runs);
-        let mut facts = EnrichmentFacts { applied, ..EnrichmentFacts::default() };
+        let mut facts = Facts { applied, ..Facts::default() };
         let context = ContextView::of(event);
         let subject = Subject { event, context: &context, appended_at, source };
         for enrichment in &self.reading {
             enrichment.apply(&subject, &mut facts);
-        }
-        for removal in &self.removals {
-            removal.apply(event, appended_at, &mut facts);
         }
         facts
     }

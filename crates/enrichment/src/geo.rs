@@ -1,12 +1,12 @@
 //! Where the end user is, and whose network that is.
 
 use core::net::IpAddr;
-use std::{path::PathBuf, sync::Arc};
+use std::{borrow::Cow, path::PathBuf, sync::Arc};
 
-use event::{Derived, EnrichmentFacts, GeoFacts, NetworkFacts};
+use event::{Derived, GeoFacts, NetworkFacts};
 use serde::Deserialize;
 
-use crate::{Database, Enrichment, LocationView, Subject, database_row::PlaceRow};
+use crate::{Database, Enrichment, Facts, LocationView, Subject, database_row::PlaceRow};
 
 /// The flag of a sent country that is no code.
 const INVALID_COUNTRY: &str = "invalid-country";
@@ -33,7 +33,7 @@ pub struct Places {
 }
 
 /// The end user's address, where databases can know something of it.
-fn public_address(facts: &EnrichmentFacts) -> Option<IpAddr> {
+fn public_address(facts: &Facts<'_>) -> Option<IpAddr> {
     let ip = facts.ip.as_ref().filter(|ip| ip.kind == "public")?;
     ip.address.as_deref()?.parse().ok()
 }
@@ -67,7 +67,7 @@ impl Enrichment for Geo {
         &["/context/location", "/context/ip", "/request/ip"]
     }
 
-    fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
+    fn apply<'d>(&'d self, subject: &Subject<'_, 'd>, facts: &mut Facts<'d>) {
         let row = self.database.as_ref().and_then(|it| it.place(public_address(facts)?));
         let geo = place(&subject.context.location, row.unwrap_or_default(), facts);
         facts.geo = (geo != GeoFacts::default()).then_some(geo);
@@ -76,33 +76,39 @@ impl Enrichment for Geo {
 
 /// What is sent wins field by field. Of a place in another country than the sent one nothing is taken:
 /// a mixture of both would be nowhere.
-fn place(sent: &LocationView<'_>, found: PlaceRow<'_>, facts: &mut EnrichmentFacts) -> GeoFacts {
-    let country = sent.country.as_deref().and_then(|text| country_code(text, facts));
+fn place<'d>(
+    sent: &LocationView<'d>,
+    found: PlaceRow<'d>,
+    facts: &mut Facts<'d>,
+) -> GeoFacts<Cow<'d, str>> {
+    let country = sent.country.as_ref().and_then(|text| country_code(text, facts));
     let is_elsewhere =
         country.as_deref().zip(found.country).is_some_and(|(sent, found)| sent != found);
-    let owned = |text: Option<&str>| text.map(str::to_owned);
-    let mut field = |name: &str, sent: Option<String>, found: Option<&str>| {
+    let mut field = |name: &'static str, sent: Option<Cow<'d, str>>, found: Option<&'d str>| {
         let differs = is_elsewhere || sent.is_some();
         if let Some(found) = found.filter(|found| differs && sent.as_deref() != Some(found)) {
-            facts.derived.push(Derived { field: name.to_owned(), value: found.to_owned() });
+            facts.derived.push(Derived { field: name.into(), value: found.into() });
         }
-        sent.or_else(|| found.filter(|_| !is_elsewhere).map(str::to_owned))
+        sent.or_else(|| found.filter(|_| !is_elsewhere).map(Cow::Borrowed))
     };
     GeoFacts {
         country: field("geo.country", country, found.country),
-        region: field("geo.region", owned(sent.region.as_deref()), found.region),
-        city: field("geo.city", owned(sent.city.as_deref()), found.city),
+        region: field("geo.region", sent.region.clone(), found.region),
+        city: field("geo.city", sent.city.clone(), found.city),
         timezone: field("geo.timezone", None, found.timezone),
     }
 }
 
 /// Two letters, in upper case; anything else is flagged.
-fn country_code(text: &str, facts: &mut EnrichmentFacts) -> Option<String> {
+fn country_code<'d>(text: &Cow<'d, str>, facts: &mut Facts<'d>) -> Option<Cow<'d, str>> {
+    if text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        return Some(text.clone());
+    }
     let text = text.trim();
     if text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_alphabetic()) {
-        return Some(text.to_ascii_uppercase());
+        return Some(text.to_ascii_uppercase().into());
     }
-    facts.flags.push(INVALID_COUNTRY.to_owned());
+    facts.flags.push(INVALID_COUNTRY.into());
     None
 }
 
@@ -131,11 +137,11 @@ impl Enrichment for Network {
         &["/context/ip", "/request/ip"]
     }
 
-    fn apply(&self, _subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
+    fn apply<'d>(&'d self, _subject: &Subject<'_, 'd>, facts: &mut Facts<'d>) {
         let row = self.database.as_ref().and_then(|it| it.network(public_address(facts)?));
         let told = row.map(|row| NetworkFacts {
             asn: row.asn,
-            organisation: row.organisation.map(str::to_owned),
+            organisation: row.organisation.map(Cow::Borrowed),
         });
         facts.network = told.filter(|told| *told != NetworkFacts::default());
     }

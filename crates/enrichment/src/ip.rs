@@ -1,9 +1,11 @@
 //! The end user's IP address.
 
-use event::{EnrichmentFacts, Event, IpFacts};
+use std::borrow::Cow;
+
+use event::{Event, IpFacts};
 
 use crate::{
-    ContextView, Enrichment, Subject,
+    ContextView, Enrichment, Facts, Subject,
     address::{self, Told, usual},
     address_kind::kind_of,
     context_view::of_the_end_user,
@@ -29,27 +31,27 @@ impl Enrichment for Ip {
         &["/context/ip", "/request/ip"]
     }
 
-    fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
+    fn apply<'d>(&'d self, subject: &Subject<'_, 'd>, facts: &mut Facts<'d>) {
         let Some((text, taken_from)) = end_users(subject.event, subject.context) else { return };
-        let (address, kind, policy) = match address::read(text) {
+        let (address, kind, policy) = match address::read(&text) {
             Told::Address(address) => (Some(usual(address, text)), kind_of(address), ""),
-            Told::Garbage | Told::Replaced => (Some(text.to_owned()), "invalid", ""),
+            Told::Garbage | Told::Replaced => (Some(text), "invalid", ""),
             Told::DoNotRecord => (None, "reserved", "drop"),
         };
         if kind == "invalid" {
-            facts.flags.push(INVALID.to_owned());
+            facts.flags.push(INVALID.into());
         }
-        let [taken_from, kind, policy] = [taken_from, kind, policy].map(str::to_owned);
+        let [taken_from, kind, policy] = [taken_from, kind, policy].map(Cow::Borrowed);
         facts.ip = Some(IpFacts { address, taken_from, kind, policy });
     }
 }
 
 /// What the sender says comes first, unless the source's plan has taken it away already.
-fn end_users<'a>(
-    event: &'a Event,
-    context: &'a ContextView<'a>,
-) -> Option<(&'a str, &'static str)> {
-    let is_left = |text: &&str| address::read(text) != Told::Replaced;
-    let sent = context.ip.as_deref().filter(is_left).map(|text| (text, "context"));
-    sent.or_else(|| Some((of_the_end_user(event)?.ip.as_deref()?, "request")))
+fn end_users<'d>(
+    event: &Event<&'d str>,
+    context: &ContextView<'d>,
+) -> Option<(Cow<'d, str>, &'static str)> {
+    let is_left = |text: &&Cow<'d, str>| address::read(text) != Told::Replaced;
+    let sent = context.ip.as_ref().filter(is_left).map(|text| (text.clone(), "context"));
+    sent.or_else(|| Some((of_the_end_user(event)?.ip?.into(), "request")))
 }

@@ -1,14 +1,17 @@
 //! Takes addresses out of an event, or leaves of them what the policy lets travel on.
 
 use core::net::IpAddr;
-use std::sync::{Arc, LazyLock};
+use std::{
+    borrow::Cow,
+    sync::{Arc, LazyLock},
+};
 
-use event::{EnrichmentFacts, Event, Millis, RequestFacts};
+use event::{Event, Millis, RequestFacts};
 use memchr::memmem;
 use tracking_plan::plan::{Change, Tokens, rewrite};
 
 use crate::{
-    IpPolicy, Removal, Settings, SettingsProblem,
+    Facts, IpPolicy, Removal, Settings, SettingsProblem,
     address::{self, Told, usual},
     address_kind::kind_of,
     ip_hash::RotatingHash,
@@ -86,7 +89,12 @@ impl Removal for AddressRemoval {
         &["/context", "/request", "/extra"]
     }
 
-    fn apply(&self, event: &mut Event, appended_at: Millis, facts: &mut EnrichmentFacts) {
+    fn apply<'d>(
+        &'d self,
+        event: &mut Event<Cow<'d, str>>,
+        appended_at: Millis,
+        facts: &mut Facts<'d>,
+    ) {
         let mut cut = Cut { rule: self, policy: self.policy, appended_at, seen: Vec::new() };
         let is_sent = cut.facts(facts);
         if cut.policy == IpPolicy::Keep {
@@ -96,7 +104,7 @@ impl Removal for AddressRemoval {
         if is_sent || MEMBER.find(event.context.as_bytes()).is_some() {
             cut.members(&mut event.context, &self.context, removed);
         }
-        let extra = event.extra.as_str();
+        let extra = &*event.extra;
         if extra != NO_MEMBERS && (extra.contains("ip") || extra.contains("Ip")) {
             cut.members(&mut event.extra, &self.extra, removed);
         }
@@ -147,7 +155,7 @@ enum Left {
 
 impl Cut<'_> {
     /// Cuts the facts' address; true if it is one that the sender told.
-    fn facts(&mut self, facts: &mut EnrichmentFacts) -> bool {
+    fn facts(&mut self, facts: &mut Facts<'_>) -> bool {
         let Some(ip) = &mut facts.ip else { return false };
         if ip.policy == IpPolicy::Drop.word() {
             self.policy = IpPolicy::Drop;
@@ -157,11 +165,11 @@ impl Cut<'_> {
             let left = ip.address.as_deref().map_or(Left::Nothing, |text| self.left(text));
             match left {
                 Left::Same => {}
-                Left::Text(text) => ip.address = Some(text),
+                Left::Text(text) => ip.address = Some(text.into()),
                 Left::Nothing => (ip.address, policy) = (None, IpPolicy::Drop),
             }
         }
-        policy.word().clone_into(&mut ip.policy);
+        ip.policy = policy.word().into();
         ip.taken_from == "context"
     }
 
@@ -179,7 +187,7 @@ impl Cut<'_> {
     fn left_of(&mut self, address: IpAddr, text: &str) -> Left {
         let known = self.seen.iter().position(|seen| seen.address == address);
         let number = known.unwrap_or_else(|| {
-            let usual = usual(address, text);
+            let usual = usual(address, text.into()).into_owned();
             let left = self.cut(address, &usual);
             self.seen.push(Seen { address, usual, written: Vec::new(), left });
             self.seen.len() - 1
@@ -203,7 +211,12 @@ impl Cut<'_> {
     }
 
     /// Cuts the addresses at these places of a JSON text.
-    fn members(&mut self, json: &mut String, places: &Places, removed: &mut Vec<String>) {
+    fn members(
+        &mut self,
+        json: &mut Cow<'_, str>,
+        places: &Places,
+        removed: &mut Vec<Cow<'_, str>>,
+    ) {
         let tokens: Vec<&Tokens> = places.members.iter().map(|(tokens, _)| tokens).collect();
         let before = removed.len();
         let became = rewrite(json, &tokens, &mut |place, value| {
@@ -215,11 +228,11 @@ impl Cut<'_> {
             self.member(value, &places.members[place].1, removed)
         });
         if let Some(became) = became.filter(|_| removed.len() > before) {
-            *json = became;
+            *json = became.into();
         }
     }
 
-    fn member(&mut self, value: &str, place: &str, removed: &mut Vec<String>) -> Change {
+    fn member(&mut self, value: &str, place: &str, removed: &mut Vec<Cow<'_, str>>) -> Change {
         let left = match serde_json::from_str::<Option<String>>(value) {
             Ok(None) => Left::Same,
             Ok(Some(text)) => self.left(&text),
@@ -238,46 +251,46 @@ impl Cut<'_> {
         }
     }
 
-    fn request(&mut self, request: Option<&mut Arc<RequestFacts>>, removed: &mut Vec<String>) {
+    fn request(
+        &mut self,
+        request: Option<&mut RequestFacts<Cow<'_, str>>>,
+        removed: &mut Vec<Cow<'_, str>>,
+    ) {
         let Some(request) = request else { return };
         let Some(text) = request.ip.as_deref() else { return };
         let (left, policy) = match self.left(text) {
             Left::Same => return,
-            Left::Text(text) => (Some(text), self.policy),
+            Left::Text(text) => (Some(text.into()), self.policy),
             Left::Nothing => (None, IpPolicy::Drop),
         };
-        Arc::make_mut(request).ip = left;
+        request.ip = left;
         removed.push(told("/request/ip", policy));
     }
 
     /// Cuts the addresses that stand elsewhere too, such as in a header that a relay passes on. Others
     /// than public ones tell nothing of a person, and may be the host of a page.
-    fn leftovers(&self, event: &mut Event, facts: &mut EnrichmentFacts) {
+    fn leftovers(&self, event: &mut Event<Cow<'_, str>>, facts: &mut Facts<'_>) {
         let addresses = self.addresses();
         if addresses.is_empty() {
             return;
         }
         let mut found = false;
-        let mut part = |text: &mut String, place: &str| {
+        let mut part = |text: &mut Cow<'_, str>, place: &str| {
             if let Some(became) = replaced(text, &addresses) {
-                *text = became;
+                *text = became.into();
                 facts.removed.push(told(place, self.policy));
                 found = true;
             }
         };
         part(&mut event.context, "/context");
         part(&mut event.extra, "/extra");
-        if let Some(request) = &mut event.request
-            && headers(request).any(|text| replaced(text, &addresses).is_some())
-        {
-            for (text, place) in headers_mut(Arc::make_mut(request)) {
-                part(text, place);
-            }
+        for (text, place) in event.request.iter_mut().flat_map(headers) {
+            part(text, place);
         }
         if found {
             for text in texts(facts) {
                 if let Some(became) = replaced(text, &addresses) {
-                    *text = became;
+                    *text = became.into();
                 }
             }
         }
@@ -299,16 +312,11 @@ impl Cut<'_> {
     }
 }
 
-fn told(place: &str, policy: IpPolicy) -> String {
-    [place, " ", policy.word()].concat()
+fn told<'d>(place: &str, policy: IpPolicy) -> Cow<'d, str> {
+    [place, " ", policy.word()].concat().into()
 }
 
-fn headers(request: &RequestFacts) -> impl Iterator<Item = &String> {
-    let RequestFacts { user_agent, origin, referer, accept_language, client_hints, .. } = request;
-    [user_agent, origin, referer, accept_language, client_hints].into_iter().flatten()
-}
-
-fn headers_mut(request: &mut RequestFacts) -> impl Iterator<Item = (&mut String, &'static str)> {
+fn headers<S>(request: &mut RequestFacts<S>) -> impl Iterator<Item = (&mut S, &'static str)> {
     let texts = [
         (&mut request.user_agent, "/request/user_agent"),
         (&mut request.origin, "/request/origin"),
@@ -320,8 +328,8 @@ fn headers_mut(request: &mut RequestFacts) -> impl Iterator<Item = (&mut String,
 }
 
 /// The facts that have texts of the sender in them.
-fn texts(facts: &mut EnrichmentFacts) -> Vec<&mut String> {
-    let mut texts: Vec<&mut String> = Vec::new();
+fn texts<'s, 'd>(facts: &'s mut Facts<'d>) -> Vec<&'s mut Cow<'d, str>> {
+    let mut texts: Vec<&mut Cow<'d, str>> = Vec::new();
     if let Some(agent) = &mut facts.user_agent {
         texts.push(&mut Arc::make_mut(agent).text);
     }

@@ -42,6 +42,10 @@ mod timezone;
 mod url_parameters;
 mod user_agent;
 
+use std::borrow::Cow;
+
+use event::EnrichmentFacts;
+
 pub use bot::BotSettings;
 pub use click_ids::{ClickIdEntry, ClickIdSettings};
 pub use context_view::{CampaignView, ContextView, LocationView, PageView, ReferrerView};
@@ -55,3 +59,7 @@ pub use settings::{Settings, SettingsProblem};
 pub use subject::Subject;
 pub use url_parameters::UrlParameterSettings;
 pub use user_agent::{DeviceView, SystemView, UserAgentSettings};
+
+/// Facts of an event: each text stands in what the event was read from, belongs to the enrichments, or
+/// was made.
+pub type Facts<'d> = EnrichmentFacts<Cow<'d, str>>;

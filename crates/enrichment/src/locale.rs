@@ -1,9 +1,9 @@
 //! The end user's language.
 
-use event::{Derived, EnrichmentFacts};
+use event::Derived;
 
 use crate::{
-    Enrichment, Subject, context_view::of_the_end_user, language_tag::Tag,
+    Enrichment, Facts, Subject, context_view::of_the_end_user, language_tag::Tag,
     languages::first_language,
 };
 
@@ -23,22 +23,21 @@ impl Enrichment for Locale {
         &["/context/locale", "/request/accept_language"]
     }
 
-    fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
-        let header =
-            of_the_end_user(subject.event).and_then(|seen| seen.accept_language.as_deref());
+    fn apply<'d>(&'d self, subject: &Subject<'_, 'd>, facts: &mut Facts<'d>) {
+        let header = of_the_end_user(subject.event).and_then(|seen| seen.accept_language);
         let Some(sent) = subject.context.locale.as_deref() else {
-            facts.locale = header.and_then(first_language).as_ref().map(Tag::canonical);
+            facts.locale = header.and_then(first_language).map(|tag| tag.canonical().into());
             return;
         };
         let told = Tag::of(sent);
-        facts.locale = told.as_ref().map(Tag::canonical);
+        facts.locale = told.as_ref().map(|tag| tag.canonical().into());
         if told.is_none() {
-            facts.flags.push("invalid-locale".to_owned());
+            facts.flags.push("invalid-locale".into());
         }
         let differs = |seen: &Tag| told.as_ref().is_none_or(|told| told.contradicts(seen));
         let seen = header.filter(|header| !begins_with(header, sent)).and_then(first_language);
         if let Some(seen) = seen.filter(differs) {
-            facts.derived.push(Derived { field: "locale".to_owned(), value: seen.canonical() });
+            facts.derived.push(Derived { field: "locale".into(), value: seen.canonical().into() });
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use aho_corasick::packed::Searcher;
-use event::{Amount, EnrichmentFacts, MoneyFacts};
+use event::{Amount, MoneyFacts};
 use serde::{
     Deserialize, Deserializer as _,
     de::{IgnoredAny, MapAccess, Visitor},
@@ -11,7 +11,8 @@ use serde::{
 use serde_json::value::RawValue;
 
 use crate::{
-    Enrichment, Subject, decimal,
+    Enrichment, Facts, Subject,
+    decimal::{self, Decimal},
     members::{Name, any_text, number},
 };
 
@@ -90,8 +91,8 @@ impl Enrichment for Money {
         ]
     }
 
-    fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
-        let properties = &subject.event.properties;
+    fn apply<'d>(&'d self, subject: &Subject<'_, 'd>, facts: &mut Facts<'d>) {
+        let properties = subject.event.properties;
         if subject.event.kind != "track" || !self.names.may_be_in(properties) {
             return;
         }
@@ -102,9 +103,9 @@ impl Enrichment for Money {
         };
         let currency = told.currency.and_then(|sent| self.currency(sent, facts));
         let amounts = amounts(&told.amounts, facts);
-        let needs = |amount: &Amount| NEED_CURRENCY.contains(&amount.property.as_str());
+        let needs = |amount: &Amount<Cow<'_, str>>| NEED_CURRENCY.contains(&&*amount.property);
         if told.currency.is_none() && amounts.iter().any(needs) {
-            facts.flags.push("no-currency".to_owned());
+            facts.flags.push("no-currency".into());
         }
         if currency.is_some() || !amounts.is_empty() {
             facts.money = Some(MoneyFacts { currency, amounts });
@@ -113,27 +114,28 @@ impl Enrichment for Money {
 }
 
 impl Money {
-    fn currency(&self, sent: &RawValue, facts: &mut EnrichmentFacts) -> Option<String> {
+    fn currency<'d>(&'d self, sent: &RawValue, facts: &mut Facts<'d>) -> Option<Cow<'d, str>> {
         let code = any_text(Some(sent)).map(|text| text.trim().to_ascii_uppercase());
-        let known = code.filter(|code| self.currencies.minor_digits.contains_key(code));
+        let known = code.and_then(|code| self.currencies.minor_digits.get_key_value(&code));
         if known.is_none() {
-            facts.flags.push("unknown-currency".to_owned());
+            facts.flags.push("unknown-currency".into());
         }
-        known
+        known.map(|(code, _)| code.into())
     }
 }
 
 /// The amounts that can be understood, in the order of [`AMOUNTS`].
-fn amounts(sent: &[Option<&RawValue>; AMOUNTS.len()], facts: &mut EnrichmentFacts) -> Vec<Amount> {
+fn amounts<'d>(
+    sent: &[Option<&'d RawValue>; AMOUNTS.len()],
+    facts: &mut Facts<'d>,
+) -> Vec<Amount<Cow<'d, str>>> {
     let (mut amounts, mut rounded, mut invalid) = (Vec::new(), false, false);
     for (name, sent) in AMOUNTS.iter().zip(sent) {
         let Some(sent) = sent else { continue };
-        let text = text_of(sent);
-        match text.as_deref().and_then(decimal::read) {
+        match amount(sent) {
             Some(read) => {
                 rounded |= read.rounded;
-                let property = (*name).to_owned();
-                amounts.push(Amount { property, value: read.text.into_owned() });
+                amounts.push(Amount { property: (*name).into(), value: read.text });
             }
             // An abstract value may be anything.
             None => invalid |= *name != "value",
@@ -141,13 +143,16 @@ fn amounts(sent: &[Option<&RawValue>; AMOUNTS.len()], facts: &mut EnrichmentFact
     }
     let flags = [(invalid, "invalid-amount"), (rounded, "rounded-amount")];
     let present = flags.into_iter().filter(|(present, _)| *present);
-    facts.flags.extend(present.map(|(_, flag)| flag.to_owned()));
+    facts.flags.extend(present.map(|(_, flag)| Cow::Borrowed(flag)));
     amounts
 }
 
-/// The text of a number as it was sent, or what a text says.
-fn text_of(sent: &RawValue) -> Option<Cow<'_, str>> {
-    any_text(Some(sent)).or_else(|| number(Some(sent)).map(Cow::Borrowed))
+/// An amount from a number as it was sent, or from what a text says.
+fn amount(sent: &RawValue) -> Option<Decimal<'_>> {
+    match any_text(Some(sent)).or_else(|| number(Some(sent)).map(Cow::Borrowed))? {
+        Cow::Borrowed(text) => decimal::read(text),
+        Cow::Owned(text) => decimal::read(&text).map(Decimal::into_owned),
+    }
 }
 
 /// What of the properties is read, each value as it was sent. Of members with the same name the last

@@ -1,12 +1,12 @@
 //! Where the visit came from.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
-use event::{Derived, EnrichmentFacts, Event, ReferrerFacts};
+use event::{Derived, Event, ReferrerFacts};
 use url::Url;
 
 use crate::{
-    ContextView, Enrichment, ReferrerView, Subject, by_text::ByText, click_ids::ClickIdList,
+    ContextView, Enrichment, Facts, ReferrerView, Subject, by_text::ByText, click_ids::ClickIdList,
     context_view::host, referrer_list::ReferrerList,
 };
 
@@ -55,8 +55,8 @@ impl Referrer {
     fn classify(
         &self,
         host: Option<&str>,
-        subject: &Subject<'_>,
-        facts: &EnrichmentFacts,
+        subject: &Subject<'_, '_>,
+        facts: &Facts<'_>,
     ) -> Class<'_> {
         if host.is_some_and(|host| is_own(host, subject)) {
             return Class { medium: "internal", source: None };
@@ -67,7 +67,7 @@ impl Referrer {
         Class { medium, source: known.map(|known| known.source.as_str()) }
     }
 
-    fn is_paid(&self, facts: &EnrichmentFacts) -> bool {
+    fn is_paid(&self, facts: &Facts<'_>) -> bool {
         let medium = facts.campaign.as_ref().and_then(|campaign| campaign.medium.as_deref());
         medium.is_some_and(is_paid_medium) || self.click_ids.any_paid(&facts.click_ids)
     }
@@ -97,46 +97,46 @@ impl Enrichment for Referrer {
         ]
     }
 
-    fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
+    fn apply<'d>(&'d self, subject: &Subject<'_, 'd>, facts: &mut Facts<'d>) {
         let Subject { event, context, .. } = *subject;
         let Some(url) = referrer_of(event, context) else { return };
-        let host = self.hosts.get(url, host_of);
+        let host = self.hosts.get(&url, host_of);
         let class = self.classify(host.as_deref(), subject, facts);
-        let told = told_of(url, &context.referrer);
+        let told = told_of(&url, &context.referrer);
         let medium = told.and_then(|told| medium_of(told.kind.as_deref()?));
-        let source = told.and_then(|told| told.name.as_deref());
+        let source = told.and_then(|told| told.name.as_ref());
         let derived = &mut facts.derived;
         if medium.is_some_and(|medium| medium != class.medium) {
             tell("referrer.medium", class.medium, derived);
         }
-        if let Some(seen) = class.source.filter(|seen| source.is_some_and(|told| told != *seen)) {
+        if let Some(seen) = class.source.filter(|seen| source.is_some_and(|told| told != seen)) {
             tell("referrer.source", seen, derived);
         }
         facts.referrer = Some(ReferrerFacts {
-            url: url.to_owned(),
-            medium: medium.unwrap_or(class.medium).to_owned(),
-            source: source.or(class.source).map(str::to_owned),
-            host: host.as_deref().map(str::to_owned),
+            url,
+            medium: medium.unwrap_or(class.medium).into(),
+            source: source.cloned().or(class.source.map(Cow::Borrowed)),
+            host: host.map(|host| host.to_string().into()),
         });
     }
 }
 
 fn host_of(url: &str) -> Option<Arc<str>> {
-    Url::parse(url.trim()).ok().and_then(|url| host(&url)).map(Arc::from)
+    Url::parse(url.trim()).ok().and_then(|url| Some(host(&url)?.into()))
 }
 
-fn tell(field: &str, value: &str, derived: &mut Vec<Derived>) {
-    derived.push(Derived { field: field.to_owned(), value: value.to_owned() });
+fn tell<'d>(field: &'static str, value: &'d str, derived: &mut Vec<Derived<Cow<'d, str>>>) {
+    derived.push(Derived { field: field.into(), value: value.into() });
 }
 
 /// The page's referrer, else the one that the sender tells apart from the page, else what ingest saw.
-fn referrer_of<'a>(event: &'a Event, context: &'a ContextView<'a>) -> Option<&'a str> {
-    let told = context.page.referrer.as_deref().or(context.referrer.url.as_deref());
-    told.or_else(|| seen(event, context))
+fn referrer_of<'d>(event: &Event<&'d str>, context: &ContextView<'d>) -> Option<Cow<'d, str>> {
+    let told = context.page.referrer.as_ref().or(context.referrer.url.as_ref());
+    told.cloned().or_else(|| seen(event, context).map(Cow::Borrowed))
 }
 
 /// What the sender says of this referrer: `context.referrer`, unless that tells another one's URL.
-fn told_of<'a>(url: &str, told: &'a ReferrerView<'a>) -> Option<&'a ReferrerView<'a>> {
+fn told_of<'s, 'd>(url: &str, told: &'s ReferrerView<'d>) -> Option<&'s ReferrerView<'d>> {
     told.url.as_deref().is_none_or(|told| told == url).then_some(told)
 }
 
@@ -152,7 +152,7 @@ fn is_paid_medium(medium: &str) -> bool {
 }
 
 /// Whether a host is the page's or one of the source's own domains, or below one of these.
-fn is_own(host: &str, subject: &Subject<'_>) -> bool {
+fn is_own(host: &str, subject: &Subject<'_, '_>) -> bool {
     let page = subject.context.page.parsed.as_deref().and_then(Url::host_str);
     let below = |domain: &String| {
         host.strip_suffix(domain.as_str()).is_some_and(|rest| rest.ends_with('.'))
@@ -165,12 +165,14 @@ fn is_own(host: &str, subject: &Subject<'_>) -> bool {
 ///
 /// A browser puts the page that *sends* the event into it, which is no referrer of that page: only
 /// a host that is neither the page's nor the request's origin tells something.
-fn seen<'a>(event: &'a Event, context: &ContextView<'_>) -> Option<&'a str> {
+fn seen<'d>(event: &Event<&'d str>, context: &ContextView<'_>) -> Option<&'d str> {
     let request = event.request.as_ref().filter(|_| event.source_kind == "browser")?;
-    let referer = request.referer.as_deref().filter(|_| !context.page.tells_referrer)?;
-    let from = Url::parse(referer.trim()).ok().and_then(|url| host(&url))?;
+    let referer = request.referer.filter(|_| !context.page.tells_referrer)?;
+    let from = Url::parse(referer.trim()).ok()?;
+    let from = host(&from)?;
     let page = context.page.host();
-    let origin = request.origin.as_deref().and_then(|o| Url::parse(o).ok()).and_then(|o| host(&o));
+    let origin = request.origin.and_then(|origin| Url::parse(origin).ok());
+    let origin = origin.as_ref().and_then(host);
     let here = page.as_deref().or(origin.as_deref())?;
     let itself = same_site(&from, here) || origin.is_some_and(|origin| same_site(&from, &origin));
     (!itself).then_some(referer)

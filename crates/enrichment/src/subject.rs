@@ -7,18 +7,18 @@ use crate::ContextView;
 
 /// An event and what enrichments may know of it beside.
 #[derive(Debug, Clone, Copy)]
-pub struct Subject<'a> {
+pub struct Subject<'s, 'd> {
     /// The event, as validate let it pass.
-    pub event: &'a Event,
+    pub event: &'s Event<&'d str>,
     /// Its context, parsed once.
-    pub context: &'a ContextView<'a>,
+    pub context: &'s ContextView<'d>,
     /// When the broker appended it; milliseconds UTC.
     pub appended_at: Millis,
     /// What is configured of its source; `None` where that was taken out of the configuration since.
-    pub source: Option<&'a SourceConfig>,
+    pub source: Option<&'s SourceConfig>,
 }
 
-impl Subject<'_> {
+impl Subject<'_, '_> {
     /// What becomes of the source's events that show signs of a program.
     pub fn bots(&self) -> BotPolicy {
         self.source.map(|source| source.bots).unwrap_or_default()

@@ -2,9 +2,7 @@
 
 use std::sync::LazyLock;
 
-use event::EnrichmentFacts;
-
-use crate::{Enrichment, Subject, by_text::ByText};
+use crate::{Enrichment, Facts, Subject, by_text::ByText};
 
 /// A name of the database that stands for no zone: "a time zone must be set".
 const UNSET: &str = "Factory";
@@ -31,11 +29,11 @@ impl Enrichment for TimeZone {
         &["/context/timezone"]
     }
 
-    fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
+    fn apply<'d>(&'d self, subject: &Subject<'_, 'd>, facts: &mut Facts<'d>) {
         let Some(sent) = subject.context.timezone.as_deref() else { return };
         match self.names.get(sent, name) {
-            Some(name) => facts.timezone = Some(name.to_owned()),
-            None => facts.flags.push("invalid-timezone".to_owned()),
+            Some(name) => facts.timezone = Some(name.into()),
+            None => facts.flags.push("invalid-timezone".into()),
         }
     }
 }

@@ -15,7 +15,7 @@ use event::{
     EnrichedEvent, EnrichmentFacts, Event, RequestFacts, ValidationFacts, codec::Encoder, schema,
 };
 use proptest::prelude::*;
-use sent::requested;
+use sent::{applied, requested};
 use tracking_plan::plan::HashKey;
 
 const DAY_MS: i64 = 86_400_000;
@@ -31,10 +31,7 @@ fn request(ip: &str) -> RequestFacts {
 
 /// The event and its facts after a policy.
 fn after(policy: IpPolicy, event: &Event) -> (Event, EnrichmentFacts) {
-    let mut event = event.clone();
-    let facts =
-        Enrichments::new(&settings(policy)).unwrap().apply(&mut event, 20_000 * DAY_MS, None);
-    (event, facts)
+    applied(&Enrichments::new(&settings(policy)).unwrap(), event, 20_000 * DAY_MS)
 }
 
 fn request_ip(event: &Event) -> Option<&str> {
@@ -182,8 +179,8 @@ fn what_a_sender_puts_into_his_own_properties_is_his() {
 fn a_hash_tells_the_same_address_within_a_day_and_nothing_across_days() {
     let enrichments = Enrichments::new(&settings(IpPolicy::Hash)).unwrap();
     let at = |appended_at: i64, ip: &str| {
-        let mut event = requested("browser", "{}", request(ip));
-        enrichments.apply(&mut event, appended_at, None).ip.unwrap().address.unwrap()
+        let event = requested("browser", "{}", request(ip));
+        applied(&enrichments, &event, appended_at).1.ip.unwrap().address.unwrap()
     };
     let first = at(20_000 * DAY_MS, "8.8.4.4");
     assert_eq!(at(20_001 * DAY_MS - 1, "::ffff:8.8.4.4"), first);
@@ -212,8 +209,8 @@ fn settings_that_cannot_stand_are_told() {
 #[test]
 fn addresses_are_cut_even_where_no_fact_of_them_is_wanted() {
     let settings = Settings { disabled: vec!["ip".to_owned()], ..Settings::default() };
-    let mut event = requested("browser", r#"{"ip":"8.8.4.4"}"#, request("8.8.4.4"));
-    let facts = Enrichments::new(&settings).unwrap().apply(&mut event, 0, None);
+    let sent = requested("browser", r#"{"ip":"8.8.4.4"}"#, request("8.8.4.4"));
+    let (event, facts) = applied(&Enrichments::new(&settings).unwrap(), &sent, 0);
     assert_eq!((facts.ip, request_ip(&event)), (None, Some("8.8.4.0")));
     assert_eq!(event.context, r#"{"ip":"8.8.4.0"}"#);
 }

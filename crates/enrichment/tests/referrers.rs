@@ -11,7 +11,7 @@ mod table;
 
 use enrichment::Enrichments;
 use event::{EnrichmentFacts, RequestFacts};
-use sent::{facts, page_view, requested, worked_out};
+use sent::{facts, owned, page_view, requested, worked_out};
 use serde_json::json;
 use table::{cell, check, rows, same};
 use tracking_plan::SourceConfig;
@@ -36,8 +36,8 @@ fn a_referrer_is_classified_by_its_host_the_pages_parameters_and_the_sources_dom
     check(rows(include_str!("tables/referrers.txt")), |[referrer, query, host, medium, source]| {
         let url = if query == "-" { SHOP.to_owned() } else { format!("{SHOP}?{query}") };
         let context = json!({ "page": { "url": url, "referrer": referrer } }).to_string();
-        let mut event = page_view("browser", &context);
-        let facts = enrichments.apply(&mut event, 0, Some(&shop()));
+        let event = page_view("browser", &context);
+        let facts: EnrichmentFacts = owned(&enrichments.apply(&event, 0, Some(&shop())).1);
         assert_eq!(facts.referrer.as_ref().unwrap().url, referrer);
         same(referrer, &told(&facts), &[host, medium, source].join(" | "))
     });

@@ -60,6 +60,22 @@ impl<S> Default for RequestFacts<S> {
     }
 }
 
+impl<S> RequestFacts<S> {
+    /// The same facts, each of their texts in another form.
+    pub(crate) fn map<'a, T>(&'a self, text: impl Fn(&'a S) -> T + Copy) -> RequestFacts<T> {
+        let optional = |seen: &'a Option<S>| seen.as_ref().map(text);
+        RequestFacts {
+            ip: optional(&self.ip),
+            user_agent: optional(&self.user_agent),
+            origin: optional(&self.origin),
+            referer: optional(&self.referer),
+            accept_language: optional(&self.accept_language),
+            client_hints: optional(&self.client_hints),
+            supplied: self.supplied.iter().map(text).collect(),
+        }
+    }
+}
+
 impl RawEvent {
     /// Bytes of the event: the texts of its fields together. What ingest saw of the request and of its
     /// other events is not the sender's and does not count.

@@ -1,7 +1,5 @@
 //! `validated-events`: what passed the quality gate.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
 use crate::{Described, Finding, Hints, Keyed, Millis, RequestFacts, Text};
@@ -33,7 +31,7 @@ pub struct Event<S = String> {
     pub traits: S,
     pub integrations: S,
     pub extra: S,
-    pub request: Option<Arc<RequestFacts<S>>>,
+    pub request: Option<RequestFacts<S>>,
 }
 
 /// What validate found and did. The meaning of each field is in `avro/validated-events.avsc`.
@@ -53,6 +51,72 @@ pub struct ValidationFacts<S = String> {
     pub consent_granted: Vec<S>,
     pub consent_denied: Vec<S>,
     pub business_key: Option<BusinessKey<S>>,
+}
+
+impl<S> Event<S> {
+    /// The same event, each of its texts in another form.
+    pub fn map<'a, T>(&'a self, text: impl Fn(&'a S) -> T + Copy) -> Event<T> {
+        let optional = |said: &'a Option<S>| said.as_ref().map(text);
+        Event {
+            source: text(&self.source),
+            source_kind: text(&self.source_kind),
+            environment: text(&self.environment),
+            kind: text(&self.kind),
+            message_id: text(&self.message_id),
+            anonymous_id: optional(&self.anonymous_id),
+            user_id: optional(&self.user_id),
+            group_id: optional(&self.group_id),
+            previous_id: optional(&self.previous_id),
+            event: optional(&self.event),
+            name: optional(&self.name),
+            category: optional(&self.category),
+            channel: optional(&self.channel),
+            timestamp: self.timestamp,
+            original_timestamp: self.original_timestamp,
+            sent_at: self.sent_at,
+            received_at: self.received_at,
+            context: text(&self.context),
+            properties: text(&self.properties),
+            traits: text(&self.traits),
+            integrations: text(&self.integrations),
+            extra: text(&self.extra),
+            request: self.request.as_ref().map(|request| request.map(text)),
+        }
+    }
+}
+
+impl<S: Text> Event<S> {
+    /// The same event, its texts borrowed from this one.
+    pub fn in_place(&self) -> Event<&str> {
+        self.map(|text| &**text)
+    }
+}
+
+impl<S> ValidationFacts<S> {
+    /// The same facts, each of their texts in another form.
+    pub fn map<'a, T>(&'a self, text: impl Fn(&'a S) -> T + Copy) -> ValidationFacts<T> {
+        let list = |texts: &'a Vec<S>| texts.iter().map(text).collect();
+        ValidationFacts {
+            version: text(&self.version),
+            plan_version: self.plan_version.as_ref().map(text),
+            device_key: text(&self.device_key),
+            device_key_kind: text(&self.device_key_kind),
+            time_basis: text(&self.time_basis),
+            clock_offset_ms: self.clock_offset_ms,
+            flags: list(&self.flags),
+            findings: self.findings.clone(),
+            removed: list(&self.removed),
+            inheritable: list(&self.inheritable),
+            consent_granted: list(&self.consent_granted),
+            consent_denied: list(&self.consent_denied),
+            business_key: self.business_key.as_ref().map(|business| BusinessKey {
+                key: text(&business.key),
+                rank: business.rank,
+                window_days: business.window_days,
+                on_repeat: text(&business.on_repeat),
+            }),
+        }
+    }
 }
 
 impl<S: Text> ValidationFacts<S> {

@@ -28,6 +28,7 @@ mod model;
 #[cfg(test)]
 mod order_tests;
 mod orders;
+mod outlet;
 mod patience;
 mod pieces;
 mod processor;
@@ -59,6 +60,7 @@ pub use config::{BatchLimits, KafkaConfig, StageSettings};
 pub use error::RuntimeError;
 pub use follower::{Feed, Followed, Told};
 pub use groups::{Member, NextRecords, members, next_records, ping};
+pub use outlet::Outlet;
 pub use processor::{Changelog, Fate, Processed, Processor};
 pub use producer::{Delivered, Producer, SendError};
 pub use record::{Header, Numbered, Outgoing, Position, Record, header};

@@ -3,7 +3,10 @@
 use event::Hints;
 use pipeline::{Discarded, Halt, Rejected};
 
-use crate::record::{Numbered, Outgoing, Position, Record};
+use crate::{
+    config::STAGE_MESSAGE_BYTES,
+    record::{Numbered, Outgoing, Position, Record},
+};
 
 /// The fate of one record, ready to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +22,15 @@ pub enum Fate {
     Discard(Discarded),
     /// It becomes a dead letter.
     Reject(Rejected),
+}
+
+impl Fate {
+    /// Whether it is an output that is far from too large: then nothing is told of the event but its
+    /// source, and [`Processed::hints`] need no more.
+    pub fn surely_fits(&self, record: &Record) -> bool {
+        let Self::Emit { key, value } = self else { return false };
+        record.size() + key.len() + value.len() <= STAGE_MESSAGE_BYTES / 2
+    }
 }
 
 /// What came of one record.

@@ -1,47 +1,28 @@
 //! A pure step as a processor: decode, apply, encode.
 
-use event::{Described, Hints, Keyed, codec::Encoder};
-use pipeline::{Context, Halt, RejectReason, Rejected, Step, Verdict};
-use schema_registry::{Decode, Registry, TopicDecoder};
+use event::{Described, Hints, Keyed};
+use pipeline::{Context, Halt, Step};
+use schema_registry::{Decode, Registry};
 use serde::Serialize;
 use topology::{Stage, Topic};
 
 use crate::{
-    config::STAGE_MESSAGE_BYTES,
+    outlet::Outlet,
     processor::{Fate, Processed, Processor},
     record::{Numbered, Record},
 };
 
 /// Runs a pure [`Step`] as a stage. `D` decodes its input.
-pub struct StepProcessor<S, D = TopicDecoder> {
+pub struct StepProcessor<S, D> {
     step: S,
-    output: Option<Topic>,
-    registry: Registry,
     decoder: D,
-    encoder: Option<Encoder>,
-}
-
-impl<S: Step> StepProcessor<S> {
-    /// The processor of `stage`'s step, whose input is in Confluent framing. The registry is asked
-    /// when the first record comes.
-    pub fn new(step: S, stage: Stage, registry: &Registry) -> Self {
-        Self::with_decoder(step, stage, registry, registry.decoder(stage.input()))
-    }
+    outlet: Outlet,
 }
 
 impl<S: Step, D> StepProcessor<S, D> {
-    /// [`new`](StepProcessor::new) for an input that `decoder` decodes; so is what was redriven.
-    pub fn with_decoder(step: S, stage: Stage, registry: &Registry, decoder: D) -> Self {
-        let output = stage.output();
-        Self { step, output, registry: registry.clone(), decoder, encoder: None }
-    }
-
-    fn encoder(&mut self) -> Result<&Encoder, Halt> {
-        if self.encoder.is_none() {
-            let topic = self.output.ok_or_else(|| Halt::new("topology", "no output topic"))?;
-            self.encoder = Some(self.registry.encoder(topic)?);
-        }
-        self.encoder.as_ref().ok_or_else(|| Halt::new("registry", "no encoder"))
+    /// The processor of `stage`'s step, for an input that `decoder` decodes; so is what was redriven.
+    pub fn new(step: S, stage: Stage, registry: &Registry, decoder: D) -> Self {
+        Self { step, decoder, outlet: Outlet::new(stage, registry) }
     }
 }
 
@@ -76,29 +57,14 @@ where
         let source = event.source().map(str::to_owned);
         let redriven = matches!(numbered.record.position.topic, Topic::Redrive(_));
         let cx = Context { waybill: numbered.waybill, redriven };
-        let fate = match self.step.apply(event, &cx)? {
-            Verdict::Discard(discarded) => Fate::Discard(discarded),
-            Verdict::Reject(rejected) => Fate::Reject(rejected),
-            Verdict::Emit(output) => match self.encoder()?.encode(&output) {
-                Ok(value) => Fate::Emit { key: output.key().into(), value },
-                Err(error) => {
-                    Fate::Reject(Rejected::new(RejectReason::InvalidField, error.to_string()))
-                }
-            },
-        };
-        let hints = match &fate {
-            Fate::Emit { key, value } if surely_fits(numbered.record, key, value) => {
-                Hints { source, ..Hints::default() }
-            }
-            _ => self.hints(numbered.record)?,
+        let fate = self.outlet.fate(self.step.apply(event, &cx)?)?;
+        let hints = if fate.surely_fits(numbered.record) {
+            Hints { source, ..Hints::default() }
+        } else {
+            self.hints(numbered.record)?
         };
         Ok(Processed { fate, hints, side: Vec::new() })
     }
-}
-
-/// Whether an output is far from too large: then nothing is told of it but its source.
-fn surely_fits(record: &Record, key: &[u8], value: &[u8]) -> bool {
-    record.size() + key.len() + value.len() <= STAGE_MESSAGE_BYTES / 2
 }
 
 fn undescribed(fate: Fate) -> Processed {
@@ -108,12 +74,12 @@ fn undescribed(fate: Fate) -> Processed {
 #[cfg(test)]
 mod tests {
     use event::{Event, ValidatedEvent};
-    use pipeline::{DiscardReason, Discarded};
+    use pipeline::{DiscardReason, Discarded, RejectReason, Rejected, Verdict};
     use schema_registry::Decoded;
     use serde_json::json;
 
     use super::*;
-    use crate::recorded::record;
+    use crate::{config::STAGE_MESSAGE_BYTES, recorded::record};
 
     /// Reads an event whose name is the value.
     struct ByName;
@@ -160,8 +126,7 @@ mod tests {
     fn whatever_may_get_into_the_ledger_is_named_as_it_came() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let registry = Registry::offline(runtime.handle().clone()).unwrap();
-        let mut processor =
-            StepProcessor::with_decoder(Renaming, Stage::Validate, &registry, ByName);
+        let mut processor = StepProcessor::new(Renaming, Stage::Validate, &registry, ByName);
         let event: ValidatedEvent = ByName.decode(b"any").unwrap().unwrap();
         let (whole, source) = (event.hints(), event.hints().source);
         let named = |name: &str| Hints { event: Some(name.to_owned()), ..whole.clone() };

@@ -1,5 +1,7 @@
 //! The quality gate: from an event as it was told to an event made clean and typed.
 
+use std::sync::Arc;
+
 use event::{Event, Finding, Millis, RawEvent, ValidatedEvent, ValidationFacts};
 use identity::day_of;
 use pipeline::{DiscardReason, Discarded, RejectReason, Rejected, Verdict};
@@ -259,7 +261,7 @@ impl Parts {
             traits: self.traits,
             integrations: self.integrations,
             extra: self.extra,
-            request: raw.request,
+            request: raw.request.map(Arc::unwrap_or_clone),
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::{cell::Cell, ops::ControlFlow};
 
-use event::{EnrichmentFacts, Event};
+use event::{EnrichmentFacts, Event, Text};
+use serde::Serialize;
 use vrl::{
     compiler::{
         CompileConfig, Compiler, ExpressionError, TimeZone, TypeState,
@@ -75,10 +76,10 @@ impl Program {
     }
 
     /// Runs it on an event, which stays as it is unless all goes well.
-    pub(crate) fn run(
+    pub(crate) fn run<S: Text + From<String> + Serialize>(
         &self,
-        event: &mut Event,
-        facts: &EnrichmentFacts,
+        event: &mut Event<S>,
+        facts: &EnrichmentFacts<S>,
         overdue: &mut dyn FnMut() -> bool,
     ) -> Result<(), Stopped> {
         let full = Cell::new(false);
@@ -115,7 +116,11 @@ impl Program {
     }
 
     /// Writes into the event what the program wrote: all of it, or nothing.
-    fn take_over(&self, target: &EventTarget<'_>, event: &mut Event) -> Result<(), Stopped> {
+    fn take_over<S: Text + From<String>>(
+        &self,
+        target: &EventTarget<'_>,
+        event: &mut Event<S>,
+    ) -> Result<(), Stopped> {
         let mut texts = Vec::new();
         let mut objects = Vec::new();
         for member in MEMBERS.iter().filter(|it| it.is_writable && target.has_written(it.name)) {
@@ -132,14 +137,14 @@ impl Program {
         let unnamed = |(name, said): &(&str, Option<String>)| {
             *name == "event" && said.as_ref().is_none_or(|it| it.trim().is_empty())
         };
-        if event.kind == "track" && texts.iter().any(unnamed) {
+        if &*event.kind == "track" && texts.iter().any(unnamed) {
             return Err(self.failed("it took the name from a track event"));
         }
         for (name, said) in texts {
-            *text_of(event, name) = said;
+            *text_of(event, name) = said.map(S::from);
         }
         for (name, json) in objects {
-            *object_of(event, name) = json;
+            *object_of(event, name) = json.into();
         }
         Ok(())
     }
@@ -204,7 +209,7 @@ impl Program {
     }
 }
 
-fn text_of<'a>(event: &'a mut Event, name: &str) -> &'a mut Option<String> {
+fn text_of<'a, S>(event: &'a mut Event<S>, name: &str) -> &'a mut Option<S> {
     match name {
         "event" => &mut event.event,
         "name" => &mut event.name,
@@ -212,7 +217,7 @@ fn text_of<'a>(event: &'a mut Event, name: &str) -> &'a mut Option<String> {
     }
 }
 
-fn object_of<'a>(event: &'a mut Event, name: &str) -> &'a mut String {
+fn object_of<'a, S>(event: &'a mut Event<S>, name: &str) -> &'a mut S {
     match name {
         "properties" => &mut event.properties,
         "traits" => &mut event.traits,

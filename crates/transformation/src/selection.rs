@@ -1,6 +1,6 @@
 //! Which events a transformation sees.
 
-use event::Event;
+use event::{Event, Text};
 
 /// Sources and names, as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,13 +27,13 @@ impl Selection {
         Ok(Self { sources, events: events.to_vec() })
     }
 
-    pub(crate) fn takes(&self, event: &Event) -> bool {
+    pub(crate) fn takes<S: Text>(&self, event: &Event<S>) -> bool {
         self.sources.iter().any(|pattern| pattern.fits(&event.source)) && self.names(event)
     }
 
-    fn names(&self, event: &Event) -> bool {
-        let name = event.event.as_ref().unwrap_or(&event.kind);
-        self.events.is_empty() || self.events.contains(name)
+    fn names<S: Text>(&self, event: &Event<S>) -> bool {
+        let name: &str = event.event.as_ref().unwrap_or(&event.kind);
+        self.events.is_empty() || self.events.iter().any(|it| it == name)
     }
 }
 

@@ -3,7 +3,8 @@
 use std::cell::Cell;
 
 use chrono::DateTime;
-use event::{EnrichmentFacts, Event, Millis};
+use event::{EnrichmentFacts, Event, Millis, Text};
+use serde::Serialize;
 use vrl::{
     compiler::{SecretTarget, Target},
     path::{OwnedSegment, OwnedTargetPath, PathPrefix},
@@ -25,9 +26,9 @@ pub(crate) struct EventTarget<'a> {
 
 impl<'a> EventTarget<'a> {
     /// The named members of an event; or the one that cannot be read.
-    pub(crate) fn of(
-        event: &Event,
-        facts: &EnrichmentFacts,
+    pub(crate) fn of<S: Text + Serialize>(
+        event: &Event<S>,
+        facts: &EnrichmentFacts<S>,
         members: Members,
         room: usize,
         full: &'a Cell<bool>,
@@ -58,7 +59,11 @@ impl<'a> EventTarget<'a> {
 }
 
 /// `None` where the text of an object is none.
-fn value_of(event: &Event, facts: &EnrichmentFacts, name: &str) -> Option<Value> {
+fn value_of<S: Text + Serialize>(
+    event: &Event<S>,
+    facts: &EnrichmentFacts<S>,
+    name: &str,
+) -> Option<Value> {
     Some(match name {
         "event" => optional(event.event.as_ref()),
         "name" => optional(event.name.as_ref()),
@@ -86,7 +91,7 @@ fn text(text: &str) -> Value {
     Value::from(text)
 }
 
-fn optional(said: Option<&String>) -> Value {
+fn optional<S: Text>(said: Option<&S>) -> Value {
     said.map_or(Value::Null, |said| text(said))
 }
 

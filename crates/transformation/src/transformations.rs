@@ -7,7 +7,8 @@ use std::{
     time::Duration,
 };
 
-use event::{EnrichmentFacts, EnrichmentRun, Event};
+use event::{EnrichmentFacts, EnrichmentRun, Event, Text};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -86,10 +87,10 @@ impl Transformations {
     ///
     /// `overdue` is asked, of a program that takes long, whether it has had this much time since the
     /// caller's own beginning; a program may run for its own time after those before it.
-    pub fn apply(
+    pub fn apply<S: Text + From<String> + Serialize>(
         &self,
-        event: &mut Event,
-        facts: &mut EnrichmentFacts,
+        event: &mut Event<S>,
+        facts: &mut EnrichmentFacts<S>,
         overdue: &mut dyn FnMut(Duration) -> bool,
     ) -> Result<(), Stopped> {
         let (mut ran, mut budget) = (0_u64, Duration::ZERO);

@@ -19,10 +19,10 @@ impl Program {
         Err(vec![TransformationProblem::new(&settings.name, problem)])
     }
 
-    pub(crate) fn run(
+    pub(crate) fn run<S>(
         &self,
-        _event: &mut Event,
-        _facts: &EnrichmentFacts,
+        _event: &mut Event<S>,
+        _facts: &EnrichmentFacts<S>,
         _overdue: &mut dyn FnMut() -> bool,
     ) -> Result<(), Stopped> {
         match self.0 {}

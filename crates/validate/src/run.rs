@@ -16,6 +16,6 @@ pub fn run(
     let step = ValidateStep::new(catalog);
     let registry = &settings.registry;
     let decoder = registry.raw_decoder(config.raw_encodings);
-    let processor = StepProcessor::with_decoder(step, Stage::Validate, registry, decoder);
+    let processor = StepProcessor::new(step, Stage::Validate, registry, decoder);
     run_stage(settings, Stage::Validate, processor, shutdown)
 }

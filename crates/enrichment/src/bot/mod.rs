@@ -14,17 +14,17 @@ mod programs;
 mod settings;
 mod sign;
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use datacenters::Datacenters;
-use event::{BotFacts, EnrichmentFacts, Event};
+use event::{BotFacts, Event};
 use programs::Programs;
 pub use settings::BotSettings;
 use sign::Sign;
 pub(crate) use sign::Signs;
 
 use crate::{
-    ContextView, Enrichment, SettingsProblem, Subject,
+    ContextView, Enrichment, Facts, SettingsProblem, Subject,
     agent_text::AgentTexts,
     context_view::of_the_end_user,
     user_agent::{end_users_text, start},
@@ -61,7 +61,7 @@ impl Enrichment for Bot {
         ]
     }
 
-    fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
+    fn apply<'d>(&'d self, subject: &Subject<'_, 'd>, facts: &mut Facts<'d>) {
         let Subject { event, context, .. } = *subject;
         let mut signs = self.in_text(event, context);
         signs.add_if(Sign::Headless, hints_say_headless(event, context));
@@ -73,7 +73,7 @@ impl Enrichment for Bot {
         facts.bot = BotFacts {
             is_bot: signs != Signs::default(),
             indicators: signs.words(),
-            class: signs.class().map(str::to_owned),
+            class: signs.class().map(Cow::Borrowed),
             rate_limit: limit.map(|limit| i32::try_from(limit.get()).unwrap_or(i32::MAX)),
         };
     }
@@ -93,26 +93,26 @@ impl Bot {
         Self { programs, datacenters, texts, version }
     }
 
-    fn in_text(&self, event: &Event, context: &ContextView<'_>) -> Signs {
-        let kind = event.source_kind.as_str();
+    fn in_text(&self, event: &Event<&str>, context: &ContextView<'_>) -> Signs {
+        let kind = event.source_kind;
         let Some((text, from)) = end_users_text(event, context) else { return Signs::default() };
         if kind == "mobile" && from == "request" {
             return Signs::default();
         }
         let signs = *self
             .texts
-            .get(start(text), |_| Arc::default())
+            .get(start(&text), |_| Arc::default())
             .signs
-            .get_or_init(|| self.programs.signs(start(text)));
+            .get_or_init(|| self.programs.signs(start(&text)));
         let is_own_library = kind != "browser" && signs.are_of_a_library();
         if is_own_library { Signs::default() } else { signs }
     }
 }
 
 /// Chrome names itself differently in its hints where it has no window.
-fn hints_say_headless(event: &Event, context: &ContextView<'_>) -> bool {
+fn hints_say_headless(event: &Event<&str>, context: &ContextView<'_>) -> bool {
     let says_so = |hints: &str| hints.contains("HeadlessChrome");
-    let seen = || of_the_end_user(event)?.client_hints.as_deref();
+    let seen = || of_the_end_user(event)?.client_hints;
     context.user_agent_data.is_some_and(says_so)
         || event.source_kind == "browser" && seen().is_some_and(says_so)
 }
@@ -141,10 +141,13 @@ mod tests {
         let bot = Bot::new(&settings, Arc::default(), &mut Vec::new());
         let (event, context) = (event(kind), ContextView::default());
         let network = NetworkFacts { asn, organisation: None };
-        let mut facts = EnrichmentFacts { network: Some(network), ..EnrichmentFacts::default() };
+        let mut facts = Facts { network: Some(network), ..Facts::default() };
+        let event = event.in_place();
         let subject = Subject { event: &event, context: &context, appended_at: 0, source };
         bot.apply(&subject, &mut facts);
-        facts.bot
+        let BotFacts { is_bot, indicators, class, rate_limit } = facts.bot;
+        let indicators = indicators.into_iter().map(Cow::into_owned).collect();
+        BotFacts { is_bot, indicators, class: class.map(Cow::into_owned), rate_limit }
     }
 
     #[test]

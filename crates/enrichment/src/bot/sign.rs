@@ -1,5 +1,7 @@
 //! Signs of a program.
 
+use std::borrow::Cow;
+
 /// A sign: a closed list, the words of `BotFacts.indicators`, which tell them in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sign {
@@ -77,12 +79,9 @@ impl Signs {
         self.has(Sign::HttpLibrary) && others == Self::default()
     }
 
-    pub(super) fn words(self) -> Vec<String> {
-        Sign::ALL
-            .into_iter()
-            .filter(|sign| self.has(*sign))
-            .map(|sign| sign.word().to_owned())
-            .collect()
+    pub(super) fn words<'d>(self) -> Vec<Cow<'d, str>> {
+        let present = Sign::ALL.into_iter().filter(|sign| self.has(*sign));
+        present.map(|sign| sign.word().into()).collect()
     }
 
     /// What it probably is. A program that is known by name is what it is known for, whatever else

@@ -1,8 +1,8 @@
 //! Trying enrichments on an event and on what is left of it.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
-use event::{EnrichmentFacts, Event, Millis};
+use event::{Event, Millis};
 use tracking_plan::SourceConfig;
 
 use super::{
@@ -10,7 +10,7 @@ use super::{
     leaves::{self, Leaf},
     places,
 };
-use crate::{ContextView, Enrichments, Subject};
+use crate::{ContextView, Enrichments, Facts, Subject};
 
 /// The kinds of sources and the types of events, under which another fact may come of the same event.
 const KINDS: [&str; 3] = ["browser", "mobile", "server"];
@@ -22,7 +22,7 @@ pub(super) struct Case<'a> {
     pub(super) source: Option<&'a SourceConfig>,
 }
 
-impl Case<'_> {
+impl<'a> Case<'a> {
     /// What the enrichment at this place of the list adds.
     pub(super) fn reading(&self, event: &Event, index: usize) -> Explained {
         let explained = self.explained(event, index);
@@ -49,8 +49,9 @@ impl Case<'_> {
 
     /// What the removals do, each after the ones before.
     pub(super) fn removals(&self, event: &Event) -> Vec<Explained> {
-        let mut event = event.clone();
+        let event = event.in_place();
         let mut facts = self.facts(&event, self.enrichments.reading.len());
+        let mut event = event.map(|text| Cow::Borrowed(*text));
         let removals = self.enrichments.removals.iter();
         removals
             .map(|removal| {
@@ -119,21 +120,25 @@ impl Case<'_> {
 
     /// What the enrichment at this place adds to the facts of those before.
     fn added(&self, event: &Event, index: usize) -> Vec<Leaf> {
-        let context = ContextView::of(event);
+        let event = event.in_place();
+        let context = ContextView::of(&event);
         let (appended_at, source) = (self.appended_at, self.source);
-        let subject = Subject { event, context: &context, appended_at, source };
-        let mut facts = self.facts(event, index);
+        let subject = Subject { event: &event, context: &context, appended_at, source };
+        let mut facts = self.facts(&event, index);
         let before = leaves::of(&facts);
         self.enrichments.reading[index].apply(&subject, &mut facts);
         leaves::of(&facts).into_iter().filter(|leaf| !before.contains(leaf)).collect()
     }
 
     /// The facts of so many enrichments.
-    fn facts(&self, event: &Event, count: usize) -> EnrichmentFacts {
+    fn facts<'d>(&self, event: &Event<&'d str>, count: usize) -> Facts<'d>
+    where
+        'a: 'd,
+    {
         let context = ContextView::of(event);
         let (appended_at, source) = (self.appended_at, self.source);
         let subject = Subject { event, context: &context, appended_at, source };
-        let mut facts = EnrichmentFacts::default();
+        let mut facts = Facts::default();
         for enrichment in self.enrichments.reading.iter().take(count) {
             enrichment.apply(&subject, &mut facts);
         }

@@ -1,16 +1,16 @@
 //! Facts as pairs of a path and a value.
 
-use event::EnrichmentFacts;
 use serde_json::Value;
 
 use super::Explanation;
+use crate::Facts;
 
 /// Path and value.
 pub(super) type Leaf = (String, String);
 
 /// Everything that is known, but for what ran. An item of a list that has a name of its own is found by
 /// it (`money.amounts.revenue`), any other has the path of its list (`flags`).
-pub(super) fn of(facts: &EnrichmentFacts) -> Vec<Leaf> {
+pub(super) fn of(facts: &Facts<'_>) -> Vec<Leaf> {
     let mut leaves = Vec::new();
     if let Ok(Value::Object(mut members)) = serde_json::to_value(facts) {
         members.remove("applied");

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use event::Event;
+use event::{Event, Text};
 use serde::Serialize;
 
 use super::places;
@@ -30,7 +30,7 @@ pub struct Instead {
 }
 
 impl Nothing {
-    pub(super) fn of(event: &Event, reads: &[&'static str]) -> Self {
+    pub(super) fn of<S: Text>(event: &Event<S>, reads: &[&'static str]) -> Self {
         let filled = places::values(event);
         let is_filled = |read: &&str| filled.iter().any(|(place, _)| places::is_under(place, read));
         let (present, absent) = reads.iter().copied().partition(is_filled);

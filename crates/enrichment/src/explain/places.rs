@@ -1,9 +1,9 @@
 //! The places of an event that a sender or ingest filled, each by a JSON pointer (RFC 6901) such as
 //! `/context/page/url` or `/request/user_agent`.
 
-use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
+use std::{cmp::Reverse, collections::BTreeMap};
 
-use event::{Event, RequestFacts};
+use event::{Event, RequestFacts, Text};
 use serde_json::value::RawValue;
 
 use super::leaves::Leaf;
@@ -11,7 +11,7 @@ use super::leaves::Leaf;
 type Members<'a> = BTreeMap<String, &'a RawValue>;
 
 /// Every filled place with what stands there.
-pub(super) fn values(event: &Event) -> Vec<Leaf> {
+pub(super) fn values<S: Text>(event: &Event<S>) -> Vec<Leaf> {
     let mut found = Vec::new();
     rebuild(event, |place, value| {
         found.push((place.to_owned(), value.to_owned()));
@@ -48,19 +48,16 @@ fn rank(place: &str, reads: &[&str]) -> usize {
 }
 
 /// Goes through all places, and leaves out those of which `is_kept` says no.
-fn rebuild(event: &Event, mut is_kept: impl FnMut(&str, &str) -> bool) -> Event {
-    let mut event = event.clone();
+fn rebuild<S: Text>(event: &Event<S>, mut is_kept: impl FnMut(&str, &str) -> bool) -> Event {
+    let mut event = event.map(|text| text.to_string());
     for (name, text) in texts(&mut event) {
         *text = object(text, &format!("/{name}"), &mut is_kept).unwrap_or_else(|| "{}".to_owned());
     }
     for (name, text) in ids_and_names(&mut event) {
         text.take_if(|text| !is_kept(&format!("/{name}"), text));
     }
-    if let Some(mut request) = event.request.take() {
-        for (name, text) in seen(Arc::make_mut(&mut request)) {
-            text.take_if(|text| !is_kept(&format!("/request/{name}"), text));
-        }
-        event.request = Some(request);
+    for (name, text) in event.request.iter_mut().flat_map(seen) {
+        text.take_if(|text| !is_kept(&format!("/request/{name}"), text));
     }
     event
 }

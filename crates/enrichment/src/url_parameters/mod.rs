@@ -4,9 +4,9 @@ mod json_texts;
 mod list;
 mod strip;
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
-use event::{CampaignFacts, Derived, EnrichmentFacts, Event, Millis};
+use event::{CampaignFacts, Derived, Event, Millis};
 use memchr::{memchr, memmem};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
@@ -16,7 +16,10 @@ use self::{
     list::ParameterList,
     strip::{Form, has_email},
 };
-use crate::{Removal, SettingsProblem};
+use crate::{Facts, Removal, SettingsProblem};
+
+/// What was taken out, as facts tell it.
+type Removed<'d> = Vec<Cow<'d, str>>;
 
 /// `[enrich.url_parameters]`: what is changed in the list of `data/stripped_parameters.json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -51,7 +54,7 @@ impl UrlParameters {
     }
 
     /// The context without them.
-    fn context(&self, json: &str, removed: &mut Vec<String>) -> Option<String> {
+    fn context(&self, json: &str, removed: &mut Removed<'_>) -> Option<String> {
         change_texts(json, &["page", "referrer", "campaign"], &mut |object, member, text| match (
             object, member,
         ) {
@@ -65,7 +68,7 @@ impl UrlParameters {
     }
 
     /// The properties of a page event without them.
-    fn properties(&self, json: &str, removed: &mut Vec<String>) -> Option<String> {
+    fn properties(&self, json: &str, removed: &mut Removed<'_>) -> Option<String> {
         change_texts(json, &[""], &mut |_, member, text| {
             let holds = PROPERTIES.contains(&member);
             holds.then(|| self.text(text, member, "/properties", removed)).flatten()
@@ -77,7 +80,7 @@ impl UrlParameters {
         text: &str,
         member: &str,
         object: &str,
-        removed: &mut Vec<String>,
+        removed: &mut Removed<'_>,
     ) -> Option<String> {
         let form = if member == "search" { Form::Query } else { Form::Url };
         self.list.strip(text, form, &mut |what| {
@@ -85,19 +88,21 @@ impl UrlParameters {
         })
     }
 
-    fn request(&self, event: &mut Event, removed: &mut Vec<String>) -> bool {
-        let referer = event.request.as_ref().and_then(|request| request.referer.as_deref());
-        let stripped = referer.and_then(|url| self.text(url, "referer", "/request", removed));
-        let (Some(stripped), Some(request)) = (stripped, &mut event.request) else { return false };
-        Arc::make_mut(request).referer = Some(stripped);
+    fn request(&self, event: &mut Event<Cow<'_, str>>, removed: &mut Removed<'_>) -> bool {
+        let referer = event.request.as_mut().and_then(|request| request.referer.as_mut());
+        let Some(referer) = referer else { return false };
+        let Some(stripped) = self.text(referer, "referer", "/request", removed) else {
+            return false;
+        };
+        *referer = stripped.into();
         true
     }
 
     /// What enrichments read of those places. Where it came from is told already.
-    fn facts(&self, facts: &mut EnrichmentFacts) {
-        let strip = |text: &mut String, form: Form| {
+    fn facts(&self, facts: &mut Facts<'_>) {
+        let strip = |text: &mut Cow<'_, str>, form: Form| {
             if let Some(stripped) = self.list.strip(text, form, &mut |_| {}) {
-                *text = stripped;
+                *text = stripped.into();
             }
         };
         if let Some(page) = &mut facts.page {
@@ -107,7 +112,7 @@ impl UrlParameters {
             page.query = page.query.take().filter(|query| !query.is_empty());
         }
         facts.referrer.iter_mut().for_each(|referrer| strip(&mut referrer.url, Form::Url));
-        facts.derived.retain_mut(|Derived { field, value }| match field.as_str() {
+        facts.derived.retain_mut(|Derived { field, value }| match field.as_ref() {
             "page.query" => {
                 strip(value, Form::Query);
                 !value.is_empty()
@@ -155,15 +160,20 @@ impl Removal for UrlParameters {
         ]
     }
 
-    fn apply(&self, event: &mut Event, _appended_at: Millis, facts: &mut EnrichmentFacts) {
+    fn apply<'d>(
+        &'d self,
+        event: &mut Event<Cow<'d, str>>,
+        _appended_at: Millis,
+        facts: &mut Facts<'d>,
+    ) {
         let context = may_hold(&self.list, &event.context);
         let properties = event.kind == "page" && may_hold(&self.list, &event.properties);
         if context && let Some(stripped) = self.context(&event.context, &mut facts.removed) {
-            event.context = stripped;
+            event.context = stripped.into();
         }
         if properties && let Some(stripped) = self.properties(&event.properties, &mut facts.removed)
         {
-            event.properties = stripped;
+            event.properties = stripped.into();
         }
         if self.request(event, &mut facts.removed) || context || properties {
             self.facts(facts);
@@ -191,9 +201,9 @@ fn is_email(text: &str) -> bool {
     has_email(&percent_decode_str(text).decode_utf8_lossy())
 }
 
-fn tell(what: String, removed: &mut Vec<String>) {
-    if !removed.contains(&what) {
-        removed.push(what);
+fn tell(what: String, removed: &mut Removed<'_>) {
+    if !removed.iter().any(|told| *told == what) {
+        removed.push(what.into());
     }
 }
 

@@ -24,9 +24,12 @@ mod structured;
 mod systems;
 mod text;
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    borrow::Cow,
+    sync::{Arc, OnceLock},
+};
 
-use event::{EnrichmentFacts, Event, UserAgentFacts};
+use event::{Event, UserAgentFacts};
 
 pub(crate) use class::DeviceClass;
 use detail::DeviceDetail;
@@ -37,8 +40,8 @@ use text::TextReader;
 pub(crate) use text::TextReading;
 
 use crate::{
-    ContextView, Enrichment, Subject,
-    agent_text::{AgentText, AgentTexts},
+    ContextView, Enrichment, Facts, Subject,
+    agent_text::{AgentText, AgentTexts, SharedAgent},
     by_text::ByText,
     context_view::of_the_end_user,
 };
@@ -79,41 +82,43 @@ impl Enrichment for UserAgent {
         ]
     }
 
-    fn apply(&self, subject: &Subject<'_>, facts: &mut EnrichmentFacts) {
+    fn apply<'d>(&'d self, subject: &Subject<'_, 'd>, facts: &mut Facts<'d>) {
         let Subject { event, context, .. } = *subject;
         let text = end_users_text(event, context);
-        let hints = self.hints(event, context, text.map(|(text, _)| text));
+        let hints = self.hints(event, context, text.as_ref().map(|(text, _)| &**text));
         let says_something = hints.as_ref().is_some_and(|hints| hints.say_something());
         if text.is_none() && !says_something && !context.says_something_of_the_device() {
             return;
         }
-        let (text, taken_from) = text.unwrap_or(("", "device"));
+        let (text, taken_from) = text.unwrap_or((Cow::Borrowed(""), "device"));
         if text.len() > READ_BYTES {
-            facts.flags.push("user-agent-too-long".to_owned());
+            facts.flags.push("user-agent-too-long".into());
         }
         if hints.as_ref().is_some_and(|hints| hints.malformed) {
-            facts.flags.push("invalid-client-hints".to_owned());
+            facts.flags.push("invalid-client-hints".into());
         }
-        let known = self.texts.get(start(text), |_| Arc::default());
-        let mut work_out = || {
-            let reading = known.reading.get_or_init(|| self.reader.read(start(text)));
-            let mut agent = worked_out(reading, hints.as_deref().unwrap_or(&NO_HINTS));
-            (agent.text, agent.taken_from) = (text.to_owned(), taken_from.to_owned());
-            stated::settle(context, &mut agent, &mut facts.derived);
-            Arc::new(agent)
-        };
+        let known = self.texts.get(start(&text), |_| Arc::default());
+        let read = || known.reading.get_or_init(|| self.reader.read(start(&text)));
         let tells_more = hints.is_some() || context.says_anything_of_the_device();
         let shared = known.facts_taken_from(taken_from).filter(|_| !tells_more);
-        facts.user_agent = Some(match shared.filter(|_| text.len() <= READ_BYTES) {
-            Some(shared) => Arc::clone(shared.get_or_init(work_out)),
-            None => work_out(),
-        });
+        if let Some(shared) = shared.filter(|_| text.len() <= READ_BYTES) {
+            let of_text = || {
+                let (text, taken_from) = (text.clone().into_owned().into(), taken_from.into());
+                UserAgentFacts { text, taken_from, ..worked_out(read(), &NO_HINTS) }.into()
+            };
+            facts.user_agent = Some(Arc::clone(shared.get_or_init(of_text)));
+            return;
+        }
+        let mut agent = worked_out(read(), hints.as_deref().unwrap_or(&NO_HINTS));
+        (agent.text, agent.taken_from) = (text, taken_from.into());
+        stated::settle(context, &mut agent, &mut facts.derived);
+        facts.user_agent = Some(agent.into());
     }
 }
 
 impl AgentText {
     /// The facts of the text alone.
-    fn facts_taken_from(&self, taken_from: &str) -> Option<&OnceLock<Arc<UserAgentFacts>>> {
+    fn facts_taken_from(&self, taken_from: &str) -> Option<&OnceLock<SharedAgent>> {
         let [context, request] = &self.facts;
         match taken_from {
             "context" => Some(context),
@@ -132,7 +137,7 @@ impl UserAgent {
     /// The hints that are the end user's.
     fn hints(
         &self,
-        event: &Event,
+        event: &Event<&str>,
         context: &ContextView<'_>,
         text: Option<&str>,
     ) -> Option<Arc<ClientHints>> {
@@ -141,8 +146,8 @@ impl UserAgent {
         let sent = context.user_agent_data;
         let sent = sent.map(|json| self.hints_sent.get(json, read_sent));
         let seen = of_the_end_user(event)
-            .filter(|request| request.user_agent.as_deref() == text)
-            .and_then(|request| request.client_hints.as_deref());
+            .filter(|request| request.user_agent == text)
+            .and_then(|request| request.client_hints);
         let seen = seen.map(|json| self.hints_seen.get(json, read_seen));
         match (sent, seen) {
             (Some(sent), Some(seen)) => Some(Arc::new(ClientHints::clone(&sent).or(&seen))),
@@ -152,12 +157,12 @@ impl UserAgent {
 }
 
 /// What the sender says comes first: behind a proxy or an SDK the header is another program's.
-pub(crate) fn end_users_text<'a>(
-    event: &'a Event,
-    context: &'a ContextView<'a>,
-) -> Option<(&'a str, &'static str)> {
-    let sent = context.user_agent.as_deref().map(|text| (text, "context"));
-    let seen = || of_the_end_user(event)?.user_agent.as_deref().map(|text| (text, "request"));
+pub(crate) fn end_users_text<'d>(
+    event: &Event<&'d str>,
+    context: &ContextView<'d>,
+) -> Option<(Cow<'d, str>, &'static str)> {
+    let sent = context.user_agent.clone().map(|text| (text, "context"));
+    let seen = || of_the_end_user(event)?.user_agent.map(|text| (text.into(), "request"));
     sent.or_else(seen).filter(|(text, _)| !text.trim().is_empty())
 }
 
@@ -167,7 +172,7 @@ pub(crate) fn start(text: &str) -> &str {
 }
 
 /// Text and hints together; the sender's own word is not among them yet.
-fn worked_out(text: &TextReading, hints: &ClientHints) -> UserAgentFacts {
+fn worked_out<'d>(text: &TextReading, hints: &ClientHints) -> UserAgentFacts<Cow<'d, str>> {
     let (browser, browser_version) = browser(text, hints);
     let (os, os_version) = system(text, hints);
     let class = match text.class {
@@ -176,14 +181,15 @@ fn worked_out(text: &TextReading, hints: &ClientHints) -> UserAgentFacts {
         }
         class => class,
     };
+    let model = hints.model.as_ref().or(text.model.as_ref());
     UserAgentFacts {
-        browser,
-        browser_version,
-        os,
-        os_version,
-        device_class: class.map(|class| class.word().to_owned()),
-        device_brand: text.brand.clone(),
-        device_model: hints.model.clone().or_else(|| text.model.clone()),
+        browser: browser.map(Cow::Owned),
+        browser_version: browser_version.map(Cow::Owned),
+        os: os.map(Cow::Owned),
+        os_version: os_version.map(Cow::Owned),
+        device_class: class.map(|class| class.word().into()),
+        device_brand: text.brand.clone().map(Cow::Owned),
+        device_model: model.cloned().map(Cow::Owned),
         ..UserAgentFacts::default()
     }
 }

@@ -39,27 +39,27 @@ impl ContextView<'_> {
 }
 
 /// Puts the sender's word over what was worked out, and tells what that was where it differs.
-pub(super) fn settle(
-    context: &ContextView<'_>,
-    agent: &mut UserAgentFacts,
-    derived: &mut Vec<Derived>,
+pub(super) fn settle<'d>(
+    context: &ContextView<'d>,
+    agent: &mut UserAgentFacts<Cow<'d, str>>,
+    derived: &mut Vec<Derived<Cow<'d, str>>>,
 ) {
     let ContextView { device, os, .. } = context;
     let mut settle = |field: &str,
-                      stated: Option<String>,
-                      fact: &mut Option<String>,
+                      stated: Option<Cow<'d, str>>,
+                      fact: &mut Option<Cow<'d, str>>,
                       agree: Agree| {
         if stated.is_none() {
             return;
         }
         let other = std::mem::replace(fact, stated);
-        let differs = |value: &String| fact.as_deref().is_some_and(|stated| !agree(stated, value));
+        let differs =
+            |value: &Cow<'_, str>| fact.as_deref().is_some_and(|stated| !agree(stated, value));
         let differing = other.filter(differs);
-        derived
-            .extend(differing.map(|value| Derived { field: format!("user_agent.{field}"), value }));
+        let field = || format!("user_agent.{field}").into();
+        derived.extend(differing.map(|value| Derived { field: field(), value }));
     };
-    let told = |of: &Option<Cow<'_, str>>| of.as_deref().map(str::to_owned);
-    let name = os.name.as_deref().map(system_name);
+    let name = os.name.as_deref().map(system_name).map(Cow::Owned);
     // A version belongs to the system that it was read with.
     if name
         .as_deref()
@@ -69,19 +69,19 @@ pub(super) fn settle(
         agent.os_version = None;
     }
     settle("os", name, &mut agent.os, same_system);
-    settle("os_version", told(&os.version), &mut agent.os_version, same_start);
-    settle("device_brand", told(&device.manufacturer), &mut agent.device_brand, same_start);
-    settle("device_model", told(&device.model), &mut agent.device_model, same_start);
+    settle("os_version", os.version.clone(), &mut agent.os_version, same_start);
+    settle("device_brand", device.manufacturer.clone(), &mut agent.device_brand, same_start);
+    settle("device_model", device.model.clone(), &mut agent.device_model, same_start);
     settle("device_class", class(context), &mut agent.device_class, str::eq);
 }
 
 /// Whether two values say the same, one perhaps more exactly.
 type Agree = fn(&str, &str) -> bool;
 
-fn class(context: &ContextView<'_>) -> Option<String> {
+fn class<'d>(context: &ContextView<'_>) -> Option<Cow<'d, str>> {
     let of_type = context.device.kind.as_deref().and_then(DeviceClass::of_type);
     let of_model = || context.device.model.as_deref().and_then(DeviceClass::of_model);
-    of_type.or_else(of_model).map(|class| class.word().to_owned())
+    of_type.or_else(of_model).map(|class| class.word().into())
 }
 
 /// An iPad's apps may call its system by either name.

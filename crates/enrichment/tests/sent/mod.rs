@@ -2,7 +2,8 @@
 #![allow(dead_code, reason = "each file of tests uses some of it")]
 
 use enrichment::Enrichments;
-use event::{EnrichmentFacts, Event, RequestFacts};
+use event::{EnrichmentFacts, Event, Millis, RequestFacts};
+use serde::{Serialize, de::DeserializeOwned};
 
 /// A page view of a source of this kind with this context (JSON text).
 pub(crate) fn page_view(source_kind: &str, context: &str) -> Event {
@@ -35,7 +36,7 @@ pub(crate) fn page_view(source_kind: &str, context: &str) -> Event {
 
 /// The same, with what ingest saw of the request.
 pub(crate) fn requested(source_kind: &str, context: &str, request: RequestFacts) -> Event {
-    Event { request: Some(request.into()), ..page_view(source_kind, context) }
+    Event { request: Some(request), ..page_view(source_kind, context) }
 }
 
 /// The facts of a browser's page view with this context.
@@ -45,5 +46,21 @@ pub(crate) fn facts(enrichments: &Enrichments, context: &serde_json::Value) -> E
 
 /// What the enrichments of a source without settings say of an event.
 pub(crate) fn worked_out(enrichments: &Enrichments, event: &Event) -> EnrichmentFacts {
-    enrichments.apply(&mut event.clone(), 0, None)
+    applied(enrichments, event, 0).1
+}
+
+/// The event as it travels on and its facts, as they are of this append time. They have texts of their
+/// own, so that they outlive what they were read from.
+pub(crate) fn applied(
+    enrichments: &Enrichments,
+    event: &Event,
+    appended_at: Millis,
+) -> (Event, EnrichmentFacts) {
+    let (event, facts) = enrichments.apply(event, appended_at, None);
+    (owned(&event), owned(&facts))
+}
+
+/// The same with texts of its own.
+pub(crate) fn owned<T: DeserializeOwned>(borrowed: &impl Serialize) -> T {
+    serde_json::from_value(serde_json::to_value(borrowed).unwrap()).unwrap()
 }

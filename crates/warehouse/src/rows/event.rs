@@ -202,7 +202,7 @@ impl<S: Text> EventRow<S> {
     }
 
     fn request<'a>(&'a self, fact: Fact<'a, RequestFacts<S>>) -> Option<&'a str> {
-        self.event().request.as_deref().and_then(fact)
+        self.event().request.as_ref().and_then(fact)
     }
 
     fn agent<'a>(&'a self, fact: Fact<'a, UserAgentFacts<S>>) -> Option<&'a str> {

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use enrich::EnrichStep;
 use enrichment::{Enrichments, Explained};
-use event::{Event, Millis, Origin, RawEvent, RequestFacts, ValidatedEvent, Waybill};
-use pipeline::{Context, Discarded, Rejected, Step as _, Verdict};
+use event::{Event, Millis, Origin, RawEvent, RequestFacts, Text, ValidatedEvent, Waybill};
+use pipeline::{Context, Discarded, Rejected, Verdict};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tracking_plan::{LiveCatalog, SourceCatalog, SourceConfig, SourceKind, clean};
@@ -136,7 +136,7 @@ impl<'a> Court<'a> {
     }
 
     /// What becomes of an event, step by step.
-    pub(super) fn explain(&self, event: RawEvent) -> anyhow::Result<Told> {
+    pub(super) fn explain(&self, event: RawEvent) -> Told {
         let source = event.source.clone().unwrap_or_default();
         let catalog = if source == STAND_IN { &self.stand_in } else { &self.configured };
         let config = catalog.source(&source).map(|it| &it.config);
@@ -149,10 +149,10 @@ impl<'a> Court<'a> {
             transformed: BTreeMap::new(),
             stopped: None,
         };
-        Ok(match clean(event, self.at, catalog) {
+        match clean(event, self.at, catalog) {
             Verdict::Emit(event) => {
                 let enrichments = self.enrichments.explain(&event.event, self.at, config);
-                let (transformed, stopped) = self.ended(event)?;
+                let (transformed, stopped) = self.ended(&event);
                 Told { enrichments, transformed, stopped, ..told }
             }
             Verdict::Discard(discarded) => {
@@ -161,23 +161,23 @@ impl<'a> Court<'a> {
             Verdict::Reject(rejected) => {
                 Told { stopped: Some(of_rejected("validate", rejected)), ..told }
             }
-        })
+        }
     }
 
     /// What the stage says of it.
-    fn ended(&self, event: ValidatedEvent) -> anyhow::Result<(Members, Option<Stopped>)> {
+    fn ended(&self, event: &ValidatedEvent) -> (Members, Option<Stopped>) {
         let origin = Origin { epoch: 0, partition: 0, offset: 0 };
         let waybill = Waybill { origin, appended_at: self.at };
         let cx = Context { waybill, redriven: false };
-        let before = self.untransformed.apply(event.clone(), &cx)?;
-        Ok(match (before, self.step.apply(event, &cx)?) {
+        let (untransformed, in_force) = (self.untransformed.in_force(), self.step.in_force());
+        match (untransformed.apply(event, &cx), in_force.apply(event, &cx)) {
             (Verdict::Emit(before), Verdict::Emit(after)) => {
                 (changed(&before.event, &after.event), None)
             }
             (_, Verdict::Emit(_)) => (Members::new(), None),
             (_, Verdict::Discard(it)) => (Members::new(), Some(of_discarded("enrich", it))),
             (_, Verdict::Reject(it)) => (Members::new(), Some(of_rejected("enrich", it))),
-        })
+        }
     }
 }
 
@@ -185,18 +185,19 @@ impl<'a> Court<'a> {
 type Members = BTreeMap<&'static str, Option<String>>;
 
 /// What a program may write, where it is another than before.
-fn changed(before: &Event, after: &Event) -> Members {
-    let members = |event: &Event| {
-        let text = |text: &String| Some(text.clone());
+fn changed<S: Text>(before: &Event<S>, after: &Event<S>) -> Members {
+    let members = |event: &Event<S>| {
+        let Event { properties, traits, context, integrations, .. } = event;
         [
-            ("event", event.event.clone()),
-            ("name", event.name.clone()),
-            ("category", event.category.clone()),
-            ("properties", text(&event.properties)),
-            ("traits", text(&event.traits)),
-            ("context", text(&event.context)),
-            ("integrations", text(&event.integrations)),
+            ("event", event.event.as_ref()),
+            ("name", event.name.as_ref()),
+            ("category", event.category.as_ref()),
+            ("properties", Some(properties)),
+            ("traits", Some(traits)),
+            ("context", Some(context)),
+            ("integrations", Some(integrations)),
         ]
+        .map(|(name, text)| (name, text.map(|text| text.to_string())))
     };
     let pairs = members(after).into_iter().zip(members(before));
     pairs.filter(|(after, before)| after != before).map(|(after, _)| after).collect()
