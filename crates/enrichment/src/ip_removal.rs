@@ -305,8 +305,9 @@ impl Cut<'_> {
             let left = seen.left.as_deref().unwrap_or(REMOVED);
             // The longer ways first: the usual one may be a part of them.
             let written = seen.written.iter().map(|text| text.trim());
-            addresses
-                .extend(written.chain([seen.usual.as_str()]).map(|text| Written::new(text, left)));
+            addresses.extend(
+                written.chain([seen.usual.as_str()]).map(|address| Written { address, left }),
+            );
         }
         addresses
     }
