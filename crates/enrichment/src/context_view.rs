@@ -228,3 +228,39 @@ pub(crate) fn of_the_end_user<'s, 'd>(
 ) -> Option<&'s RequestFacts<&'d str>> {
     event.request.as_ref().filter(|_| event.source_kind != "server")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_a_url_stand_in_what_was_sent_where_it_is_written_alike() {
+        let read = |url: &'static str, part: fn(&Url) -> Option<&str>| {
+            let url = Cow::Borrowed(url);
+            let page =
+                PageView { parsed: page_url::parsed(&url), url: Some(url), ..PageView::default() };
+            let part = page.parsed.as_deref().and_then(part).unwrap();
+            let as_sent = page.as_sent(part.into());
+            assert_eq!(as_sent, part);
+            matches!(as_sent, Cow::Borrowed(_))
+        };
+        for (url, host, query) in [
+            ("https://a.example/p?q=1#f", true, true),
+            ("https://A.example/p?q=1", false, true),
+            ("https://a.example?q=1", true, false),
+            ("https://a.example/p?q=\u{e9}", true, false),
+            (" https://a.example/p?q=1", false, false),
+        ] {
+            assert_eq!(read(url, Url::host_str), host, "{url}");
+            assert_eq!(read(url, Url::query), query, "{url}");
+        }
+    }
+
+    #[test]
+    fn parts_of_a_search_stand_in_it_and_what_stands_nowhere_is_copied() {
+        let page = PageView { search: Some("?q=1".into()), ..PageView::default() };
+        let search = page.search.as_deref().unwrap();
+        assert!(matches!(page.as_sent(search[1..].into()), Cow::Borrowed("q=1")));
+        assert!(matches!(page.as_sent("q=2".into()), Cow::Owned(told) if told == "q=2"));
+    }
+}
