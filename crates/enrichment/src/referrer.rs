@@ -34,7 +34,14 @@ pub(crate) struct Referrer {
     list: ReferrerList,
     click_ids: Arc<ClickIdList>,
     version: String,
-    hosts: ByText<Option<Arc<str>>>,
+    known: ByText<Option<Arc<Known>>>,
+}
+
+/// What the URL of a referrer tells by itself.
+struct Known {
+    host: Box<str>,
+    /// The number of the list's entry.
+    entry: Option<usize>,
 }
 
 /// What a referrer stands for.
@@ -49,22 +56,28 @@ impl Referrer {
     pub(crate) fn new(click_ids: Arc<ClickIdList>) -> Self {
         let list = ReferrerList::built_in();
         let version = format!("2 list-{}", list.version);
-        Self { version, list, click_ids, hosts: ByText::default() }
+        Self { version, list, click_ids, known: ByText::default() }
     }
 
     fn classify(
         &self,
-        host: Option<&str>,
+        referrer: Option<&Known>,
         subject: &Subject<'_, '_>,
         facts: &Facts<'_>,
     ) -> Class<'_> {
-        if host.is_some_and(|host| is_own(host, subject)) {
+        if referrer.is_some_and(|referrer| is_own(&referrer.host, subject)) {
             return Class { medium: "internal", source: None };
         }
-        let known = host.and_then(|host| self.list.find(host));
+        let known = referrer.and_then(|referrer| self.list.entry(referrer.entry?));
         let medium = known.map_or("unknown", |known| &known.medium);
         let medium = if self.is_paid(facts) { "paid" } else { medium };
         Class { medium, source: known.map(|known| known.source.as_str()) }
+    }
+
+    fn known_of(&self, url: &str) -> Option<Arc<Known>> {
+        let url = Url::parse(url.trim()).ok()?;
+        let host = host(&url)?;
+        Some(Arc::new(Known { entry: self.list.find(&host), host: host.into() }))
     }
 
     fn is_paid(&self, facts: &Facts<'_>) -> bool {
@@ -100,8 +113,8 @@ impl Enrichment for Referrer {
     fn apply<'d>(&'d self, subject: &Subject<'_, 'd>, facts: &mut Facts<'d>) {
         let Subject { event, context, .. } = *subject;
         let Some(url) = referrer_of(event, context) else { return };
-        let host = self.hosts.get(&url, host_of);
-        let class = self.classify(host.as_deref(), subject, facts);
+        let known = self.known.get(&url, |url| self.known_of(url));
+        let class = self.classify(known.as_deref(), subject, facts);
         let told = told_of(&url, &context.referrer);
         let medium = told.and_then(|told| medium_of(told.kind.as_deref()?));
         let source = told.and_then(|told| told.name.as_ref());
@@ -116,13 +129,9 @@ impl Enrichment for Referrer {
             url,
             medium: medium.unwrap_or(class.medium).into(),
             source: source.cloned().or(class.source.map(Cow::Borrowed)),
-            host: host.map(|host| host.to_string().into()),
+            host: known.map(|known| known.host.to_string().into()),
         });
     }
-}
-
-fn host_of(url: &str) -> Option<Arc<str>> {
-    Url::parse(url.trim()).ok().and_then(|url| Some(host(&url)?.into()))
 }
 
 fn tell<'d>(field: &'static str, value: &'d str, derived: &mut Vec<Derived<Cow<'d, str>>>) {

@@ -60,9 +60,13 @@ impl ReferrerList {
         Self { version, referrers, hosts, under_any_country }
     }
 
-    /// What is known of a host (lower case): by the longest entry that matches.
-    pub(crate) fn find(&self, host: &str) -> Option<&KnownReferrer> {
-        let number = self.by_host(host).or_else(|| self.by_country(host))?;
+    /// The number of what is known of a host (lower case): of the longest entry that matches.
+    pub(crate) fn find(&self, host: &str) -> Option<usize> {
+        self.by_host(host).or_else(|| self.by_country(host))
+    }
+
+    /// The entry of this number.
+    pub(crate) fn entry(&self, number: usize) -> Option<&KnownReferrer> {
         self.referrers.get(number)
     }
 
@@ -142,7 +146,8 @@ mod tests {
             ("", None),
             ("...", None),
         ] {
-            let found = list.find(host).map(|known| known.source.as_str());
+            let found = list.find(host).and_then(|number| list.entry(number));
+            let found = found.map(|known| known.source.as_str());
             assert_eq!(found, expected, "{host:.40}");
         }
     }
