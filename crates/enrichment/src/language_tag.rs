@@ -31,6 +31,12 @@ impl Tag {
         self.0.to_string()
     }
 
+    /// The same of a tag that was read from this text: it is nearly always written so.
+    pub(crate) fn canonical_of<'d>(&self, text: Cow<'d, str>) -> Cow<'d, str> {
+        let is_so = self.0.strict_cmp(text.as_bytes()).is_eq();
+        if is_so { text } else { self.canonical().into() }
+    }
+
     /// Whether the two cannot both be meant: another language, or another region where both have one.
     pub(crate) fn contradicts(&self, other: &Self) -> bool {
         let (a, b) = (&self.0.id, &other.0.id);

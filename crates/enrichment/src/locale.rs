@@ -25,12 +25,12 @@ impl Enrichment for Locale {
 
     fn apply<'d>(&'d self, subject: &Subject<'_, 'd>, facts: &mut Facts<'d>) {
         let header = of_the_end_user(subject.event).and_then(|seen| seen.accept_language);
-        let Some(sent) = subject.context.locale.as_deref() else {
+        let Some(sent) = &subject.context.locale else {
             facts.locale = header.and_then(first_language).map(|tag| tag.canonical().into());
             return;
         };
         let told = Tag::of(sent);
-        facts.locale = told.as_ref().map(|tag| tag.canonical().into());
+        facts.locale = told.as_ref().map(|tag| tag.canonical_of(sent.clone()));
         if told.is_none() {
             facts.flags.push("invalid-locale".into());
         }
