@@ -67,6 +67,11 @@ pub struct RowBinary {
 }
 
 impl RowBinary {
+    /// What another buffer holds.
+    pub fn append(&mut self, other: &Self) {
+        self.bytes.extend_from_slice(&other.bytes);
+    }
+
     /// `UInt16`.
     pub fn u16(&mut self, value: u16) {
         self.bytes.extend_from_slice(&value.to_le_bytes());

@@ -1,5 +1,7 @@
 //! A row of the table `events`.
 
+use std::{cell::RefCell, sync::Arc};
+
 use event::{
     Amount, CampaignFacts, ClickId, Derived, EnrichmentFacts, EnrichmentRun, Event, GeoFacts,
     IdentityFacts, Inherited, IpFacts, Millis, MoneyFacts, NetworkFacts, PageFacts, ReferrerFacts,
@@ -88,7 +90,7 @@ impl<S: Text> Row for EventRow<S> {
         "inheritable" => |r, o| o.texts(&r.validation().inheritable),
         "consent_granted" => |r, o| o.texts(&r.validation().consent_granted),
         "consent_denied" => |r, o| o.texts(&r.validation().consent_denied),
-        "enrichments" => |r, o| o.array(&*r.enrichment().applied, enrichment_run),
+        "enrichments" => |r, o| enrichment_runs(o, &r.enrichment().applied),
         "user_agent" => |r, o| {
             o.opt_text(r.agent(|x| Some(&*x.text).filter(|text| !text.is_empty())));
         },
@@ -241,6 +243,23 @@ impl<S: Text> EventRow<S> {
 /// One text out of a record of facts.
 type Fact<'a, T> = fn(&'a T) -> Option<&'a str>;
 
+thread_local! {
+    /// The list of enrichments that was written last, and as what: nearly all events share one.
+    static LAST_RUNS: RefCell<Option<(Arc<[EnrichmentRun]>, RowBinary)>> = const { RefCell::new(None) };
+}
+
+fn enrichment_runs(out: &mut RowBinary, runs: &Arc<[EnrichmentRun]>) {
+    LAST_RUNS.with_borrow_mut(|last| match last {
+        Some((last, written)) if Arc::ptr_eq(last, runs) => out.append(written),
+        _ => {
+            let mut written = RowBinary::default();
+            written.array(&**runs, enrichment_run);
+            out.append(&written);
+            *last = Some((Arc::clone(runs), written));
+        }
+    });
+}
+
 fn enrichment_run(out: &mut RowBinary, run: &EnrichmentRun) {
     out.text(&run.name);
     out.text(&run.version);
@@ -285,6 +304,22 @@ fn billionths(decimal: &str) -> Option<i128> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whatever_list_was_written_before_the_one_of_the_event_is_written() {
+        let run = |name: &str| EnrichmentRun { name: name.to_owned(), version: "1".to_owned() };
+        let lists: [Arc<[EnrichmentRun]>; 4] =
+            [Arc::default(), [run("ip")].into(), [run("geo"), run("ip")].into(), Arc::default()];
+        for before in &lists {
+            for runs in &lists {
+                enrichment_runs(&mut RowBinary::default(), before);
+                let (mut out, mut expected) = (RowBinary::default(), RowBinary::default());
+                enrichment_runs(&mut out, runs);
+                expected.array(&**runs, enrichment_run);
+                assert_eq!(out, expected, "{runs:?} after {before:?}");
+            }
+        }
+    }
 
     #[test]
     fn an_amount_is_counted_in_billionths() {
