@@ -19,7 +19,7 @@ FEATURES = --features waybill/crashpoints,waybill/transformations
 say = @printf '==> %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help prerequisites build demo test unit client senders e2e faults quick-faults bench fuzz load lint
+.PHONY: help prerequisites build demo test side-by-side unit crate-tests warehouse-tests client senders e2e faults quick-faults bench fuzz load lint
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -36,14 +36,28 @@ demo: build
 	$(say) "the demo"
 	@"$${CARGO_TARGET_DIR:-target}/debug/demo"
 
-test: unit client e2e quick-faults
+test: side-by-side e2e quick-faults
 
-unit: prerequisites
+# What needs neither the other's parts nor all of the machine; their lines mix.
+side-by-side: prerequisites
+	@$(MAKE) --no-print-directory --jobs=3 crate-tests warehouse-tests client
+
+unit: crate-tests warehouse-tests
+
+crate-tests: prerequisites
 	$(say) "tests of every crate, on real parts where they need them"
-	@$(CARGO) test --locked --workspace --exclude waybill-tests $(FEATURES)
+	@$(CARGO) test --locked --workspace --exclude waybill-tests --exclude warehouse $(FEATURES)
 	@$(CARGO) test --locked -p transformation
 	$(say) "tests of the architecture"
 	@$(CARGO) test --locked -p waybill-tests --features crashpoints --lib --bins $(ARCHITECTURE)
+
+# They wait for ClickHouse most of the time. The binary is named for its features: with others, most of
+# what the crate stands on would be compiled once more.
+warehouse-tests: prerequisites
+	$(say) "tests of the warehouse, on a real ClickHouse"
+	@$(CARGO) test --locked -p warehouse -p waybill $(FEATURES) --lib $(WAREHOUSE)
+
+WAREHOUSE = $(patsubst crates/warehouse/tests/%,--test %,$(wildcard crates/warehouse/tests/*))
 
 # Every test target of tests/ but e2e, which needs the binary and runs alone.
 ARCHITECTURE = $(patsubst tests/tests/%.rs,--test %,$(wildcard tests/tests/*.rs))
