@@ -11,7 +11,7 @@ use crate::commands::run;
 use crate::spawner::mortal;
 use crate::{Progress, StackError};
 
-const KAFKA: &str = "kafka-4.3.0";
+const KAFKA: &str = "kafka-4.2.2";
 const REGISTRY: &str = "apicurio-registry-3.3.3";
 const CLICKHOUSE: &str = "clickhouse-26.7.3";
 

@@ -4,7 +4,7 @@
 //!
 //! | part | what runs | fetched with |
 //! |---|---|---|
-//! | [`Part::Kafka`] | Apache Kafka 4.3.0, one KRaft node | `mvn` |
+//! | [`Part::Kafka`] | Apache Kafka 4.2.2, one KRaft node | `mvn` |
 //! | [`Part::Registry`] | Apicurio Registry 3.3.3, Confluent-compatible API | `mvn` |
 //! | [`Part::ClickHouse`] | ClickHouse 26.7 out of `libchdb.so` | `npm` |
 //!

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `ONE=text,text` | only faults with one of these in their name |
 //! | `QUICK=1` | the selection that `make test` runs |
+//! | `REPEAT=n` | the chosen rows so often, to hunt what happens once in many |
 //! | `CYCLES=n` | how often each stage is scaled up and down; 10 by default |
 //! | `JSON=1` | the table once more, as JSON |
 
@@ -51,8 +52,10 @@ fn all() -> anyhow::Result<bool> {
     let mut flow = started()?;
     let mut ledger = LedgerCheck::default();
     let mut report = Report::begin();
-    for fault in &faults {
-        let outcome = run::run(&flow, &mut ledger, fault);
+    let rounds = variable("REPEAT").map_or(Ok(1), |text| text.parse())?;
+    let rounds = (1..=rounds).flat_map(|round| faults.iter().map(move |fault| (round, fault)));
+    for (round, fault) in rounds {
+        let outcome = run::run(&flow, &mut ledger, fault, round);
         let failed = outcome.failed();
         if failed {
             eprintln!("{}\nlogs and data: {}", flow.log_tails(), flow.folder().display());

@@ -16,11 +16,13 @@ const SETTLE_WITHIN: Duration = Duration::from_mins(2);
 const ASK_FOR: Duration = Duration::from_secs(20);
 const SHOWN: usize = 5;
 
-/// Injects the fault under traffic, mends the flow, and asks everyone who can know.
-pub(crate) fn run(flow: &Flow, ledger: &mut LedgerCheck, fault: &Fault) -> Outcome {
+/// Injects the fault under traffic, mends the flow, and asks everyone who can know. The flow has seen the
+/// message ids of former rounds.
+pub(crate) fn run(flow: &Flow, ledger: &mut LedgerCheck, fault: &Fault, round: u32) -> Outcome {
     eprintln!("... {}", fault.name);
     let begun = Instant::now();
-    let oracle = Oracle::new(&fault.name);
+    let name = if round == 1 { fault.name.clone() } else { format!("{} {round}", fault.name) };
+    let oracle = Oracle::new(&name);
     let mut outcome = Outcome::of(fault);
     let injected = keep_duplicates(flow, true).and_then(|()| under_traffic(flow, &oracle, fault));
     match injected {
