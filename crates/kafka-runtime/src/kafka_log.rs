@@ -3,6 +3,7 @@
 mod calls;
 mod delivery;
 mod offsets;
+mod polls;
 mod slot_producer;
 
 use std::{
@@ -15,9 +16,7 @@ use crashpoint::crashpoint;
 use pipeline::Halt;
 use rdkafka::{
     Offset, TopicPartitionList,
-    client::ClientContext as _,
     consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata},
-    error::KafkaError,
     producer::Producer as _,
     types::RDKafkaErrorCode as Code,
 };
@@ -33,9 +32,9 @@ use self::{
 use crate::{
     changelog::replay,
     config::KafkaConfig,
-    context::{ReaderContext, Rebalanced, locked, named},
+    context::{ReaderContext, locked, named},
     convert::{owned_headers, record_of},
-    error::{LogError, is_slot_taken},
+    error::LogError,
     log::{Commit, Extent, Log, Partition, Polled},
     processor::Changelog,
     record::{Blocks, Outgoing, Position, Record},
@@ -113,48 +112,6 @@ impl KafkaLog {
     pub(crate) fn close(self) {
         let what = format!("closing the Kafka clients of {}", self.slot.slot_id);
         guarded(&what, || drop(self));
-    }
-
-    fn next_rebalance(&self) -> Option<Result<Polled, LogError>> {
-        let event = locked(&self.consumer.context().rebalances).pop_front()?;
-        Some(match event {
-            Rebalanced::Assigned(partitions) => Ok(Polled::Assigned(partitions)),
-            Rebalanced::Revoked(partitions) => Ok(Polled::Revoked(partitions)),
-            Rebalanced::Failed(detail) => Err(LogError::Rebuild(detail)),
-            Rebalanced::NoPosition((topic, partition)) => {
-                let detail = format!(
-                    "the group has no committed offset for {topic}-{partition}: run `waybill migrate`"
-                );
-                Err(LogError::Halt(Halt::new("position", detail)))
-            }
-        })
-    }
-
-    fn poll_error(&self, error: &KafkaError) -> Result<Polled, LogError> {
-        // A fenced member is told as a fatal error, whose cause only the client knows.
-        let fatal = self.consumer.client().fatal_error();
-        if let Some((code, reason)) = fatal {
-            return Err(if is_slot_taken(code) {
-                self.slot.trouble.judge_fence(reason, None)
-            } else {
-                LogError::Rebuild(reason)
-            });
-        }
-        match error.rdkafka_error_code() {
-            Some(code) if is_slot_taken(code) => {
-                Err(self.slot.trouble.judge_fence(error.to_string(), None))
-            }
-            Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => Ok(Polled::OutOfRange),
-            Some(Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition) => {
-                let detail = format!("a topic is missing ({error}): run `waybill migrate`");
-                Err(LogError::Halt(Halt::new("topics", detail)))
-            }
-            // Brokers that come and go are librdkafka's business; it goes on by itself.
-            _ => {
-                self.consumer.context().error(error.clone(), "poll");
-                Ok(Polled::Nothing)
-            }
-        }
     }
 
     /// How many records are not acknowledged, or not known to be.
