@@ -17,7 +17,10 @@ use serde::Deserialize;
 use telemetry::{Admission, KafkaLogMetrics, RateLimited};
 use topology::Topic;
 
-use crate::{log::Partition, trouble::Trouble};
+use crate::{
+    log::Partition,
+    trouble::{Trouble, is_transport},
+};
 
 /// How long the committed offsets of an assignment may take. A transaction of the partitions'
 /// former owner may hold them until the broker aborts it.
@@ -90,6 +93,8 @@ pub(crate) enum Rebalanced {
     Assigned(Vec<Partition>),
     Revoked(Vec<Partition>),
     Failed(String),
+    /// The committed offsets did not come in time.
+    NoAnswer(String),
     /// A partition has no committed offset.
     NoPosition(Partition),
 }
@@ -223,7 +228,13 @@ fn assign(consumer: &BaseConsumer<ReaderContext>, partitions: &TopicPartitionLis
         Err(error) => {
             // The assignment must be taken all the same, or the group waits for us for ever.
             let taken = consumer.unassign();
-            return Rebalanced::Failed(format!("committed offsets: {error} ({taken:?})"));
+            tracing::debug!(?taken, "assignment refused");
+            let detail = format!("committed offsets: {error}");
+            return if is_transport(&error) {
+                Rebalanced::NoAnswer(detail)
+            } else {
+                Rebalanced::Failed(detail)
+            };
         }
     };
     let missing = committed

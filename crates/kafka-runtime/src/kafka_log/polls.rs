@@ -20,6 +20,7 @@ impl KafkaLog {
             Rebalanced::Assigned(partitions) => Ok(Polled::Assigned(partitions)),
             Rebalanced::Revoked(partitions) => Ok(Polled::Revoked(partitions)),
             Rebalanced::Failed(detail) => Err(LogError::Rebuild(detail)),
+            Rebalanced::NoAnswer(detail) => Err(LogError::Halt(self.no_answer(&detail))),
             Rebalanced::NoPosition((topic, partition)) => {
                 let detail = format!(
                     "the group has no committed offset for {topic}-{partition}: run `waybill migrate`"
@@ -27,6 +28,23 @@ impl KafkaLog {
                 Err(LogError::Halt(Halt::new("position", detail)))
             }
         })
+    }
+
+    /// Why the group's offsets were not told: the broker is away, or it holds them back because a transaction
+    /// that wrote some has no end yet. Of a process that died it has one within seconds; brokers have lost it too.
+    fn no_answer(&self, detail: &str) -> Halt {
+        match self.slot.trouble.away() {
+            Some(away) => Halt::new("broker", format!("{detail}; {away}")),
+            None => Halt::new(
+                "transaction",
+                format!(
+                    "{detail}: Kafka answers, and holds the offsets of group {} back while a transaction \
+                     that wrote some is open; if this lasts for a minute, its end was lost: \
+                     docs/kafka.md says how to find it and to end it",
+                    self.slot.group
+                ),
+            ),
+        }
     }
 
     pub(super) fn poll_error(&self, error: &KafkaError) -> Result<Polled, LogError> {

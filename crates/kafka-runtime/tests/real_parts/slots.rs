@@ -1,4 +1,4 @@
-//! One process per slot, and no more.
+//! One process per slot, and no more; and what a slot waits for.
 
 use std::{
     sync::mpsc,
@@ -7,7 +7,12 @@ use std::{
 };
 
 use kafka_runtime::{Producer, RuntimeError, Shutdown, run_stage};
-use telemetry::Health;
+use rdkafka::{
+    ClientConfig, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+    producer::{BaseProducer, Producer as _},
+};
+use telemetry::{ComponentReport, Health};
 use topology::{Stage, Topic};
 
 use crate::parts::{ByThrees, PATIENCE, outgoing, parts, read_until, settings};
@@ -106,5 +111,51 @@ fn a_slot_that_was_scaled_away_frees_its_partitions_within_ten_seconds() {
     let took = begun.elapsed();
     assert!(took < Duration::from_secs(10), "the partitions were read again after {took:?}");
     one.shutdown.request();
+    ended.recv_timeout(PATIENCE).unwrap().1.unwrap();
+}
+
+/// A transaction that writes a group's offset and does not end.
+fn hanging(group: &str, topic: Topic) -> BaseProducer {
+    let client = || {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &parts().kafka.bootstrap_servers);
+        config
+    };
+    let producer: BaseProducer = client()
+        .set("transactional.id", "hanging")
+        .set("transaction.timeout.ms", "120000")
+        .create()
+        .unwrap();
+    let bystander: BaseConsumer = client().set("group.id", group).create().unwrap();
+    let mut offsets = TopicPartitionList::new();
+    offsets.add_partition_offset(topic.name(), 0, Offset::Offset(0)).unwrap();
+    producer.init_transactions(PATIENCE).unwrap();
+    producer.begin_transaction().unwrap();
+    let metadata = bystander.group_metadata().unwrap();
+    producer.send_offsets_to_transaction(&offsets, &metadata, PATIENCE).unwrap();
+    producer
+}
+
+#[test]
+fn a_slot_whose_offsets_a_transaction_holds_back_says_so_waits_and_goes_on_after_its_end() {
+    let (told, ended) = mpsc::channel();
+    let stage = Stage::ForwardClickhouse;
+    let producer = hanging(stage.group(), stage.input());
+    let instance = Instance::start("held", stage, 0, &told);
+    let begun = Instant::now();
+    let said = loop {
+        let report = instance.health.report();
+        let waits = |it: &&ComponentReport| it.dependency.as_deref() == Some("transaction");
+        if let Some(component) = report.components.iter().find(waits) {
+            break component.waiting_for.clone().unwrap();
+        }
+        assert!(begun.elapsed() < PATIENCE, "{report:?}");
+        thread::sleep(Duration::from_millis(100));
+    };
+    assert!(said.contains(stage.group()) && said.contains("docs/kafka.md"), "{said}");
+    producer.abort_transaction(PATIENCE).unwrap();
+    instance.until_ready();
+    assert!(ended.try_recv().is_err(), "it did not end meanwhile");
+    instance.shutdown.request();
     ended.recv_timeout(PATIENCE).unwrap().1.unwrap();
 }

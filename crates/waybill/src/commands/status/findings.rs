@@ -352,6 +352,7 @@ fn mend(snapshot: &Snapshot, row: &Row, dependency: &str) -> String {
     }
     match dependency {
         "position" => "waybill migrate".to_owned(),
+        "transaction" => "if it lasts: find and end it as in docs/kafka.md".to_owned(),
         "state-store" => format!("look at the disk under identity_stitch.state_dir of {at}"),
         _ => "waybill check --online".to_owned(),
     }
