@@ -2,15 +2,27 @@
 
 /// Names an event to a person: what dead letters, discards and findings carry.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Hints {
+pub struct Hints<S = String> {
     /// Source of the event.
-    pub source: Option<String>,
+    pub source: Option<S>,
     /// Event name, else its type.
-    pub event: Option<String>,
+    pub event: Option<S>,
     /// The sender's own id of the message.
-    pub message_id: Option<String>,
+    pub message_id: Option<S>,
     /// Environment of the source; `raw-events` does not say it.
-    pub environment: Option<String>,
+    pub environment: Option<S>,
+}
+
+impl<S> Hints<S> {
+    /// The same, each of the texts in another form.
+    pub fn map<T>(self, text: impl Fn(S) -> T) -> Hints<T> {
+        Hints {
+            source: self.source.map(&text),
+            event: self.event.map(&text),
+            message_id: self.message_id.map(&text),
+            environment: self.environment.map(&text),
+        }
+    }
 }
 
 /// An event that can say what it is.

@@ -8,39 +8,39 @@ use crate::{Described, EnrichmentFacts, Event, Hints, Keyed, Millis, Text, Valid
 /// `avro/stitched-events.avsc`.
 #[expect(missing_docs, reason = "avro/stitched-events.avsc documents every field")]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IdentityFacts {
-    pub person_id: String,
-    pub basis: String,
-    pub user_id: Option<String>,
-    pub link_origin: Option<String>,
-    pub flags: Vec<String>,
-    pub alias_origin: Option<String>,
-    pub supersedes: Option<String>,
-    pub told_first: Option<String>,
-    pub session: Option<SessionFacts>,
-    pub inherited: Vec<Inherited>,
+pub struct IdentityFacts<S = String> {
+    pub person_id: S,
+    pub basis: S,
+    pub user_id: Option<S>,
+    pub link_origin: Option<S>,
+    pub flags: Vec<S>,
+    pub alias_origin: Option<S>,
+    pub supersedes: Option<S>,
+    pub told_first: Option<S>,
+    pub session: Option<SessionFacts<S>>,
+    pub inherited: Vec<Inherited<S>>,
 }
 
 /// The visit that the event belongs to. The meaning of each field is in
 /// `avro/stitched-events.avsc`.
 #[expect(missing_docs, reason = "avro/stitched-events.avsc documents every field")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SessionFacts {
-    pub id: String,
-    pub basis: String,
+pub struct SessionFacts<S = String> {
+    pub id: S,
+    pub basis: S,
     pub number: Option<i32>,
     pub started_at: Millis,
 }
 
 /// A value that the event lacks and an earlier event of the same session told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Inherited {
+pub struct Inherited<S = String> {
     /// Name of the column of the table `events` that lacks it.
-    pub field: String,
+    pub field: S,
     /// The value.
-    pub value: String,
+    pub value: S,
     /// Waybill number of the event that told it.
-    pub origin: String,
+    pub origin: S,
 }
 
 /// The value of `stitched-events`.
@@ -53,7 +53,7 @@ pub struct StitchedEvent<S = String> {
     /// What enrich worked out.
     pub enrichment: EnrichmentFacts<S>,
     /// Who did it.
-    pub identity: IdentityFacts,
+    pub identity: IdentityFacts<S>,
 }
 
 impl<S: Text> Described for StitchedEvent<S> {

@@ -85,6 +85,18 @@ impl<S> Event<S> {
     }
 }
 
+impl<S: Copy> Event<S> {
+    /// What names the event, of the texts that stand elsewhere.
+    pub fn named(&self) -> Hints<S> {
+        Hints {
+            source: Some(self.source),
+            event: Some(self.event.unwrap_or(self.kind)),
+            message_id: Some(self.message_id),
+            environment: Some(self.environment),
+        }
+    }
+}
+
 impl<S: Text> Event<S> {
     /// The same event, its texts borrowed from this one.
     pub fn in_place(&self) -> Event<&str> {
@@ -149,12 +161,7 @@ pub struct ValidatedEvent<S = String> {
 
 impl<S: Text> Described for Event<S> {
     fn hints(&self) -> Hints {
-        Hints {
-            source: Some(self.source.to_string()),
-            event: Some(self.event.as_ref().unwrap_or(&self.kind).to_string()),
-            message_id: Some(self.message_id.to_string()),
-            environment: Some(self.environment.to_string()),
-        }
+        self.in_place().named().map(str::to_owned)
     }
 
     fn source(&self) -> Option<&str> {

@@ -1,5 +1,7 @@
 //! `stitched-events` and what operators redrive into the table `events`.
 
+use std::borrow::Cow;
+
 use event::{Described as _, Hints, StitchedEvent};
 use kafka_runtime::{Mapped, Numbered, Record};
 use pipeline::{Halt, RejectReason, Rejected};
@@ -85,10 +87,10 @@ where
         })
     }
 
-    fn hints(row: &AnyEventRow<'_>) -> Hints {
+    fn hints<'r>(row: &Self::Row<'r>) -> Hints<Cow<'r, str>> {
         match row {
-            AnyEventRow::InPlace(row) => row.stitched.hints(),
-            AnyEventRow::Copied(row) => row.stitched.hints(),
+            AnyEventRow::InPlace(row) => row.stitched.event.named().map(Cow::Borrowed),
+            AnyEventRow::Copied(row) => row.stitched.hints().map(Cow::Owned),
         }
     }
 }
@@ -144,7 +146,7 @@ mod tests {
     }
 
     fn hints_of<M: Mapping>(_of: &M, row: &M::Row<'_>) -> Hints {
-        M::hints(row)
+        M::hints(row).map(Cow::into_owned)
     }
 
     #[test]

@@ -2,10 +2,10 @@
 //!
 //! Every method blocks on the runtime's handle; the sink's thread is no thread of that runtime.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{borrow::Cow, collections::BTreeSet, time::Duration};
 
 use event::{Hints, Origin, Waybill};
-use kafka_runtime::{Inserted, Mapped, Numbered, PlacedRow, Range, Refusal, Sink};
+use kafka_runtime::{Described, Inserted, Mapped, Numbered, PlacedRow, Range, Refusal, Sink};
 use pipeline::{Halt, RejectReason, Rejected};
 use tokio::runtime::Handle;
 use topology::Topic;
@@ -31,7 +31,7 @@ pub trait Mapping {
     fn map<'r>(&mut self, record: &Numbered<'r>) -> Result<Mapped<Self::Row<'r>>, Halt>;
 
     /// What may be said of the event that a row was made of; a side table says nothing.
-    fn hints(_row: &Self::Row<'_>) -> Hints {
+    fn hints<'r>(_row: &Self::Row<'r>) -> Hints<Cow<'r, str>> {
         Hints::default()
     }
 
@@ -95,7 +95,7 @@ impl<M: Mapping> Sink for ClickhouseSink<M> {
     type Row = RowBytes;
 
     /// What a column takes in silence as something else is found before it is sent.
-    fn map(&mut self, record: &Numbered<'_>) -> Result<(Mapped<RowBytes>, Hints), Halt> {
+    fn map<'r>(&mut self, record: &Numbered<'r>) -> Result<Described<'r, RowBytes>, Halt> {
         let row = match self.mapping.map(record)? {
             Mapped::Row(row) => row,
             Mapped::Reject(rejected) => return Ok((Mapped::Reject(rejected), Hints::default())),
@@ -217,8 +217,8 @@ mod tests {
             Ok(Mapped::Row(Timed(numbered.record.position.offset)))
         }
 
-        fn hints(_row: &Timed) -> Hints {
-            Hints { source: Some("web/app".to_owned()), ..Hints::default() }
+        fn hints<'r>(_row: &Timed) -> Hints<Cow<'r, str>> {
+            Hints { source: Some("web/app".into()), ..Hints::default() }
         }
 
         fn plain(&mut self, _numbered: &Numbered<'_>) -> Option<Timed> {
@@ -240,7 +240,9 @@ mod tests {
             Record { position, timestamp: None, key: None, value: None, headers: Vec::new() };
         let origin = Origin { epoch: 0, partition: 0, offset: 0 };
         let numbered = Numbered { record: &record, waybill: Waybill { origin, appended_at: 1 } };
-        ClickhouseSink::new(loader, Offsets { is_side }).map(&numbered).unwrap()
+        let (mapped, hints) =
+            ClickhouseSink::new(loader, Offsets { is_side }).map(&numbered).unwrap();
+        (mapped, hints.map(Cow::into_owned))
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Bytes of what the stage reads and writes.
 
 use event::{
-    EnrichedEvent, IdentityAlias, IdentityCommand, IdentityFacts, IdentityJournal, IdentityLink,
-    IdentityState, StitchedEvent,
+    EnrichedEvent, EnrichmentFacts, Event, IdentityAlias, IdentityCommand, IdentityFacts,
+    IdentityJournal, IdentityLink, IdentityState, ValidationFacts,
     codec::{CodecError, Encoder},
 };
 use identity::KEY_VERSION;
@@ -25,6 +25,15 @@ struct Encoders {
     aliases: Encoder,
     journal: Encoder,
     state: Encoder,
+}
+
+/// What is written of an `event::StitchedEvent`: the facts of this stage are no borrowed ones.
+#[derive(Serialize)]
+struct Stitched<'e, S> {
+    event: &'e Event<S>,
+    validation: &'e ValidationFacts<S>,
+    enrichment: &'e EnrichmentFacts<S>,
+    identity: IdentityFacts,
 }
 
 /// An event that was read.
@@ -79,7 +88,7 @@ impl Codecs {
 
     /// The output: the event with `identity` behind its own facts. The inner error means that it does not
     /// fit the schema of its topic.
-    pub(crate) fn stitched<S: Clone + Serialize>(
+    pub(crate) fn stitched<S: Serialize>(
         &mut self,
         event: &EnrichedEvent<S>,
         datum: Option<&[u8]>,
@@ -89,8 +98,8 @@ impl Codecs {
         if let Some(datum) = datum {
             return Ok(encoder.encode_behind(datum, &identity));
         }
-        let EnrichedEvent { event, validation, enrichment } = event.clone();
-        Ok(encoder.encode(&StitchedEvent { event, validation, enrichment, identity }))
+        let EnrichedEvent { event, validation, enrichment } = event;
+        Ok(encoder.encode(&Stitched { event, validation, enrichment, identity }))
     }
 
     /// The record that tells of a link.

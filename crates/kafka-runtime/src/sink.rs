@@ -1,6 +1,8 @@
 //! What a sink that can be asked what it holds does with its records: the loader's half of the
 //! intent protocol. The other half, the commits, is [`crate::run_sink`]'s.
 
+use std::borrow::Cow;
+
 use event::{Hints, Waybill};
 use pipeline::{DiscardReason, Discarded, Halt, Rejected};
 use topology::Topic;
@@ -76,6 +78,9 @@ pub struct Refusal {
     pub row: Option<usize>,
 }
 
+/// What becomes of a record, and what may be said of it.
+pub type Described<'r, R> = (Mapped<R>, Hints<Cow<'r, str>>);
+
 /// A sink behind the intent protocol of `facts`: intent in the offset metadata, deterministic
 /// content, token, read-back after anything uncertain.
 pub trait Sink {
@@ -84,7 +89,7 @@ pub trait Sink {
 
     /// Maps a record to a row. Deterministic: no clock, no look-up (a schema by its id excepted,
     /// which never changes).
-    fn map(&mut self, record: &Numbered<'_>) -> Result<(Mapped<Self::Row>, Hints), Halt>;
+    fn map<'r>(&mut self, record: &Numbered<'r>) -> Result<Described<'r, Self::Row>, Halt>;
 
     /// The row that a record of a side table becomes when the sink refuses the one that
     /// [`map`](Self::map) made: what no column refuses. `None` for a sink whose refused rows become

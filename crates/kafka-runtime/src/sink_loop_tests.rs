@@ -16,7 +16,7 @@ use crate::{
     record::Numbered,
     recorded::{Action, RecordedLog, record},
     shutdown::Shutdown,
-    sink::{Inserted, Mapped, PlacedRow, Range, Refusal, Sink},
+    sink::{Described, Inserted, Mapped, PlacedRow, Range, Refusal, Sink},
     sink_loop::{SinkLoop, SinkParts},
 };
 
@@ -63,13 +63,13 @@ pub(crate) enum Form {
 impl Sink for Table {
     type Row = Form;
 
-    fn map(&mut self, record: &Numbered<'_>) -> Result<(Mapped<Form>, Hints), Halt> {
+    fn map<'r>(&mut self, record: &Numbered<'r>) -> Result<Described<'r, Form>, Halt> {
         let mapped = match record.record.value.as_deref() {
             Some(b"panic") => panic!("told to"),
             Some(b"reject") => Mapped::Reject(Rejected::new(RejectReason::RefusedRow, "told to")),
             _ => Mapped::Row(Form::Usual),
         };
-        Ok((mapped, Hints { source: Some("web/app".to_owned()), ..Hints::default() }))
+        Ok((mapped, Hints { source: Some("web/app".into()), ..Hints::default() }))
     }
 
     fn plain(&mut self, _record: &Numbered<'_>) -> Result<Option<Form>, Halt> {

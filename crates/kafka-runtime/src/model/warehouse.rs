@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     record::Numbered,
-    sink::{Inserted, Mapped, PlacedRow, Range, Refusal, Sink},
+    sink::{Described, Inserted, Mapped, PlacedRow, Range, Refusal, Sink},
 };
 
 /// The sink of a process, and how many of its INSERTs were refused.
@@ -123,7 +123,7 @@ impl Sink for Warehouse {
     /// Whether the table refuses it.
     type Row = bool;
 
-    fn map(&mut self, record: &Numbered<'_>) -> Result<(Mapped<bool>, Hints), Halt> {
+    fn map<'r>(&mut self, record: &Numbered<'r>) -> Result<Described<'r, bool>, Halt> {
         let mapped = match record.record.value.as_deref() {
             Some(b"reject") => Mapped::Reject(Rejected::new(RejectReason::Undecodable, "told to")),
             value => Mapped::Row(value == Some(b"refused")),

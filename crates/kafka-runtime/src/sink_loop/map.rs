@@ -1,5 +1,7 @@
 //! What the records of a range become: rows, and the fates of those that become none.
 
+use std::borrow::Cow;
+
 use event::{Hints, Waybill};
 use pipeline::{Halt, Rejected};
 use telemetry::trace::RecordSpan;
@@ -14,7 +16,7 @@ use crate::{
     ledger::Told,
     log::Log,
     record::{Numbered, Record, header},
-    sink::{Mapped, PlacedRow, Range, Sink},
+    sink::{Described, Mapped, PlacedRow, Range, Sink},
     stage_loop::{barred, condemns, in_safety, number},
 };
 
@@ -94,10 +96,10 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
         load: &mut Load<S::Row>,
         record: &Record,
         waybill: Option<Waybill>,
-        (mapped, hints): (Mapped<S::Row>, Hints),
+        (mapped, hints): Described<'_, S::Row>,
     ) -> Result<(), Failed> {
         let span = RecordSpan::start(self.parts.name, record.header(header::TRACEPARENT));
-        let told = Told { record, waybill, hints: &hints, traceparent: span.traceparent() };
+        let told = |hints| Told { record, waybill, hints, traceparent: span.traceparent() };
         let source = hints.source.as_deref();
         match (mapped, self.parts.ledger.as_deref_mut()) {
             (Mapped::Row(row), _) => {
@@ -108,12 +110,14 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
             (Mapped::Reject(rejected), Some(ledger)) => {
                 self.breaker.note(source, Judged::Rejected(rejected.reason.word()));
                 self.parts.metrics.rejected(rejected.reason, 1);
-                load.told.push(ledger.dead_letter(&told, rejected)?);
+                let hints = hints.map(Cow::into_owned);
+                load.told.push(ledger.dead_letter(&told(&hints), rejected)?);
             }
             (Mapped::Discard(discarded), Some(ledger)) => {
                 self.breaker.note(source, Judged::Accepted);
                 self.parts.metrics.discarded(discarded.reason, 1);
-                load.told.push(ledger.discard(&told, discarded)?);
+                let hints = hints.map(Cow::into_owned);
+                load.told.push(ledger.discard(&told(&hints), discarded)?);
             }
             (Mapped::Reject(rejected), None) => {
                 let at = record.position;
@@ -131,6 +135,6 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
     }
 }
 
-fn rejects<R>(rejected: Rejected) -> (Mapped<R>, Hints) {
+fn rejects<'r, R>(rejected: Rejected) -> Described<'r, R> {
     (Mapped::Reject(rejected), Hints::default())
 }

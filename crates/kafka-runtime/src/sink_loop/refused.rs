@@ -1,6 +1,6 @@
 //! Rows that the sink refuses: each is found, told and left out, and the rest is loaded.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use event::Hints;
 use pipeline::{Halt, RejectReason, Rejected};
@@ -182,7 +182,7 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
         let Ok(waybill) = self.number(record) else { return Ok((None, Hints::default())) };
         let mapped = in_safety(|| self.parts.sink.map(&Numbered { record, waybill }));
         match mapped {
-            Ok(Ok((Mapped::Row(_), hints))) => Ok((Some(waybill), hints)),
+            Ok(Ok((Mapped::Row(_), hints))) => Ok((Some(waybill), hints.map(Cow::into_owned))),
             Ok(Err(halt)) => Err(halt),
             _ => Ok((Some(waybill), Hints::default())),
         }

@@ -152,8 +152,8 @@ impl<S: Text> Row for EventRow<S> {
         "person_alias_origin" => |r, o| o.opt_text(r.identity().alias_origin.as_deref()),
         "supersedes" => |r, o| o.opt_text(r.identity().supersedes.as_deref()),
         "told_first" => |r, o| o.opt_text(r.identity().told_first.as_deref()),
-        "session_id" => |r, o| o.opt_text(r.session().map(|x| x.id.as_str())),
-        "session_basis" => |r, o| o.opt_text(r.session().map(|x| x.basis.as_str())),
+        "session_id" => |r, o| o.opt_text(r.session().map(|x| &*x.id)),
+        "session_basis" => |r, o| o.opt_text(r.session().map(|x| &*x.basis)),
         "session_number" => |r, o| {
             o.nullable(r.session().and_then(|x| x.number), RowBinary::i32);
         },
@@ -195,11 +195,11 @@ impl<S: Text> EventRow<S> {
         &self.stitched.enrichment
     }
 
-    fn identity(&self) -> &IdentityFacts {
+    fn identity(&self) -> &IdentityFacts<S> {
         &self.stitched.identity
     }
 
-    fn session(&self) -> Option<&SessionFacts> {
+    fn session(&self) -> Option<&SessionFacts<S>> {
         self.identity().session.as_ref()
     }
 
@@ -281,7 +281,7 @@ fn derived(out: &mut RowBinary, derived: &Derived<impl Text>) {
     out.text(&derived.value);
 }
 
-fn inherited(out: &mut RowBinary, inherited: &Inherited) {
+fn inherited(out: &mut RowBinary, inherited: &Inherited<impl Text>) {
     out.text(&inherited.field);
     out.text(&inherited.value);
     out.text(&inherited.origin);
@@ -290,15 +290,23 @@ fn inherited(out: &mut RowBinary, inherited: &Inherited) {
 /// A plain decimal as `Decimal(38, 9)` has it: in units of 10^-9. `None` where it has more digits than
 /// that; enrich leaves such amounts out.
 fn billionths(decimal: &str) -> Option<i128> {
-    let (whole, fraction) = decimal.split_once('.').unwrap_or((decimal, ""));
-    if whole.is_empty()
-        || fraction.len() > 9
-        || !fraction.bytes().all(|digit| digit.is_ascii_digit())
-    {
+    let (negative, digits) = match decimal.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, decimal),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    if whole.is_empty() || fraction.len() > 9 {
         return None;
     }
-    let value: i128 = format!("{whole}{fraction:0<9}").parse().ok()?;
-    (value.unsigned_abs() < 10_u128.pow(38)).then_some(value)
+    let zeros = std::iter::repeat_n(b'0', 9 - fraction.len());
+    let mut value: i128 = 0;
+    for digit in whole.bytes().chain(fraction.bytes()).chain(zeros) {
+        if !digit.is_ascii_digit() || value >= 10_i128.pow(37) {
+            return None;
+        }
+        value = value * 10 + i128::from(digit - b'0');
+    }
+    Some(if negative { -value } else { value })
 }
 
 #[cfg(test)]
