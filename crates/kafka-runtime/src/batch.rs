@@ -47,7 +47,12 @@ pub(crate) struct Batch {
 
 impl Batch {
     pub(crate) fn new(limits: BatchLimits) -> Self {
-        Self { limits, records: Vec::new(), bytes: 0, begun: None }
+        Self::expecting(0, limits)
+    }
+
+    /// One that will have about so many records: thousands need not move as it grows.
+    pub(crate) fn expecting(records: usize, limits: BatchLimits) -> Self {
+        Self { limits, records: Vec::with_capacity(records), bytes: 0, begun: None }
     }
 
     pub(crate) fn push(&mut self, record: Record, now: Instant) {

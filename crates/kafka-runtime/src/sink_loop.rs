@@ -89,6 +89,8 @@ pub(crate) struct SinkLoop<'a, L, S> {
     loaded_at: Instant,
     heard: Instant,
     rate: Rate,
+    /// Records of the last batch.
+    gathered: usize,
     focus: Focus,
     loader: LoaderMetrics,
     patience: Patience,
@@ -112,6 +114,7 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
             loaded_at: now,
             heard: now,
             rate: Rate::new(now),
+            gathered: 0,
             focus: Focus::default(),
             patience: Patience::new(),
         }
@@ -197,7 +200,7 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
         let readable = self.lanes.iter().filter(|(partition, _)| !self.orders.holds(**partition));
         let limit = readable.filter_map(|(_, lane)| lane.care.batch_limit(SMALL_BATCH)).min();
         let limits = self.parts.limits.grown(self.rate.per_second());
-        let mut batch = Batch::new(limits.at_most(limit));
+        let mut batch = Batch::expecting(self.gathered, limits.at_most(limit));
         loop {
             let now = self.log.clock();
             if batch.is_full(now) {
@@ -226,7 +229,8 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
                 }
             }
         }
-        self.rate.note(batch.records().len(), self.log.clock());
+        self.gathered = batch.records().len();
+        self.rate.note(self.gathered, self.log.clock());
         self.focus.was_filled = limit.is_none() && batch.is_filled();
         Ok(batch)
     }

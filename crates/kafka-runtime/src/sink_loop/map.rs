@@ -30,6 +30,7 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
         present: &[i64],
     ) -> Result<Load<S::Row>, Failed> {
         let mut load = Load::new(range);
+        load.rows.reserve(records.len());
         let redriven = matches!(range.topic, Topic::Redrive(_));
         let mut held = self.held_already(range.topic, records)?;
         for record in records {
