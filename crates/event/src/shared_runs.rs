@@ -16,6 +16,14 @@ thread_local! {
     static LAST: RefCell<(Vec<u8>, Arc<[EnrichmentRun]>)> = RefCell::default();
 }
 
+/// How many bytes the list takes that `bytes` begin with, where it is the one that was read last: a datum
+/// itself says where it ends, so what begins with all of one is that one.
+pub(crate) fn same_again(bytes: &[u8]) -> Option<usize> {
+    LAST.with_borrow(|(last, _)| {
+        (!last.is_empty() && bytes.starts_with(last)).then_some(last.len())
+    })
+}
+
 /// The list: that of the event before, if it is the same.
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,

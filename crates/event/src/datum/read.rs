@@ -87,8 +87,12 @@ impl<'de> Reader<'_, 'de> {
         Ok(taken)
     }
 
-    /// The datum of an array of records of two texts; whether they are texts is not looked at.
-    fn pairs_of_texts(&mut self) -> Result<&'de [u8], NotRead> {
+    /// The datum of a list of enrichments, an array of records of two texts; whether they are texts is not
+    /// looked at.
+    fn runs(&mut self) -> Result<&'de [u8], NotRead> {
+        if let Some(length) = shared_runs::same_again(self.0) {
+            return self.take(length);
+        }
         let all = *self.0;
         let mut items = Items { bytes: &mut *self.0, left: 0, ended: false };
         while let Some(mut item) = items.next()? {
@@ -169,7 +173,7 @@ impl<'de> Deserializer<'de> for Reader<'_, 'de> {
     ) -> Result<V::Value, NotRead> {
         match name {
             fixed::NAME => visitor.visit_borrowed_bytes(self.take(fixed::SIZE)?),
-            shared_runs::NAME => visitor.visit_borrowed_bytes(self.pairs_of_texts()?),
+            shared_runs::NAME => visitor.visit_borrowed_bytes(self.runs()?),
             _ => visitor.visit_newtype_struct(self),
         }
     }
