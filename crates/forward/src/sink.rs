@@ -5,7 +5,7 @@
 use std::{borrow::Cow, collections::BTreeSet, time::Duration};
 
 use event::{Hints, Origin, Waybill};
-use kafka_runtime::{Described, Inserted, Mapped, Numbered, PlacedRow, Range, Refusal, Sink};
+use kafka_runtime::{Inserted, Mapped, MappedRecord, Numbered, PlacedRow, Range, Refusal, Sink};
 use pipeline::{Halt, RejectReason, Rejected};
 use tokio::runtime::Handle;
 use topology::Topic;
@@ -95,7 +95,7 @@ impl<M: Mapping> Sink for ClickhouseSink<M> {
     type Row = RowBytes;
 
     /// What a column takes in silence as something else is found before it is sent.
-    fn map<'r>(&mut self, record: &Numbered<'r>) -> Result<Described<'r, RowBytes>, Halt> {
+    fn map<'r>(&mut self, record: &Numbered<'r>) -> Result<MappedRecord<'r, RowBytes>, Halt> {
         let row = match self.mapping.map(record)? {
             Mapped::Row(row) => row,
             Mapped::Reject(rejected) => return Ok((Mapped::Reject(rejected), Hints::default())),

@@ -66,6 +66,6 @@ pub use producer::{Delivered, Producer, SendError};
 pub use record::{Header, Numbered, Outgoing, Position, Record, header};
 pub use scanner::{Bounds, GroupPosition, ReadError, Scanner};
 pub use shutdown::Shutdown;
-pub use sink::{Described, Inserted, Mapped, PlacedRow, Range, Refusal, Sink};
+pub use sink::{Inserted, Mapped, MappedRecord, PlacedRow, Range, Refusal, Sink};
 pub use stage::{SinkSpec, run_sink, run_sink_of, run_stage};
 pub use step_processor::StepProcessor;

@@ -79,7 +79,7 @@ pub struct Refusal {
 }
 
 /// What becomes of a record, and what may be said of it.
-pub type Described<'r, R> = (Mapped<R>, Hints<Cow<'r, str>>);
+pub type MappedRecord<'r, R> = (Mapped<R>, Hints<Cow<'r, str>>);
 
 /// A sink behind the intent protocol of `facts`: intent in the offset metadata, deterministic
 /// content, token, read-back after anything uncertain.
@@ -89,7 +89,7 @@ pub trait Sink {
 
     /// Maps a record to a row. Deterministic: no clock, no look-up (a schema by its id excepted,
     /// which never changes).
-    fn map<'r>(&mut self, record: &Numbered<'r>) -> Result<Described<'r, Self::Row>, Halt>;
+    fn map<'r>(&mut self, record: &Numbered<'r>) -> Result<MappedRecord<'r, Self::Row>, Halt>;
 
     /// The row that a record of a side table becomes when the sink refuses the one that
     /// [`map`](Self::map) made: what no column refuses. `None` for a sink whose refused rows become

@@ -16,7 +16,7 @@ use crate::{
     record::Numbered,
     recorded::{Action, RecordedLog, record},
     shutdown::Shutdown,
-    sink::{Described, Inserted, Mapped, PlacedRow, Range, Refusal, Sink},
+    sink::{Inserted, Mapped, MappedRecord, PlacedRow, Range, Refusal, Sink},
     sink_loop::{SinkLoop, SinkParts},
 };
 
@@ -63,7 +63,7 @@ pub(crate) enum Form {
 impl Sink for Table {
     type Row = Form;
 
-    fn map<'r>(&mut self, record: &Numbered<'r>) -> Result<Described<'r, Form>, Halt> {
+    fn map<'r>(&mut self, record: &Numbered<'r>) -> Result<MappedRecord<'r, Form>, Halt> {
         let mapped = match record.record.value.as_deref() {
             Some(b"panic") => panic!("told to"),
             Some(b"reject") => Mapped::Reject(Rejected::new(RejectReason::RefusedRow, "told to")),

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     record::Numbered,
-    sink::{Described, Inserted, Mapped, PlacedRow, Range, Refusal, Sink},
+    sink::{Inserted, Mapped, MappedRecord, PlacedRow, Range, Refusal, Sink},
 };
 
 /// The sink of a process, and how many of its INSERTs were refused.
@@ -123,7 +123,7 @@ impl Sink for Warehouse {
     /// Whether the table refuses it.
     type Row = bool;
 
-    fn map<'r>(&mut self, record: &Numbered<'r>) -> Result<Described<'r, bool>, Halt> {
+    fn map<'r>(&mut self, record: &Numbered<'r>) -> Result<MappedRecord<'r, bool>, Halt> {
         let mapped = match record.record.value.as_deref() {
             Some(b"reject") => Mapped::Reject(Rejected::new(RejectReason::Undecodable, "told to")),
             value => Mapped::Row(value == Some(b"refused")),

@@ -16,7 +16,7 @@ use crate::{
     ledger::Told,
     log::Log,
     record::{Numbered, Record, header},
-    sink::{Described, Mapped, PlacedRow, Range, Sink},
+    sink::{Mapped, MappedRecord, PlacedRow, Range, Sink},
     stage_loop::{barred, condemns, in_safety, number},
 };
 
@@ -97,7 +97,7 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
         load: &mut Load<S::Row>,
         record: &Record,
         waybill: Option<Waybill>,
-        (mapped, hints): Described<'_, S::Row>,
+        (mapped, hints): MappedRecord<'_, S::Row>,
     ) -> Result<(), Failed> {
         let span = RecordSpan::start(self.parts.name, record.header(header::TRACEPARENT));
         let told = |hints| Told { record, waybill, hints, traceparent: span.traceparent() };
@@ -136,6 +136,6 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
     }
 }
 
-fn rejects<'r, R>(rejected: Rejected) -> Described<'r, R> {
+fn rejects<'r, R>(rejected: Rejected) -> MappedRecord<'r, R> {
     (Mapped::Reject(rejected), Hints::default())
 }
