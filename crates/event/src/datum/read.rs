@@ -296,9 +296,22 @@ mod tests {
         reader.read_deser(&mut rest).ok().map(|value| (value, rest.len()))
     }
 
-    fn by_us<T: DeserializeOwned>(bytes: &[u8]) -> Option<(T, usize)> {
+    fn by_us<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, usize), NotRead> {
         let mut rest = bytes;
-        read(&mut rest).ok().map(|value| (value, rest.len()))
+        read(&mut rest).map(|value| (value, rest.len()))
+    }
+
+    /// Whether both read the same, or both nothing. Of one thing they differ: apache-avro drops the bits of a
+    /// number that do not fit into 64, which is another number than the writer's; we refuse it.
+    fn both_read<T: DeserializeOwned + fmt::Debug + PartialEq>(
+        schema: &'static TopicSchema,
+        bytes: &[u8],
+    ) -> Result<(), TestCaseError> {
+        let ours = by_us::<T>(bytes);
+        if !matches!(ours, Err(NotRead::NoNumber)) {
+            prop_assert_eq!(ours.ok(), by_apache_avro(schema, bytes));
+        }
+        Ok(())
     }
 
     /// The datum of an example of a topic.
@@ -335,12 +348,8 @@ mod tests {
                 bytes.truncate(length);
                 bytes
             };
-            let raw = RAW.with(changed);
-            let (ours, theirs) = (by_us::<RawEvent>(&raw), by_apache_avro(&schema::RAW_EVENTS, &raw));
-            prop_assert_eq!(ours, theirs);
-            let enriched = ENRICHED.with(changed);
-            let ours = by_us::<EnrichedEvent>(&enriched);
-            prop_assert_eq!(ours, by_apache_avro(&schema::ENRICHED_EVENTS, &enriched));
+            both_read::<RawEvent>(&schema::RAW_EVENTS, &RAW.with(changed))?;
+            both_read::<EnrichedEvent>(&schema::ENRICHED_EVENTS, &ENRICHED.with(changed))?;
         }
     }
 
