@@ -142,7 +142,10 @@ mod tests {
         let (mut events, record) = (Events::new(0, read), record(Some(value)));
         let mapped = events.map(&Numbered { record: &record, waybill: waybill() }).unwrap();
         let Mapped::Row(row) = mapped else { panic!("an event becomes a row") };
-        (RowWriter::default().write(&row), hints_of(&events, &row))
+        let mut writer = RowWriter::default();
+        let written = writer.write(&row);
+        writer.pack();
+        (written, hints_of(&events, &row))
     }
 
     fn hints_of<M: Mapping>(_of: &M, row: &M::Row<'_>) -> Hints {

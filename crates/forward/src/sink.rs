@@ -61,13 +61,16 @@ pub struct ClickhouseSink<M> {
     loader: Loader,
     mapping: M,
     writer: RowWriter,
+    /// Whose rows are being written: those of a partition are sent together.
+    writing: Option<(Topic, i32)>,
     attempts: u64,
 }
 
 impl<M: Mapping> ClickhouseSink<M> {
     /// A sink that loads what `mapping` makes of the records.
     pub fn new(loader: Loader, mapping: M) -> Self {
-        Self { loader, mapping, writer: RowWriter::default(), attempts: 0 }
+        let writer = loader.warehouse.row_writer();
+        Self { loader, mapping, writer, writing: None, attempts: 0 }
     }
 
     fn positions(&self, range: &Range) -> PositionRange {
@@ -103,6 +106,10 @@ impl<M: Mapping> Sink for ClickhouseSink<M> {
                 return Ok((Mapped::Discard(discarded), Hints::default()));
             }
         };
+        let of = record.record.position;
+        if self.writing.replace((of.topic, of.partition)) != Some((of.topic, of.partition)) {
+            self.writer.pack();
+        }
         let mapped = match row.unheld_time() {
             None => Mapped::Row(self.writer.write(&row)),
             Some(column) => {
@@ -130,6 +137,7 @@ impl<M: Mapping> Sink for ClickhouseSink<M> {
         if rows.is_empty() {
             return Ok(Inserted::Loaded);
         }
+        self.writer.pack();
         self.attempts += 1;
         let token =
             Token { epoch: self.loader.epoch, range: *range, format: M::Row::<'static>::FORMAT };
@@ -227,7 +235,10 @@ mod tests {
     }
 
     fn written(happened_at: Millis) -> Mapped<RowBytes> {
-        Mapped::Row(RowWriter::default().write(&Timed(happened_at)))
+        let mut writer = RowWriter::default();
+        let row = writer.write(&Timed(happened_at));
+        writer.pack();
+        Mapped::Row(row)
     }
 
     fn mapped(is_side: bool, happened_at: Millis) -> (Mapped<RowBytes>, Hints) {
@@ -240,8 +251,9 @@ mod tests {
             Record { position, timestamp: None, key: None, value: None, headers: Vec::new() };
         let origin = Origin { epoch: 0, partition: 0, offset: 0 };
         let numbered = Numbered { record: &record, waybill: Waybill { origin, appended_at: 1 } };
-        let (mapped, hints) =
-            ClickhouseSink::new(loader, Offsets { is_side }).map(&numbered).unwrap();
+        let mut sink = ClickhouseSink::new(loader, Offsets { is_side });
+        let (mapped, hints) = sink.map(&numbered).unwrap();
+        sink.writer.pack();
         (mapped, hints.map(Cow::into_owned))
     }
 

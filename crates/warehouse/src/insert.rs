@@ -8,7 +8,7 @@ use crate::answer::{HttpAnswer, classify};
 use crate::client::Warehouse;
 use crate::error::with_sources;
 use crate::half_sent;
-use crate::{InsertAnswer, Row, RowBytes, RowWriter, WarehouseError};
+use crate::{Compression, InsertAnswer, Row, RowBytes, RowWriter, WarehouseError};
 
 /// An INSERT of rows that are bytes already.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,8 +32,9 @@ impl InsertRequest {
         token: String,
         query_id: String,
     ) -> Self {
-        let mut writer = RowWriter::default();
+        let mut writer = RowWriter::new(Compression::None);
         let rows = rows.into_iter().map(|row| writer.write(row)).collect();
+        writer.pack();
         Self::of::<R>(rows, token, query_id)
     }
 
@@ -66,10 +67,15 @@ const SETTINGS: &[(&str, &str)] = &[
 pub(crate) const QUORUM: (&str, &str) = ("insert_quorum", "auto");
 
 impl Warehouse {
+    /// What makes bytes of rows as they will be sent.
+    pub fn row_writer(&self) -> RowWriter {
+        RowWriter::new(self.compression)
+    }
+
     /// Sends an INSERT and says how it ended. One attempt, at the first host that can be reached; the
     /// caller decides about another, which goes to the next host if this one could not.
     pub async fn insert(&self, request: InsertRequest) -> InsertAnswer {
-        let body = match self.compression.packed(&request.rows) {
+        let body = match RowBytes::body(&request.rows, self.compression) {
             Ok(body) => body,
             Err(error) => return InsertAnswer::Away(format!("nothing was sent: {error}")),
         };

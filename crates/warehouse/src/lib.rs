@@ -40,6 +40,7 @@ mod sample;
 mod segment;
 mod settle;
 mod shortfall;
+mod written_rows;
 
 pub use answer::{CODES_ABOUT_ROWS, Exception, InsertAnswer};
 pub use body::Compression;
@@ -62,7 +63,7 @@ pub use promoted_backfill::{BackfillProgress, BackfillStep};
 pub use promoted_json::JsonProperties;
 pub use read_back::{Counts, LoadedEvent, OriginRange, PositionRange};
 pub use retention::{KeepDays, RetentionChange};
-pub use row_binary::{RowBinary, RowBytes, RowWriter, TIMES};
+pub use row_binary::{RowBinary, TIMES};
 pub use rows::{
     AliasRow, DeadLetterRow, DeliveryRow, DiscardRow, EventRow, LinkRow, Row, RowPosition,
     Undecodable,
@@ -70,3 +71,4 @@ pub use rows::{
 pub use sample::StoredEvent;
 pub use segment::{Field, FieldKind, Part, PlannedEvent, SegmentPlan, SegmentSource, SegmentStep};
 pub use shortfall::Shortfall;
+pub use written_rows::{RowBytes, RowWriter};

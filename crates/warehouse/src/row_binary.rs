@@ -7,63 +7,17 @@
 
 use std::ops::Range;
 
-use bytes::{Bytes, BytesMut};
 use event::{Millis, Text};
-
-use crate::Row;
 
 /// Milliseconds UTC that `DateTime64(3)` can hold: 1900 to 2299. RowBinary takes any other without a
 /// word, and what is read of it is another time (of 26.7 only beyond the years 0 to 9999). Source:
 /// <https://clickhouse.com/docs/sql-reference/data-types/datetime64>.
 pub const TIMES: Range<Millis> = -2_208_988_800_000..10_413_792_000_000;
 
-/// Rows are put one behind the other into pieces of so many bytes, or of one row where that is larger.
-const PIECE: usize = 256 * 1024;
-
-/// A row as the bytes that travel. Clones share them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RowBytes(Bytes);
-
-impl RowBytes {
-    /// The bytes.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// Cuts off what is behind the first `length` bytes.
-    pub fn truncate(&mut self, length: usize) {
-        self.0.truncate(length);
-    }
-}
-
-/// Makes bytes of rows. Most of what loading costs is memory that is touched for the first time, so
-/// rows become bytes at once, in a few large pieces that the next batch finds again.
-#[derive(Debug, Default)]
-pub struct RowWriter {
-    /// The row that is being written.
-    row: RowBinary,
-    /// What is left of the last piece.
-    piece: BytesMut,
-}
-
-impl RowWriter {
-    /// The bytes of a row.
-    pub fn write<R: Row>(&mut self, row: &R) -> RowBytes {
-        self.row.bytes.clear();
-        row.write(&mut self.row);
-        let bytes = &self.row.bytes;
-        if self.piece.capacity() < bytes.len() {
-            self.piece = BytesMut::with_capacity(PIECE.max(bytes.len()));
-        }
-        self.piece.extend_from_slice(bytes);
-        RowBytes(self.piece.split().freeze())
-    }
-}
-
 /// A buffer that a row is written to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RowBinary {
-    bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl RowBinary {
@@ -213,32 +167,5 @@ mod tests {
             assert_eq!(&bytes[..expected.len()], expected, "{length}");
             assert_eq!(bytes.len(), expected.len() + length);
         }
-    }
-
-    /// A row of so many equal bytes.
-    struct Filled(u8, usize);
-
-    impl Row for Filled {
-        const TABLE: &'static str = "filled";
-        const FORMAT: u16 = 1;
-        const COLUMNS: &'static [&'static str] = &[];
-
-        fn write(&self, out: &mut RowBinary) {
-            out.bytes.resize(self.1, self.0);
-        }
-    }
-
-    #[test]
-    fn a_row_stays_what_it_was_whatever_is_written_after_it() {
-        let mut writer = RowWriter::default();
-        let sizes = [1, PIECE / 2, PIECE / 2, 3 * PIECE, 0, PIECE - 7, 8];
-        let rows: Vec<RowBytes> =
-            (1..).zip(sizes).map(|(byte, size)| writer.write(&Filled(byte, size))).collect();
-        for ((byte, size), row) in (1..).zip(sizes).zip(&rows) {
-            assert_eq!(row.as_bytes(), vec![byte; size]);
-        }
-        let mut cut = rows[1].clone();
-        cut.truncate(3);
-        assert_eq!((cut.as_bytes(), rows[1].as_bytes().len()), (&[2, 2, 2][..], PIECE / 2));
     }
 }

@@ -1,12 +1,15 @@
-//! Several hosts, compression, and what a cluster is told.
+//! Several hosts, how rows travel, and what a cluster is told.
 
 use std::time::Duration;
 
 use local_stack::Stack;
-use warehouse::{Compression, Counts, InsertAnswer, Warehouse, WarehouseConfig, WarehouseError};
+use warehouse::{
+    Compression, Counts, EventRow, InsertAnswer, InsertRequest, RowBytes, Warehouse,
+    WarehouseConfig, WarehouseError,
+};
 
 use crate::doorway::{Doorway, Manner};
-use crate::loaded::{origins, positions, request};
+use crate::loaded::{origins, positions, request, row};
 use crate::{execute, migrated};
 
 /// A warehouse whose replicas are these doorways. The tables behind them are plain; those who load and
@@ -50,7 +53,7 @@ pub(crate) async fn a_host_that_refuses_is_left_for_the_next_until_that_one_cann
 
     let mut cut = request(&[4], "e", 1);
     let last = cut.rows.last_mut().unwrap();
-    last.truncate(last.as_bytes().len() - 3);
+    last.truncate(last.length() - 3);
     let answer = warehouse.insert(cut).await;
     assert!(matches!(answer, InsertAnswer::Refused(_)), "{answer:?}");
     assert_eq!(warehouse.insert(request(&[4], "f", 1)).await, InsertAnswer::Loaded);
@@ -128,6 +131,50 @@ pub(crate) async fn rows_arrive_in_any_compression_and_half_of_them_are_none(sta
         expected.push(encoding);
     }
     assert_eq!(expected, [[false, false], [true, false], [false, true]]);
+}
+
+pub(crate) async fn rows_of_many_pieces_arrive_whole_and_some_of_them_too(stack: &Stack) {
+    migrated(stack, "pieces").await;
+    for (index, compression) in
+        [Compression::None, Compression::Lz4, Compression::Zstd].into_iter().enumerate()
+    {
+        let config = WarehouseConfig {
+            url: stack.clickhouse_url(),
+            database: "pieces".to_owned(),
+            compression,
+            ..WarehouseConfig::default()
+        };
+        let warehouse = Warehouse::new(&config).unwrap();
+        let first = i64::try_from(index).unwrap() * 10_000;
+        let offsets: Vec<i64> = (first..first + 4_000).collect();
+        let mut writer = warehouse.row_writer();
+        let rows: Vec<RowBytes> =
+            offsets.iter().map(|offset| writer.write(&row(*offset))).collect();
+        writer.pack();
+        let bytes: usize = rows.iter().map(RowBytes::length).sum();
+        assert!(bytes > 1_000_000, "{bytes} bytes are hardly more than a piece");
+        let third = |rest: usize| {
+            let rows = rows.iter().enumerate().filter(move |(at, _)| at % 3 == rest);
+            rows.map(|(_, row)| row.clone()).collect::<Vec<_>>()
+        };
+        let at = |rest: usize| offsets.iter().skip(rest).step_by(3).copied();
+        let insert = |rows, token: &str| {
+            InsertRequest::of::<EventRow>(
+                rows,
+                format!("{token}-{index}"),
+                format!("{token}-{index}-1"),
+            )
+        };
+        let present = positions(first, first + 9_999);
+        assert_eq!(warehouse.insert(insert(third(1), "third")).await, InsertAnswer::Loaded);
+        assert_eq!(warehouse.present(&present).await.unwrap(), at(1).collect::<Vec<_>>());
+        assert_eq!(warehouse.insert(insert(third(2), "next")).await, InsertAnswer::Loaded);
+        assert_eq!(warehouse.insert(insert(third(0), "last")).await, InsertAnswer::Loaded);
+        assert_eq!(warehouse.present(&present).await.unwrap(), offsets);
+        assert_eq!(warehouse.insert(insert(rows.clone(), "whole")).await, InsertAnswer::Loaded);
+        let counts = warehouse.counts(&origins(first, first + 9_999)).await.unwrap();
+        assert_eq!(counts, Counts { rows: 8_000, origins: 4_000 });
+    }
 }
 
 /// The library of the local stack has neither Keeper nor a queue of statements for a cluster, so that
