@@ -56,8 +56,8 @@ fn name(text: &str) -> Option<&str> {
 /// How an INSERT ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InsertAnswer {
-    /// ClickHouse said yes to this query: status 200, its id, no exception, no body. A repeat that
-    /// was dropped for its token answers the same.
+    /// ClickHouse said yes to this query: status 200, its id, no exception, no body, no fewer rows
+    /// than were sent. A repeat that was dropped for its token answers the same.
     Loaded,
     /// No connection: nothing was sent.
     Away(String),
@@ -116,12 +116,14 @@ pub(crate) struct HttpAnswer {
     pub(crate) query_id: Option<String>,
     /// Header `X-ClickHouse-Exception-Code`; it also comes with status 200 (ClickHouse#65117).
     pub(crate) exception_code: Option<String>,
+    /// Header `X-ClickHouse-Summary`, a JSON object.
+    pub(crate) summary: Option<String>,
     /// The body, which an INSERT that went well has none of.
     pub(crate) body: String,
 }
 
-/// What the answer to the INSERT with this `query_id` means.
-pub(crate) fn classify(answer: &HttpAnswer, query_id: &str) -> InsertAnswer {
+/// What the answer to the INSERT of so many rows with this `query_id` means.
+pub(crate) fn classify(answer: &HttpAnswer, query_id: &str, rows: usize) -> InsertAnswer {
     if let Some(exception) = exception(answer) {
         return if is_about_rows(exception.code) {
             InsertAnswer::Refused(exception)
@@ -139,7 +141,19 @@ pub(crate) fn classify(answer: &HttpAnswer, query_id: &str) -> InsertAnswer {
     if !answer.body.is_empty() {
         return InsertAnswer::Uncertain("status 200 with a body".to_owned());
     }
-    InsertAnswer::Loaded
+    match answer.summary.as_deref().and_then(written_rows) {
+        Some(written) if written < rows => {
+            InsertAnswer::Uncertain(format!("status 200, but of {rows} rows it read {written}"))
+        }
+        _ => InsertAnswer::Loaded,
+    }
+}
+
+/// How many rows ClickHouse says that it has written, those of views of the table and those of a repeat
+/// that it dropped among them.
+fn written_rows(summary: &str) -> Option<usize> {
+    let summary: serde_json::Value = serde_json::from_str(summary).ok()?;
+    summary.get("written_rows")?.as_str()?.parse().ok()
 }
 
 fn exception(answer: &HttpAnswer) -> Option<Exception> {
@@ -198,8 +212,14 @@ mod tests {
             status,
             query_id: Some(ID.to_owned()),
             exception_code: code.map(str::to_owned),
+            summary: None,
             body: body.to_owned(),
         }
+    }
+
+    /// A yes with a summary.
+    fn yes(summary: &str) -> HttpAnswer {
+        HttpAnswer { summary: Some(summary.to_owned()), ..answer(200, None, "") }
     }
 
     fn exception(code: u32, name: &str, row: Option<u64>) -> Exception {
@@ -224,6 +244,9 @@ mod tests {
         let busy = |e| InsertAnswer::Busy(e);
         for (case, given, expected) in [
             ("yes", answer(200, None, ""), InsertAnswer::Loaded),
+            ("yes to all", yes(r#"{"read_rows":"9","written_rows":"9"}"#), InsertAnswer::Loaded),
+            ("a view took some too", yes(r#"{"written_rows":"12"}"#), InsertAnswer::Loaded),
+            ("a summary of the future", yes(r#"{"rows":{"written":1}}"#), InsertAnswer::Loaded),
             (
                 "rows cut off",
                 answer(500, Some("33"), CUT_OFF),
@@ -254,7 +277,7 @@ mod tests {
             ),
             ("a code that is none", answer(500, Some("?"), ""), busy(exception(0, "", None))),
         ] {
-            assert_eq!(classify(&given, ID), expected, "{case}");
+            assert_eq!(classify(&given, ID, 9), expected, "{case}");
         }
     }
 
@@ -264,8 +287,9 @@ mod tests {
         let other = HttpAnswer { query_id: Some("another".to_owned()), ..answer(200, None, "") };
         let gateway = answer(502, None, "<html>Bad Gateway</html>");
         let page = answer(200, None, "<html>Welcome</html>");
-        for given in [stranger, other, gateway, page] {
-            assert!(matches!(classify(&given, ID), InsertAnswer::Uncertain(_)), "{given:?}");
+        let fewer = yes(r#"{"read_rows":"8","written_rows":"8"}"#);
+        for given in [stranger, other, gateway, page, fewer] {
+            assert!(matches!(classify(&given, ID, 9), InsertAnswer::Uncertain(_)), "{given:?}");
         }
     }
 

@@ -105,7 +105,7 @@ impl Warehouse {
             half_sent::send_half_and_act(&url, &headers, &body);
         }
         match self.http.post(url).headers(headers).body(body).send().await {
-            Ok(response) => answer(response, &request.query_id).await,
+            Ok(response) => answer(response, request).await,
             Err(error) => no_answer(&error.without_url()),
         }
     }
@@ -143,7 +143,7 @@ impl Warehouse {
     }
 }
 
-async fn answer(response: reqwest::Response, query_id: &str) -> InsertAnswer {
+async fn answer(response: reqwest::Response, request: &InsertRequest) -> InsertAnswer {
     let header = |name: &'static str| {
         let value = response.headers().get(HeaderName::from_static(name));
         value.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
@@ -152,13 +152,14 @@ async fn answer(response: reqwest::Response, query_id: &str) -> InsertAnswer {
         status: response.status().as_u16(),
         query_id: header("x-clickhouse-query-id"),
         exception_code: header("x-clickhouse-exception-code"),
+        summary: header("x-clickhouse-summary"),
         body: String::new(),
     };
     match response.text().await {
         Ok(body) => answer.body = body,
         Err(error) => return no_answer(&error.without_url()),
     }
-    classify(&answer, query_id)
+    classify(&answer, &request.query_id, request.rows.len())
 }
 
 fn no_answer(error: &reqwest::Error) -> InsertAnswer {

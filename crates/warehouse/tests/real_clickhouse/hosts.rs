@@ -133,6 +133,21 @@ pub(crate) async fn rows_arrive_in_any_compression_and_half_of_them_are_none(sta
     assert_eq!(expected, [[false, false], [true, false], [false, true]]);
 }
 
+pub(crate) async fn a_yes_to_fewer_rows_than_were_sent_is_uncertain(stack: &Stack) {
+    let warehouse = migrated(stack, "fewer").await;
+    let mut fewer = request(&[0, 1, 2], "fewer", 1);
+    fewer.rows[1].truncate(0);
+    let expected = "status 200, but of 3 rows it read 2".to_owned();
+    assert_eq!(warehouse.insert(fewer).await, InsertAnswer::Uncertain(expected));
+    assert_eq!(warehouse.present(&positions(0, 9)).await.unwrap(), [0, 2]);
+    for attempt in 1..=2 {
+        // The second is dropped for its token, and says that it has written three rows.
+        let answer = warehouse.insert(request(&[3, 4, 5], "all", attempt)).await;
+        assert_eq!(answer, InsertAnswer::Loaded, "attempt {attempt}");
+    }
+    assert_eq!(warehouse.counts(&origins(3, 5)).await.unwrap(), Counts { rows: 3, origins: 3 });
+}
+
 pub(crate) async fn rows_of_many_pieces_arrive_whole_and_some_of_them_too(stack: &Stack) {
     migrated(stack, "pieces").await;
     for (index, compression) in

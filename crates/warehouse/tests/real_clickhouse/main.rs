@@ -100,6 +100,7 @@ async fn the_warehouse_keeps_its_promises_on_a_real_clickhouse() {
     deliveries::every_delivery_is_kept_with_all_that_is_known_of_it(&stack).await;
     views::views_show_production_unless_asked(&stack).await;
     a_wrong_row_is_refused_and_a_missing_table_is_not_its_fault(&stack).await;
+    hosts::a_yes_to_fewer_rows_than_were_sent_is_uncertain(&stack).await;
     refusals::a_refused_body_leaves_nothing_behind_and_its_token_free(&stack).await;
     refusals::the_codes_of_rows_have_the_names_that_the_list_says(&stack).await;
     refusals::a_time_that_cannot_be_held_is_taken_in_silence_as_another(&stack).await;
