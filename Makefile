@@ -1,5 +1,5 @@
 # make demo   a day of a small shop through the whole pipeline; KEEP=1 keeps it up afterwards
-# make test   everything, unit to end-to-end, on the real parts
+# make test   everything, unit to end-to-end, on the real parts; SEED=n|random for other random cases
 # make bench  CPU per event of ingest and each stage, beside bare loops; BENCH_EVENTS=n ONE=stages|loader|ingest|identity
 # make fuzz   a fuzzer led by coverage at ingest; FUZZ_SECONDS=n, 60 by default
 # make load   3,000 events/s to ClickHouse: latency, CPU per event; LOAD_RATE=n LOAD_SECONDS=n JSON=1
@@ -16,6 +16,12 @@ export ONE FUZZ_SECONDS
 # In debug builds the crash points are in, so that tests and faults share one build; in no release. So are
 # transformations, as in the image; the default build has none, for VRL takes minutes.
 FEATURES = --features waybill/crashpoints,waybill/transformations
+# Property tests try the same cases in each run, so that what fails is the change. `cargo test` by itself
+# tries others each time.
+SEED ?= 20261126
+ifneq ($(SEED),random)
+export PROPTEST_RNG_SEED = $(SEED)
+endif
 say = @printf '==> %s\n'
 
 .DEFAULT_GOAL := help

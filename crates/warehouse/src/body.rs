@@ -6,28 +6,27 @@ use bytes::Bytes;
 use lz4_flex::frame::{BlockSize, FrameDecoder, FrameEncoder, FrameInfo};
 use serde::Deserialize;
 
-/// How the body of an INSERT is compressed.
+/// How the rows of an INSERT are compressed on their way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Compression {
-    /// Not at all: the least CPU, the most bytes on the network.
+    /// Not at all.
     None,
-    /// LZ4 frames: a quarter of the bytes for little CPU.
+    /// LZ4 frames.
     #[default]
     Lz4,
-    /// Zstandard frames at the lowest level: the fewest bytes.
+    /// Zstandard frames of level 1.
     Zstd,
 }
 
-/// Of Zstandard; higher ones save little of rows and cost several times as much.
 const ZSTD_LEVEL: i32 = 1;
-/// Of LZ4: a piece of rows is a block.
+/// A piece of rows is a block, seldom two.
 const LZ4_BLOCK: BlockSize = BlockSize::Max256KB;
-/// How many times smaller rows usually become.
+/// Most rows become smaller by at least so much.
 const USUAL_RATIO: usize = 4;
 
 impl Compression {
-    /// The value of `Content-Encoding`.
+    /// What the header `Content-Encoding` says of such a body.
     pub(crate) const fn encoding(self) -> Option<&'static str> {
         match self {
             Self::None => None,
@@ -36,7 +35,8 @@ impl Compression {
         }
     }
 
-    /// Bytes as a frame of their own. Frames one behind the other are the bytes one behind the other.
+    /// Bytes as a frame of their own; frames one behind the other are the bytes one behind the other. Only a
+    /// want of memory can make it fail.
     pub(crate) fn packed(self, bytes: &[u8]) -> io::Result<Bytes> {
         let room = Vec::with_capacity(bytes.len() / USUAL_RATIO);
         match self {
