@@ -21,6 +21,7 @@ mod cache;
 mod clickhouse;
 mod commands;
 mod config;
+mod doorway;
 mod error;
 mod kafka;
 mod launch;
@@ -32,6 +33,7 @@ pub mod spawner;
 mod stack;
 
 pub use config::{JavaTuning, PortChoice, Progress, RegistryStorage, StackConfig};
+pub use doorway::{Doorway, Manner};
 pub use error::StackError;
 pub use part::{Part, PartHandle};
 pub use ports::Ports;

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use local_stack::Stack;
+use local_stack::{Doorway, Manner, Stack};
 use warehouse::{
     Compression, Counts, EventRow, InsertAnswer, InsertRequest, RowBytes, Warehouse,
     WarehouseConfig, WarehouseError,
 };
 
-use crate::doorway::{Doorway, Manner};
 use crate::loaded::{origins, positions, request, row};
 use crate::{execute, migrated};
 

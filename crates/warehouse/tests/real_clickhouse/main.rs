@@ -10,7 +10,6 @@ mod changes;
 mod completeness;
 mod deliveries;
 mod dictionary;
-mod doorway;
 mod erase;
 mod hosts;
 mod keep;

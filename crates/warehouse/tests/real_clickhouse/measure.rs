@@ -2,10 +2,9 @@
 
 use std::{fs, time::Instant};
 
-use local_stack::{Part, Stack, StackConfig};
+use local_stack::{Doorway, Part, Stack, StackConfig};
 use warehouse::{Compression, EventRow, InsertAnswer, InsertRequest, Warehouse, WarehouseConfig};
 
-use crate::doorway::Doorway;
 use crate::loaded::row;
 use crate::migrated;
 

@@ -1,4 +1,9 @@
 //! An address of a ClickHouse that can be shut, and that does what replicas do when they fail.
+#![expect(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "a tool of tests, which fail by panicking"
+)]
 
 use std::{
     io::{Read as _, Write as _},
@@ -9,7 +14,7 @@ use std::{
 
 /// What becomes of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Manner {
+pub enum Manner {
     /// They are passed on, and so are the answers.
     Open,
     /// They are passed on, and the answers are lost.
@@ -22,6 +27,7 @@ pub(crate) enum Manner {
     Elsewhere(&'static str, &'static str),
 }
 
+#[derive(Debug)]
 struct State {
     manner: Manner,
     is_shut: bool,
@@ -30,7 +36,8 @@ struct State {
 
 /// A host of its own, as far as a client can tell. `SYSTEM SYNC REPLICA` it answers by itself: the
 /// tables behind it are no replicated ones.
-pub(crate) struct Doorway {
+#[derive(Debug)]
+pub struct Doorway {
     address: SocketAddr,
     server: String,
     state: Arc<Mutex<State>>,
@@ -39,7 +46,7 @@ pub(crate) struct Doorway {
 
 impl Doorway {
     /// A doorway to the server at `url`.
-    pub(crate) fn to(url: &str) -> Self {
+    pub fn to(url: &str) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let state = State { manner: Manner::Open, is_shut: false, asked: Vec::new() };
         let mut doorway = Self {
@@ -52,28 +59,31 @@ impl Doorway {
         doorway
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// Where it is, `http://host:port`.
+    pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    pub(crate) fn behave(&self, manner: Manner) {
+    /// What becomes of requests from now on.
+    pub fn behave(&self, manner: Manner) {
         self.state.lock().unwrap().manner = manner;
     }
 
     /// Every request since the last call: its query, which stands in its head or its body.
-    pub(crate) fn asked(&self) -> Vec<String> {
+    pub fn asked(&self) -> Vec<String> {
         std::mem::take(&mut self.state.lock().unwrap().asked)
     }
 
     /// From now on connections are refused.
-    pub(crate) fn shut(&mut self) {
+    pub fn shut(&mut self) {
         self.state.lock().unwrap().is_shut = true;
         // Wakes the thread; it may be gone already.
         drop(TcpStream::connect(self.address));
         self.accepting.take().unwrap().join().unwrap();
     }
 
-    pub(crate) fn open(&mut self) {
+    /// They are accepted again.
+    pub fn open(&mut self) {
         self.state.lock().unwrap().is_shut = false;
         self.accept(TcpListener::bind(self.address).unwrap());
     }
