@@ -20,15 +20,15 @@ pub(crate) fn view_of(deps: &Deps, span: &Span) -> Result<WarehouseView, Warehou
             start: offsets.start,
             end: offsets.end.saturating_sub(1),
         };
-        for (first, last) in deps.runtime.block_on(deps.warehouse.origin_ranges(&range))? {
+        let copies = deps.runtime.block_on(deps.warehouse.copies(&range))?;
+        for (first, last) in copies.ranges() {
             view.present.insert_range(epoch, partition, first..last.saturating_add(1));
         }
         for (first, last) in deps.runtime.block_on(deps.warehouse.erased_ranges(&range))? {
             view.erased.insert_range(epoch, partition, first..last.saturating_add(1));
         }
-        let twice = deps.runtime.block_on(deps.warehouse.duplicated(&range))?;
         let named = |(offset, copies)| (Origin { epoch, partition, offset }, copies);
-        view.duplicated.extend(twice.into_iter().map(named));
+        view.duplicated.extend(copies.duplicated().into_iter().map(named));
     }
     Ok(view)
 }

@@ -10,8 +10,8 @@ use pipeline::{Halt, RejectReason, Rejected};
 use tokio::runtime::Handle;
 use topology::Topic;
 use warehouse::{
-    Exception, InsertAnswer, InsertRequest, PositionRange, Row, RowBytes, RowWriter, Warehouse,
-    WarehouseError,
+    Exception, InsertAnswer, InsertRequest, PositionRange, Row, RowBytes, RowWriter, Shard,
+    Warehouse, WarehouseError,
 };
 
 use crate::token::{Token, prefix};
@@ -75,6 +75,7 @@ impl<M: Mapping> ClickhouseSink<M> {
 
     fn positions(&self, range: &Range) -> PositionRange {
         PositionRange {
+            shard: shard(range),
             table: M::Row::<'static>::TABLE,
             epoch: self.loader.epoch,
             topic: range.topic.name(),
@@ -96,6 +97,10 @@ impl<M: Mapping> ClickhouseSink<M> {
 impl<M: Mapping> Sink for ClickhouseSink<M> {
     /// Bytes: an event with all facts takes several times as much memory, and a batch has thousands.
     type Row = RowBytes;
+
+    fn shards(&self) -> u32 {
+        self.loader.warehouse.shard_count()
+    }
 
     /// What a column takes in silence as something else is found before it is sent.
     fn map<'r>(&mut self, record: &Numbered<'r>) -> Result<MappedRecord<'r, RowBytes>, Halt> {
@@ -144,18 +149,22 @@ impl<M: Mapping> Sink for ClickhouseSink<M> {
         let token = token.to_string();
         let query_id = format!("{token}-{}-{}", self.attempts, self.loader.nonce);
         let rows = rows.iter().map(|placed| placed.row.clone()).collect();
-        let request = InsertRequest::of::<M::Row<'static>>(rows, token, query_id);
+        let request = InsertRequest::of::<M::Row<'static>>(rows, token, query_id, shard(range));
         inserted(self.loader.runtime.block_on(self.loader.warehouse.insert(request)))
     }
 
-    fn settle(&mut self, topic: Topic, partition: i32) -> Result<(), Halt> {
-        let prefix = prefix(self.loader.epoch, topic, partition);
-        self.wait(self.loader.warehouse.settle(&prefix, SETTLE_WITHIN))
+    fn settle(&mut self, range: &Range) -> Result<(), Halt> {
+        let prefix = prefix(self.loader.epoch, range.topic, range.partition);
+        self.wait(self.loader.warehouse.settle(shard(range), &prefix, SETTLE_WITHIN))
     }
 
     fn present(&mut self, range: &Range) -> Result<Vec<i64>, Halt> {
         self.wait(self.loader.warehouse.present(&self.positions(range)))
     }
+}
+
+fn shard(range: &Range) -> Shard {
+    Shard::of(range.partition, range.shards)
 }
 
 fn unheld_time<R>(column: &str) -> Mapped<R> {

@@ -20,7 +20,7 @@ pub struct Token {
 
 impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Range { topic, partition, start, end, content } = self.range;
+        let Range { topic, partition, start, end, content, shards: _ } = self.range;
         let prefix = prefix(self.epoch, topic, partition);
         write!(f, "{prefix}{start}-{end}-{}-{content}", self.format)
     }
@@ -38,8 +38,14 @@ mod tests {
 
     use super::*;
 
-    const RANGE: Range =
-        Range { topic: Topic::StitchedEvents, partition: 3, start: 100, end: 199, content: 0 };
+    const RANGE: Range = Range {
+        topic: Topic::StitchedEvents,
+        partition: 3,
+        start: 100,
+        end: 199,
+        content: 0,
+        shards: 1,
+    };
 
     fn token(epoch: u16, format: u16, range: Range) -> String {
         Token { epoch, range, format }.to_string()

@@ -14,8 +14,14 @@ use tokio::runtime::Runtime;
 use topology::Topic;
 use warehouse::{RowBytes, Warehouse, WarehouseConfig};
 
-const RANGE: Range =
-    Range { topic: Topic::DiscardedEvents, partition: 2, start: 10, end: 13, content: 0 };
+const RANGE: Range = Range {
+    topic: Topic::DiscardedEvents,
+    partition: 2,
+    start: 10,
+    end: 13,
+    content: 0,
+    shards: 1,
+};
 
 fn waybill(offset: i64) -> Waybill {
     Waybill { origin: Origin { epoch: 0, partition: 2, offset }, appended_at: 1_795_000_000_000 }
@@ -68,7 +74,7 @@ fn a_range_is_loaded_once_a_part_of_it_is_seen_and_a_dead_server_halts() {
 
     let rows: Vec<_> = (10..=13).map(|offset| placed(&mut sink, offset)).collect();
     assert_eq!(sink.insert(&RANGE, &rows[..2]), Ok(Inserted::Loaded));
-    sink.settle(RANGE.topic, RANGE.partition).unwrap();
+    sink.settle(&RANGE).unwrap();
     assert_eq!(sink.present(&RANGE), Ok(vec![10, 11]));
     let rest = Range { content: 1, ..RANGE };
     for _ in 0..2 {
@@ -81,7 +87,7 @@ fn a_range_is_loaded_once_a_part_of_it_is_seen_and_a_dead_server_halts() {
     runtime.block_on(server.kill()).unwrap();
     assert_eq!(sink.insert(&RANGE, &rows).unwrap_err().dependency, "clickhouse");
     assert_eq!(sink.present(&RANGE).unwrap_err().dependency, "clickhouse");
-    assert_eq!(sink.settle(RANGE.topic, RANGE.partition).unwrap_err().dependency, "clickhouse");
+    assert_eq!(sink.settle(&RANGE).unwrap_err().dependency, "clickhouse");
     runtime.block_on(server.restart()).unwrap();
     assert_eq!(sink.present(&RANGE), Ok(vec![10, 11, 12, 13]));
 }

@@ -59,7 +59,7 @@ impl Lane {
     /// what changed since the last commit, if anything did.
     pub(crate) fn commit(&self, partition: Partition, ranges: &[Range]) -> Option<Commit> {
         let own = ranges.iter().find(|range| (range.topic, range.partition) == partition);
-        let own = own.map(|range| Intent { end: range.end, content: range.content });
+        let own = own.map(intent_of);
         if own.is_none() && !self.uncommitted {
             return None;
         }
@@ -71,7 +71,7 @@ impl Lane {
     pub(crate) fn committed(&mut self, partition: Partition, ranges: &[Range]) {
         let own = ranges.iter().find(|range| (range.topic, range.partition) == partition);
         if let Some(range) = own {
-            self.intent = Some(Intent { end: range.end, content: range.content });
+            self.intent = Some(intent_of(range));
         }
         self.told.clear();
         self.uncommitted = false;
@@ -80,7 +80,13 @@ impl Lane {
 
 /// The range that an intent committed at `start` covers.
 pub(crate) fn intent_range((topic, partition): Partition, start: i64, intent: Intent) -> Range {
-    Range { topic, partition, start, end: intent.end, content: intent.content }
+    let Intent { end, content, shards } = intent;
+    Range { topic, partition, start, end, content, shards }
+}
+
+/// The intent to load a range.
+fn intent_of(range: &Range) -> Intent {
+    Intent { end: range.end, content: range.content, shards: range.shards }
 }
 
 /// A range with its rows and the fates of the records that became none.

@@ -25,6 +25,8 @@ pub(crate) struct Intent {
     pub(crate) end: i64,
     /// Number of the content.
     pub(crate) content: u32,
+    /// Over how many shards the sink was spread.
+    pub(crate) shards: u32,
 }
 
 /// A record that was begun by itself, and how often.
@@ -38,7 +40,8 @@ pub(crate) struct Probe {
 
 impl fmt::Display for Intent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "load:{},{}", self.end, self.content)
+        write!(f, "load:{},{}", self.end, self.content)?;
+        if self.shards == 1 { Ok(()) } else { write!(f, ",{}", self.shards) }
     }
 }
 
@@ -68,8 +71,13 @@ impl Metadata {
 
     fn take(&mut self, word: &str) -> Option<()> {
         if let Some(rest) = word.strip_prefix("load:") {
-            let (end, content) = rest.split_once(',')?;
-            self.intent = Some(Intent { end: end.parse().ok()?, content: content.parse().ok()? });
+            let (end, rest) = rest.split_once(',')?;
+            let (content, shards) = rest.split_once(',').unwrap_or((rest, "1"));
+            self.intent = Some(Intent {
+                end: end.parse().ok()?,
+                content: content.parse().ok()?,
+                shards: shards.parse().ok().filter(|shards| *shards > 0)?,
+            });
         } else if let Some(rest) = word.strip_prefix("attempts=") {
             self.attempts = rest.parse().ok()?;
         } else if let Some(rest) = word.strip_prefix("by=") {
@@ -90,11 +98,13 @@ mod tests {
 
     #[test]
     fn metadata_reads_what_it_prints_and_refuses_anything_else() {
-        let intent = Some(Intent { end: 18_446, content: 2 });
+        let intent = Some(Intent { end: 18_446, content: 2, shards: 1 });
+        let spread = Some(Intent { end: 18_446, content: 2, shards: 3 });
         let probe = Some(Probe { offset: 7, times: 1 });
         for (metadata, text) in [
             (Metadata::default(), ""),
             (Metadata { intent, ..Metadata::default() }, "load:18446,2"),
+            (Metadata { intent: spread, ..Metadata::default() }, "load:18446,2,3"),
             (Metadata { attempts: 2, upto: Some(9), ..Metadata::default() }, "attempts=2 upto=9"),
             (
                 Metadata { intent, attempts: 3, by: Some(0xab), upto: None, probe },
@@ -104,7 +114,7 @@ mod tests {
             assert_eq!(metadata.to_string(), text);
             assert_eq!(Metadata::parse(text), Ok(metadata));
         }
-        for text in ["load:1", "attempts=x", "probe=3", "hello"] {
+        for text in ["load:1", "load:1,0,0", "load:1,0,2,3", "attempts=x", "probe=3", "hello"] {
             assert!(Metadata::parse(text).is_err(), "{text}");
         }
     }

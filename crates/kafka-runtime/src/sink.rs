@@ -23,6 +23,9 @@ pub struct Range {
     /// Number of the content: 0 for the complete range. When something was taken under a number,
     /// what is still missing takes the next, which is committed before it is used.
     pub content: u32,
+    /// Over how many shards the sink was spread when the range was begun ([`Sink::shards`]). All that
+    /// is done about the range is done in that shard, whatever the configuration has become since.
+    pub shards: u32,
 }
 
 /// What a record becomes in the sink.
@@ -87,6 +90,12 @@ pub trait Sink {
     /// One row.
     type Row;
 
+    /// Over how many shards the sink is spread now: a partition's rows go to shard `partition mod
+    /// shards`.
+    fn shards(&self) -> u32 {
+        1
+    }
+
     /// Maps a record to a row. Deterministic: no clock, no look-up (a schema by its id excepted,
     /// which never changes).
     fn map<'r>(&mut self, record: &Numbered<'r>) -> Result<MappedRecord<'r, Self::Row>, Halt>;
@@ -105,8 +114,9 @@ pub trait Sink {
     /// untaken, as long as nothing of them is in.
     fn insert(&mut self, range: &Range, rows: &[PlacedRow<Self::Row>]) -> Result<Inserted, Halt>;
 
-    /// Waits until no INSERT of this partition (of any instance, dead ones too) is still running.
-    fn settle(&mut self, topic: Topic, partition: i32) -> Result<(), Halt>;
+    /// Waits until no INSERT of the range's partition (of any instance, dead ones too) is still running
+    /// in the range's shard.
+    fn settle(&mut self, range: &Range) -> Result<(), Halt>;
 
     /// Which offsets of the range the sink holds, ascending.
     fn present(&mut self, range: &Range) -> Result<Vec<i64>, Halt>;

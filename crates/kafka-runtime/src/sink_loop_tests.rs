@@ -96,7 +96,7 @@ impl Sink for Table {
         answer
     }
 
-    fn settle(&mut self, _topic: Topic, _partition: i32) -> Result<(), Halt> {
+    fn settle(&mut self, _range: &Range) -> Result<(), Halt> {
         self.settled += 1;
         Ok(())
     }

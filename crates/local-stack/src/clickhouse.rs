@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 
 use tokio::net::TcpStream;
 
+use crate::config::CLUSTER;
 use crate::launch::{Launch, Probe};
-use crate::{Part, Ports, StackError};
+use crate::ports::ClickHousePorts;
+use crate::{Part, StackError};
 
 /// 3 s a row: 95 years.
 const LISTEN_FOR_EVER: &str = "SYSTEM START LISTEN HTTP; SYSTEM START LISTEN TCP; \
@@ -23,7 +25,10 @@ pub(crate) struct ClickHouse {
     pub(crate) library: PathBuf,
     pub(crate) folder: PathBuf,
     pub(crate) log: PathBuf,
-    pub(crate) ports: Ports,
+    /// Ports of the ClickHouses of all shards.
+    pub(crate) shards: Vec<ClickHousePorts>,
+    /// Which of them this is, from 0.
+    pub(crate) shard: u16,
 }
 
 impl ClickHouse {
@@ -31,23 +36,26 @@ impl ClickHouse {
     pub(crate) fn prepare(&self) -> Result<Launch, StackError> {
         fs::create_dir_all(&self.folder).map_err(StackError::file(&self.folder))?;
         let config = self.folder.join("config.xml");
-        fs::write(&config, config_xml(&self.log)).map_err(StackError::file(&config))?;
+        fs::write(&config, self.config_xml()).map_err(StackError::file(&config))?;
+        let ClickHousePorts { http, tcp } = self.ports();
         Ok(Launch {
             part: Part::ClickHouse,
             program: self.library.join("clickhouse-host"),
             args: self.args(&config),
             folder: self.folder.clone(),
             log: self.log.clone(),
-            probe: Probe::ClickHouse {
-                http: url(self.ports.clickhouse_http),
-                tcp: self.ports.clickhouse_tcp,
-            },
+            probe: Probe::ClickHouse { http: url(http), tcp },
         })
+    }
+
+    fn ports(&self) -> ClickHousePorts {
+        self.shards[usize::from(self.shard)]
     }
 
     fn args(&self, config: &Path) -> Vec<OsString> {
         let option = |name: &str, value: &dyn std::fmt::Display| format!("--{name}={value}").into();
-        vec![
+        let ClickHousePorts { http, tcp } = self.ports();
+        let mut args = vec![
             self.library.join("libchdb.so").into_os_string(),
             "--multiquery".into(),
             // clickhouse-local would take `1` for a query; a server does not.
@@ -57,17 +65,21 @@ impl ClickHouse {
             option("config-file", &config.display()),
             option("path", &self.folder.join("data").display()),
             option("listen_host", &Ipv4Addr::LOCALHOST),
-            option("http_port", &self.ports.clickhouse_http),
-            option("tcp_port", &self.ports.clickhouse_tcp),
-            option("query", &LISTEN_FOR_EVER),
-        ]
+            option("http_port", &http),
+            option("tcp_port", &tcp),
+        ];
+        if self.shards.len() > 1 {
+            // What a server has in the profiles of its users.
+            args.push("--prefer_global_in_and_join=1".into());
+        }
+        args.push(option("query", &LISTEN_FOR_EVER));
+        args
     }
-}
 
-/// The time zone is not here because it is not heeded either; it comes from TZ.
-fn config_xml(log: &Path) -> String {
-    format!(
-        "\
+    /// The time zone is not here because it is not heeded either; it comes from TZ.
+    fn config_xml(&self) -> String {
+        format!(
+            "\
 <clickhouse>
   <logger>
     <log>{}</log>
@@ -75,10 +87,28 @@ fn config_xml(log: &Path) -> String {
     <count>1</count>
   </logger>
   <max_server_memory_usage>{MEMORY_LIMIT_BYTES}</max_server_memory_usage>
-</clickhouse>
+{}</clickhouse>
 ",
-        escaped(&log.display().to_string())
-    )
+            escaped(&self.log.display().to_string()),
+            self.cluster_xml()
+        )
+    }
+
+    /// A ClickHouse finds itself in the list by its own port.
+    fn cluster_xml(&self) -> String {
+        if self.shards.len() == 1 {
+            return String::new();
+        }
+        let shard = |ports: &ClickHousePorts| {
+            let tcp = ports.tcp;
+            format!("<shard><replica><host>127.0.0.1</host><port>{tcp}</port></replica></shard>\n")
+        };
+        let shards: String = self.shards.iter().map(shard).collect();
+        format!(
+            "  <tcp_port>{}</tcp_port>\n  <remote_servers><{CLUSTER}>\n{shards}</{CLUSTER}></remote_servers>\n",
+            self.ports().tcp
+        )
+    }
 }
 
 fn escaped(text: &str) -> String {
@@ -100,24 +130,41 @@ pub(crate) async fn answers(client: &reqwest::Client, http: &str, tcp: u16) -> b
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Ports;
 
     #[test]
     fn a_path_is_escaped_in_the_configuration() {
-        let xml = config_xml(Path::new("/a & b/<c>/clickhouse.log"));
+        let one = clickhouse(Path::new("/a & b/<c>"), 1, 0);
+        let xml = one.config_xml();
         assert!(xml.contains("<log>/a &amp; b/&lt;c>/clickhouse.log</log>"), "{xml}");
+        assert!(!xml.contains("remote_servers"), "{xml}");
+    }
+
+    #[test]
+    fn each_of_several_knows_all_of_them_and_itself() {
+        let second = clickhouse(Path::new("/stack"), 2, 1);
+        let xml = second.config_xml();
+        assert!(xml.contains("<tcp_port>8125</tcp_port>"), "{xml}");
+        assert!(xml.contains("<port>9000</port>") && xml.contains("<port>8125</port>"), "{xml}");
+        let args = second.args(Path::new("/c"));
+        assert!(args.contains(&"--http_port=8124".into()), "{args:?}");
+        assert!(args.contains(&"--prefer_global_in_and_join=1".into()), "{args:?}");
+    }
+
+    fn clickhouse(folder: &Path, shards: u16, shard: u16) -> ClickHouse {
+        ClickHouse {
+            library: "/cache/clickhouse".into(),
+            folder: folder.into(),
+            log: folder.join("clickhouse.log"),
+            shards: (0..shards).map(|it| Ports::WELL_KNOWN.of_clickhouse(it)).collect(),
+            shard,
+        }
     }
 
     #[test]
     fn the_ports_are_those_of_the_stack() {
         let folder = tempfile::tempdir().unwrap();
-        let launch = ClickHouse {
-            library: "/cache/clickhouse".into(),
-            folder: folder.path().into(),
-            log: folder.path().join("clickhouse.log"),
-            ports: Ports::WELL_KNOWN,
-        }
-        .prepare()
-        .unwrap();
+        let launch = clickhouse(folder.path(), 1, 0).prepare().unwrap();
         assert!(launch.args.contains(&"--http_port=8123".into()));
         assert!(launch.args.contains(&"--tcp_port=9000".into()));
         assert!(launch.args.contains(&"--listen_host=127.0.0.1".into()));

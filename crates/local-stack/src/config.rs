@@ -6,6 +6,11 @@ use std::sync::Arc;
 
 use crate::Ports;
 
+/// What `remote_servers` calls the ClickHouses of a stack.
+pub const CLUSTER: &str = "waybill";
+/// So many ClickHouses have ports.
+pub(crate) const MOST_SHARDS: u16 = 4;
+
 /// Where a stack lives and how it is started.
 #[derive(Debug, Clone)]
 pub struct StackConfig {
@@ -19,6 +24,9 @@ pub struct StackConfig {
     /// Whether Kafka has a second listener, whose clients are told to come to
     /// [`Ports::kafka_proxy`]: Kafka's clients go where it tells them, so a proxy must be told of.
     pub proxied: bool,
+    /// How many ClickHouses there are, each a shard of the cluster [`CLUSTER`]; from 1 to 4. They have no
+    /// Keeper, so that nothing is replicated and no statement is passed on `ON CLUSTER`.
+    pub clickhouse_shards: u16,
     /// What Kafka's Java compiles for.
     pub java: JavaTuning,
     /// Told, one line at a time, about anything that takes longer than two seconds.
@@ -33,6 +41,7 @@ impl StackConfig {
             registry_storage: RegistryStorage::default(),
             ports: PortChoice::default(),
             proxied: false,
+            clickhouse_shards: 1,
             java: JavaTuning::default(),
             progress: Progress::default(),
         }

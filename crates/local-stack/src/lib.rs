@@ -32,7 +32,7 @@ mod registry;
 pub mod spawner;
 mod stack;
 
-pub use config::{JavaTuning, PortChoice, Progress, RegistryStorage, StackConfig};
+pub use config::{CLUSTER, JavaTuning, PortChoice, Progress, RegistryStorage, StackConfig};
 pub use doorway::{Doorway, Manner};
 pub use error::StackError;
 pub use part::{Part, PartHandle};

@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use crate::{PortChoice, StackError};
 
 const FIRST: u16 = 20_000;
-const BLOCK: u16 = 8;
-const BLOCKS: u16 = 1_500;
+const BLOCK: u16 = 16;
+const BLOCKS: u16 = 750;
 const _: () = assert!(FIRST + BLOCK * BLOCKS <= 32_768, "Linux takes outgoing ports from here on");
 
 /// The ports of a stack, all on 127.0.0.1.
@@ -35,6 +35,15 @@ pub struct Ports {
     pub kafka_behind_proxy: u16,
     /// Where that proxy is to listen, as Kafka tells those clients.
     pub kafka_proxy: u16,
+    /// HTTP of the second ClickHouse, if there is one; its native protocol comes next, then the third's.
+    pub clickhouse_shards: u16,
+}
+
+/// The ports of one ClickHouse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ClickHousePorts {
+    pub(crate) http: u16,
+    pub(crate) tcp: u16,
 }
 
 impl Ports {
@@ -47,6 +56,7 @@ impl Ports {
         clickhouse_tcp: 9000,
         kafka_behind_proxy: 9094,
         kafka_proxy: 9095,
+        clickhouse_shards: 8124,
     };
 
     fn from_first(first: u16) -> Self {
@@ -58,7 +68,17 @@ impl Ports {
             clickhouse_tcp: first + 4,
             kafka_behind_proxy: first + 5,
             kafka_proxy: first + 6,
+            clickhouse_shards: first + 8,
         }
+    }
+
+    /// Those of the ClickHouse with this number, from 0.
+    pub(crate) fn of_clickhouse(self, shard: u16) -> ClickHousePorts {
+        let Some(further) = shard.checked_sub(1) else {
+            return ClickHousePorts { http: self.clickhouse_http, tcp: self.clickhouse_tcp };
+        };
+        let http = self.clickhouse_shards + 2 * further;
+        ClickHousePorts { http, tcp: http + 1 }
     }
 
     fn first_taken(self) -> Option<u16> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::cache::Cache;
 use crate::clickhouse::ClickHouse;
+use crate::config::MOST_SHARDS;
 use crate::kafka::Kafka;
 use crate::launch::Launch;
 use crate::part::{Part, PartHandle};
@@ -15,13 +16,14 @@ use crate::registry::Registry;
 use crate::spawner::Spawner;
 use crate::{JavaTuning, RegistryStorage, StackConfig, StackError, clickhouse, registry};
 
-/// Kafka, the registry and ClickHouse, all answering when [`Stack::start`] returns. Dropping it
+/// Kafka, the registry and ClickHouse (or several), all answering when [`Stack::start`] returns. Dropping it
 /// kills them and leaves their data.
 #[derive(Debug)]
 pub struct Stack {
     kafka: PartHandle,
     registry: PartHandle,
     clickhouse: PartHandle,
+    further_clickhouses: Vec<PartHandle>,
     lease: PortLease,
     _folder: File,
 }
@@ -39,11 +41,11 @@ impl Stack {
                 tokio::try_join!(
                     stack.registry.start(),
                     stack.kafka.start(),
-                    stack.clickhouse.start()
+                    stack.start_clickhouses()
                 )?;
             }
             RegistryStorage::Kafka => {
-                tokio::try_join!(stack.kafka.start(), stack.clickhouse.start())?;
+                tokio::try_join!(stack.kafka.start(), stack.start_clickhouses())?;
                 stack.registry.start().await?;
             }
         }
@@ -65,6 +67,12 @@ impl Stack {
         clickhouse::url(self.ports().clickhouse_http)
     }
 
+    /// The same of each shard, in their order.
+    pub fn clickhouse_urls(&self) -> Vec<String> {
+        let of = |shard| clickhouse::url(self.ports().of_clickhouse(shard).http);
+        (0..).map(of).take(1 + self.further_clickhouses.len()).collect()
+    }
+
     /// ClickHouse's native protocol, `host:port`.
     pub fn clickhouse_tcp(&self) -> String {
         format!("127.0.0.1:{}", self.ports().clickhouse_tcp)
@@ -84,10 +92,29 @@ impl Stack {
         }
     }
 
-    /// Stops all three in good order: SIGTERM, and SIGKILL for one that takes longer than ten
+    /// A shard's ClickHouse, from 0; [`Self::part`] has the first.
+    pub fn clickhouse_shard(&self, shard: usize) -> Option<&PartHandle> {
+        match shard.checked_sub(1) {
+            None => Some(&self.clickhouse),
+            Some(further) => self.further_clickhouses.get(further),
+        }
+    }
+
+    async fn start_clickhouses(&self) -> Result<(), StackError> {
+        self.clickhouse.start().await?;
+        for further in &self.further_clickhouses {
+            further.start().await?;
+        }
+        Ok(())
+    }
+
+    /// Stops all in good order: SIGTERM, and SIGKILL for one that takes longer than ten
     /// seconds. Users of Kafka go before Kafka.
     pub async fn stop(self) -> Result<(), StackError> {
         tokio::try_join!(self.registry.stop(), self.clickhouse.stop())?;
+        for further in &self.further_clickhouses {
+            further.stop().await?;
+        }
         self.kafka.stop().await
     }
 
@@ -111,12 +138,16 @@ impl Stack {
             dir,
             ports: lease.ports,
             proxied: config.proxied,
+            shards: config.clickhouse_shards.clamp(1, MOST_SHARDS),
             tuning: config.java,
         };
         Ok(Self {
             kafka: handle(plan.kafka().prepare(&config.progress)?),
             registry: handle(plan.registry(config.registry_storage).prepare()?),
-            clickhouse: handle(plan.clickhouse()?),
+            clickhouse: handle(plan.clickhouse(0)?),
+            further_clickhouses: (1..plan.shards)
+                .map(|shard| Ok(handle(plan.clickhouse(shard)?)))
+                .collect::<Result<_, StackError>>()?,
             lease,
             _folder: folder,
         })
@@ -128,6 +159,7 @@ impl Drop for Stack {
         for part in Part::ALL {
             self.part(part).kill_now();
         }
+        self.further_clickhouses.iter().for_each(PartHandle::kill_now);
     }
 }
 
@@ -138,6 +170,7 @@ struct Plan {
     dir: PathBuf,
     ports: Ports,
     proxied: bool,
+    shards: u16,
     tuning: JavaTuning,
 }
 
@@ -166,12 +199,15 @@ impl Plan {
         }
     }
 
-    fn clickhouse(&self) -> Result<Launch, StackError> {
+    fn clickhouse(&self, shard: u16) -> Result<Launch, StackError> {
+        let name = Part::ClickHouse.file_name();
+        let name = if shard == 0 { name.to_owned() } else { format!("{name}-{}", shard + 1) };
         ClickHouse {
             library: self.cache.clickhouse(),
-            folder: self.folder(Part::ClickHouse),
-            log: self.log(Part::ClickHouse),
-            ports: self.ports,
+            folder: self.dir.join(&name),
+            log: self.dir.join(name).with_extension("log"),
+            shards: (0..self.shards).map(|it| self.ports.of_clickhouse(it)).collect(),
+            shard,
         }
         .prepare()
     }

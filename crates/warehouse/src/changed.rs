@@ -21,12 +21,14 @@ pub struct ChangedOrigins {
 }
 
 impl Warehouse {
-    /// The server's clock; milliseconds UTC.
+    /// The server's clock, of several hosts the one that is furthest behind: each dates the rows that it
+    /// takes. Milliseconds UTC.
     pub async fn clock(&self) -> Result<Millis, WarehouseError> {
         const SQL: &str = "SELECT toUnixTimestamp64Milli(now64(3))";
-        let now: Vec<Millis> = self.rows(self.question(SQL)).await?;
+        let question = self.question(SQL);
+        let now: Vec<Vec<Millis>> = self.at_all(|host| self.rows_at(host, &question)).await?;
         let none = || WarehouseError::Unreadable("a time without a row".to_owned());
-        now.first().copied().ok_or_else(none)
+        now.into_iter().flatten().min().ok_or_else(none)
     }
 
     /// Where rows of `events` were loaded or erased at or after `since` (milliseconds UTC by the

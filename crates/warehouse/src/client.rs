@@ -6,21 +6,30 @@ use reqwest::header::HeaderMap;
 
 use crate::error::with_sources;
 use crate::hosts::Hosts;
-use crate::insert::credentials;
+use crate::insert::{QUORUM, credentials};
 use crate::question::Query;
 use crate::{Compression, KeepDays, WarehouseConfig, WarehouseError};
 
+/// A question may join the tables of several shards, also by way of a view, or look something up in them:
+/// the right side is taken together first, and sent along. ClickHouse refuses that by default, or sends the
+/// view's name, which costs more and which a view with parameters does not bear (seen with 26.7).
+pub(crate) const JOINS: (&str, &str) = ("prefer_global_in_and_join", "1");
+
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
-/// A ClickHouse with our database, on one host or on several that share their tables. Cheap to clone;
-/// the clones go on with the same host. Nothing is sent before the first call.
+/// A ClickHouse with our database: one host, or the shards of a cluster, each of one host or of several
+/// that share their tables. Cheap to clone; the clones go on with the same hosts. Nothing is sent before
+/// the first call.
 #[derive(Clone)]
 pub struct Warehouse {
     pub(crate) http: reqwest::Client,
-    pub(crate) hosts: Arc<Hosts>,
-    /// The cluster whose replicas the hosts are.
+    pub(crate) shards: Arc<[Hosts]>,
+    /// The cluster whose hosts these are.
     pub(crate) cluster: Option<String>,
+    /// What is asked.
     pub(crate) database: String,
+    /// Where the rows are, each in its shard: the same database, but on a cluster.
+    pub(crate) storage: String,
     pub(crate) credentials: HeaderMap,
     pub(crate) compression: Compression,
     pub(crate) keep_days: KeepDays,
@@ -49,9 +58,10 @@ impl Warehouse {
             .map_err(|error| WarehouseError::Config { key: "url", detail: with_sources(&error) })?;
         Ok(Self {
             http,
-            hosts: Arc::new(Hosts::new(config)?),
+            shards: Hosts::of_shards(config)?.into(),
             cluster: config.cluster.clone(),
             database: config.database.clone(),
+            storage: config.storage(),
             credentials: credentials(&config.user, &config.password)?,
             compression: config.compression,
             keep_days: config.keep_days,
@@ -75,14 +85,37 @@ impl Warehouse {
     /// A question to our tables. `FINAL` is off, whatever the server's profile says: the books
     /// count what is there.
     pub(crate) fn question(&self, sql: &str) -> Query {
-        self.query(|client| {
-            let client = client.clone().with_database(self.database.as_str());
-            client.with_setting("final", "0").query(sql)
-        })
+        self.query(|client| self.ours(client).with_setting("final", "0").query(sql))
+    }
+
+    /// An INSERT into one of our tables that needs no exactly-once loading, with `FINAL` off in what it
+    /// selects.
+    pub(crate) fn writing(&self, sql: &str) -> Query {
+        let query = self.question(sql).with_setting("async_insert", "0");
+        let (quorum, auto) = QUORUM;
+        if self.cluster.is_some() { query.with_setting(quorum, auto) } else { query }
+    }
+
+    /// The table with the rows of one shard: what is written and deleted, and read back in a shard.
+    pub(crate) fn stored(&self, table: &str) -> String {
+        format!("{}.{table}", self.storage)
+    }
+
+    /// Over how many shards the warehouse is spread.
+    pub fn shard_count(&self) -> u32 {
+        u32::try_from(self.shards.len()).unwrap_or(u32::MAX)
     }
 
     /// A statement in our database that answers nothing. No `?` in it is a placeholder.
     pub(crate) fn statement(&self, sql: &str) -> Query {
-        self.query(|client| client.clone().with_database(self.database.as_str()).query_raw(sql))
+        self.query(|client| self.ours(client).query_raw(sql))
+    }
+
+    fn ours(&self, client: &clickhouse::Client) -> clickhouse::Client {
+        let client = client.clone().with_database(self.database.as_str());
+        match self.cluster {
+            Some(_) => client.with_setting(JOINS.0, JOINS.1),
+            None => client,
+        }
     }
 }

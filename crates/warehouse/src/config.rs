@@ -16,9 +16,13 @@ pub struct WarehouseConfig {
     /// Addresses of the other replicas of the same tables. Whichever works is used; with plain tables
     /// each would be a warehouse of its own, so these need `cluster`.
     pub replicas: Vec<String>,
-    /// Name of the cluster, one shard, whose replicas `url` and `replicas` are, all of them. Tables are
-    /// then made on all of them, and replicated.
+    /// Name of the cluster whose hosts these are, all of them. Tables are then made on all of them, and
+    /// replicated; what is asked is asked of all shards.
     pub cluster: Option<String>,
+    /// The cluster's shards behind the first, whose replicas `url` and `replicas` are: for each the
+    /// addresses of all of its replicas, in the order in which ClickHouse has the shards. The place of a
+    /// shard decides which partitions of Kafka it takes, so a further one comes last.
+    pub more_shards: Vec<Vec<String>>,
     /// How rows are compressed on their way.
     pub compression: Compression,
     /// How long rows are kept. `waybill migrate` puts it in force.
@@ -53,6 +57,7 @@ impl Default for WarehouseConfig {
             url: "http://127.0.0.1:8123".to_owned(),
             replicas: Vec::new(),
             cluster: None,
+            more_shards: Vec::new(),
             compression: Compression::default(),
             keep_days: KeepDays::default(),
             database: "waybill".to_owned(),
@@ -71,17 +76,20 @@ impl Default for WarehouseConfig {
 impl WarehouseConfig {
     /// Whether it makes sense; otherwise a [`WarehouseError::Config`] that says how to mend it.
     pub fn check(&self) -> Result<(), WarehouseError> {
-        for (key, address) in self.addresses() {
+        for (key, address) in self.shards().into_iter().flatten() {
             parsed(key, address)?;
+        }
+        if self.more_shards.iter().any(Vec::is_empty) {
+            return Err(invalid("more_shards", "a shard has at least one address"));
         }
         check_word("database", &self.database)?;
         self.segment_databases.values().try_for_each(|name| self.check_segment(name))?;
         self.keep_days.check()?;
         match &self.cluster {
             Some(cluster) => check_cluster(cluster),
-            None if self.replicas.is_empty() => Ok(()),
+            None if self.replicas.is_empty() && self.more_shards.is_empty() => Ok(()),
             None => Err(invalid(
-                "replicas",
+                if self.replicas.is_empty() { "more_shards" } else { "replicas" },
                 "several hosts with plain tables are several warehouses: set `cluster` to the name \
                  that ClickHouse's remote_servers has for them, or leave one",
             )),
@@ -90,19 +98,34 @@ impl WarehouseConfig {
 
     fn check_segment(&self, name: &str) -> Result<(), WarehouseError> {
         check_word("segment_databases", name)?;
-        if *name == self.database {
+        if *name == self.database || *name == self.storage() {
             let detail = "views in Segment's layout need a database of their own";
             return Err(invalid("segment_databases", detail));
         }
         Ok(())
     }
 
-    /// Every address with its key.
-    pub(crate) fn addresses(&self) -> impl Iterator<Item = (&'static str, &String)> {
+    /// The addresses of each shard's replicas, with their keys.
+    pub(crate) fn shards(&self) -> Vec<Vec<(&'static str, &String)>> {
         let others = self.replicas.iter().map(|address| ("replicas", address));
-        std::iter::once(("url", &self.url)).chain(others)
+        let first = std::iter::once(("url", &self.url)).chain(others).collect();
+        let more = self.more_shards.iter();
+        let more = more.map(|shard| shard.iter().map(|address| ("more_shards", address)).collect());
+        std::iter::once(first).chain(more).collect()
+    }
+
+    /// The database with the rows: `database` itself, or beside it on a cluster, where the tables of
+    /// `database` read those of every shard.
+    pub(crate) fn storage(&self) -> String {
+        match self.cluster {
+            Some(_) => format!("{}{STORAGE}", self.database),
+            None => self.database.clone(),
+        }
     }
 }
+
+/// How the name ends of the database that has a cluster's rows.
+const STORAGE: &str = "_shard";
 
 /// The name goes into statements as it is.
 fn check_word(key: &'static str, name: &str) -> Result<(), WarehouseError> {
@@ -133,6 +156,7 @@ impl fmt::Debug for WarehouseConfig {
             .field("url", &self.url)
             .field("replicas", &self.replicas)
             .field("cluster", &self.cluster)
+            .field("more_shards", &self.more_shards)
             .field("compression", &self.compression)
             .field("keep_days", &self.keep_days)
             .field("database", &self.database)
@@ -169,11 +193,21 @@ mod tests {
             cluster: cluster.map(str::to_owned),
             ..WarehouseConfig::default()
         };
+        let sharded = |more: &[&[&str]], cluster: Option<&str>| WarehouseConfig {
+            more_shards: more
+                .iter()
+                .map(|shard| shard.iter().map(|it| (*it).to_owned()).collect())
+                .collect(),
+            cluster: cluster.map(str::to_owned),
+            ..WarehouseConfig::default()
+        };
         let segment = |name: &str| WarehouseConfig {
             segment_databases: [("web/app".to_owned(), name.to_owned())].into(),
             ..WarehouseConfig::default()
         };
         assert_eq!(cluster(&["http://b:8123"], Some("events-1")).check(), Ok(()));
+        let shards: &[&[&str]] = &[&["http://b:8123", "http://c:8123"], &["http://d:8123"]];
+        assert_eq!(sharded(shards, Some("events")).check(), Ok(()));
         for (config, expected) in [
             (config("clickhouse:8123", "waybill"), "url"),
             (config("", "waybill"), "url"),
@@ -186,6 +220,9 @@ mod tests {
             (cluster(&[], Some("")), "cluster"),
             (cluster(&[], Some("c' ; DROP")), "cluster"),
             (segment("a b"), "segment_databases"),
+            (sharded(shards, None), "more_shards"),
+            (sharded(&[&[]], Some("events")), "more_shards"),
+            (sharded(&[&["d:8123"]], Some("events")), "more_shards"),
             (segment("waybill"), "segment_databases"),
         ] {
             let error = config.check().unwrap_err();

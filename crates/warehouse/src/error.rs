@@ -35,6 +35,15 @@ pub enum WarehouseError {
         /// Why not.
         cause: String,
     },
+    /// A batch was begun in a shard that the configuration does not have (any more).
+    #[error(
+        "there is no shard {number}: a batch that is not settled yet was sent there. Put it back into \
+         `more_shards` under [warehouse], at its old place, until forward has no lag"
+    )]
+    NoShard {
+        /// Its place, from 1.
+        number: usize,
+    },
     /// Replicas that have caught up with each other tell different things.
     #[error("the replicas of the table {table} do not agree")]
     Disagreement {

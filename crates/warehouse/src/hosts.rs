@@ -1,4 +1,4 @@
-//! The hosts of ClickHouse, and which of them is asked.
+//! The hosts of ClickHouse, shard by shard, and which of them is asked.
 //!
 //! Whoever asks goes on with the host that answered last. One that cannot is left for the next, and
 //! nobody goes back before that one cannot either: a host that comes and goes would take everybody
@@ -19,15 +19,39 @@ pub(crate) struct Host {
     pub(crate) client: clickhouse::Client,
 }
 
-/// All of them; there is at least one.
+/// A shard of the warehouse, by its place in the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Shard(usize);
+
+impl Shard {
+    /// Where everything is that comes from no partition: what `migrate`, the auditor and operators write.
+    pub const HOME: Self = Self(0);
+
+    /// The shard that takes a Kafka partition's rows, of so many.
+    pub fn of(partition: i32, shards: u32) -> Self {
+        let partition = u32::try_from(partition).unwrap_or_default();
+        Self((partition % shards.max(1)) as usize)
+    }
+
+    /// The first so many.
+    pub(crate) fn all(count: usize) -> impl Iterator<Item = Self> + use<> {
+        (0..count).map(Self)
+    }
+
+    pub(crate) const fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// The replicas of a shard; there is at least one.
 pub(crate) struct Hosts {
     all: Vec<Host>,
     current: AtomicUsize,
 }
 
 impl Hosts {
-    /// Those of the configuration, the one under `url` first.
-    pub(crate) fn new(config: &WarehouseConfig) -> Result<Self, WarehouseError> {
+    /// Those of the configuration, shard by shard; there is at least one.
+    pub(crate) fn of_shards(config: &WarehouseConfig) -> Result<Vec<Self>, WarehouseError> {
         let host = |(key, text): (&'static str, &String)| {
             let client = clickhouse::Client::default()
                 .with_url(text.as_str())
@@ -35,8 +59,11 @@ impl Hosts {
                 .with_password(config.password.as_str());
             Ok(Host { url: parsed(key, text)?, client })
         };
-        let all = config.addresses().map(host).collect::<Result<_, WarehouseError>>()?;
-        Ok(Self { all, current: AtomicUsize::new(0) })
+        let shard = |addresses: Vec<(&'static str, &String)>| {
+            let all = addresses.into_iter().map(host).collect::<Result<_, WarehouseError>>()?;
+            Ok(Self { all, current: AtomicUsize::new(0) })
+        };
+        config.shards().into_iter().map(shard).collect()
     }
 
     pub(crate) fn all(&self) -> &[Host] {
@@ -95,7 +122,7 @@ mod tests {
             replicas: vec!["http://b:8123".to_owned(), "https://c".to_owned()],
             ..WarehouseConfig::default()
         };
-        Hosts::new(&config).unwrap()
+        Hosts::of_shards(&config).unwrap().swap_remove(0)
     }
 
     fn turn(hosts: &Hosts) -> Vec<usize> {
@@ -117,8 +144,15 @@ mod tests {
     }
 
     #[test]
+    fn partitions_go_round_the_shards() {
+        let shards: Vec<usize> = (0..5).map(|it| Shard::of(it, 3).index()).collect();
+        assert_eq!(shards, [0, 1, 2, 0, 1]);
+        assert_eq!(Shard::of(7, 1), Shard::HOME);
+    }
+
+    #[test]
     fn the_only_host_is_never_left() {
-        let hosts = Hosts::new(&WarehouseConfig::default()).unwrap();
+        let hosts = Hosts::of_shards(&WarehouseConfig::default()).unwrap().swap_remove(0);
         hosts.leave(0, &"refused");
         assert_eq!(turn(&hosts), [0]);
         assert_eq!(hosts.majority(), 1);

@@ -43,14 +43,17 @@ impl Warehouse {
         &self,
         limits: &IdentityLimits,
     ) -> Result<(), WarehouseError> {
-        const SQL: &str = "INSERT INTO identity_settings (users_per_device, devices_per_user, \
-            session_gap_minutes, orphan_days) VALUES (?, ?, ?, ?)";
         if self.identity_limits().await? == *limits {
             return Ok(());
         }
-        let query = self.question(SQL);
+        let sql = format!(
+            "INSERT INTO {} (users_per_device, devices_per_user, session_gap_minutes, orphan_days) \
+             VALUES (?, ?, ?, ?)",
+            self.stored("identity_settings")
+        );
+        let query = self.writing(&sql);
         let query = query.bind(limits.users_per_device).bind(limits.devices_per_user);
         let query = query.bind(limits.session_gap_minutes).bind(limits.orphan_days);
-        self.execute(query.with_setting("async_insert", "0")).await
+        self.execute(query).await
     }
 }

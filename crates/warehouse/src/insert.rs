@@ -8,7 +8,8 @@ use crate::answer::{HttpAnswer, classify};
 use crate::client::Warehouse;
 use crate::error::with_sources;
 use crate::half_sent;
-use crate::{Compression, InsertAnswer, Row, RowBytes, RowWriter, WarehouseError};
+use crate::hosts::Hosts;
+use crate::{Compression, InsertAnswer, Row, RowBytes, RowWriter, Shard, WarehouseError};
 
 /// An INSERT of rows that are bytes already.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,10 +24,12 @@ pub struct InsertRequest {
     pub token: String,
     /// Id of the query; no two are the same.
     pub query_id: String,
+    /// The shard that takes the rows.
+    pub shard: Shard,
 }
 
 impl InsertRequest {
-    /// An INSERT of `rows`.
+    /// An INSERT of `rows` into the home shard.
     pub fn new<'a, R: Row + 'a>(
         rows: impl IntoIterator<Item = &'a R>,
         token: String,
@@ -35,13 +38,13 @@ impl InsertRequest {
         let mut writer = RowWriter::new(Compression::None);
         let rows = rows.into_iter().map(|row| writer.write(row)).collect();
         writer.pack();
-        Self::of::<R>(rows, token, query_id)
+        Self::of::<R>(rows, token, query_id, Shard::HOME)
     }
 
     /// An INSERT of rows of `R` that a [`RowWriter`] has written.
-    pub fn of<R: Row>(rows: Vec<RowBytes>, token: String, query_id: String) -> Self {
+    pub fn of<R: Row>(rows: Vec<RowBytes>, token: String, query_id: String, shard: Shard) -> Self {
         let columns = R::COLUMNS.to_vec();
-        Self { table: R::TABLE, columns, rows, token, query_id }
+        Self { table: R::TABLE, columns, rows, token, query_id, shard }
     }
 
     fn statement(&self) -> String {
@@ -72,18 +75,22 @@ impl Warehouse {
         RowWriter::new(self.compression)
     }
 
-    /// Sends an INSERT and says how it ended. One attempt, at the first host that can be reached; the
-    /// caller decides about another, which goes to the next host if this one could not.
+    /// Sends an INSERT and says how it ended. One attempt, at the first host of the shard that can be
+    /// reached; the caller decides about another, which goes to the next host if this one could not.
     pub async fn insert(&self, request: InsertRequest) -> InsertAnswer {
         let body = match RowBytes::body(&request.rows, self.compression) {
             Ok(body) => body,
             Err(error) => return InsertAnswer::Away(format!("nothing was sent: {error}")),
         };
+        let hosts = match self.hosts(request.shard) {
+            Ok(hosts) => hosts,
+            Err(error) => return InsertAnswer::Away(format!("nothing was sent: {error}")),
+        };
         let mut answer = InsertAnswer::Away("there is no host".to_owned());
-        for index in self.hosts.in_turn() {
-            answer = self.insert_at(index, &request, body.clone()).await;
+        for index in hosts.in_turn() {
+            answer = self.insert_at(hosts, index, &request, body.clone()).await;
             if let Some(why) = answer.is_of_the_host() {
-                self.hosts.leave(index, &why);
+                hosts.leave(index, &why);
             }
             // Whatever was sent may be there: only who has settled and read back may send it again.
             if !matches!(answer, InsertAnswer::Away(_)) {
@@ -93,8 +100,14 @@ impl Warehouse {
         answer
     }
 
-    async fn insert_at(&self, index: usize, request: &InsertRequest, body: Bytes) -> InsertAnswer {
-        let Some(url) = self.insert_url(index, request) else {
+    async fn insert_at(
+        &self,
+        hosts: &Hosts,
+        index: usize,
+        request: &InsertRequest,
+        body: Bytes,
+    ) -> InsertAnswer {
+        let Some(url) = self.insert_url(hosts, index, request) else {
             return InsertAnswer::Away("there is no such host".to_owned());
         };
         let mut headers = self.credentials.clone();
@@ -110,10 +123,10 @@ impl Warehouse {
         }
     }
 
-    fn insert_url(&self, index: usize, request: &InsertRequest) -> Option<Url> {
-        let mut url = self.hosts.all().get(index)?.url.clone();
+    fn insert_url(&self, hosts: &Hosts, index: usize, request: &InsertRequest) -> Option<Url> {
+        let mut url = hosts.all().get(index)?.url.clone();
         url.query_pairs_mut()
-            .append_pair("database", &self.database)
+            .append_pair("database", &self.storage)
             .append_pair("query", &request.statement())
             .append_pair("query_id", &request.query_id)
             .extend_pairs(SETTINGS);

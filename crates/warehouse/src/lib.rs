@@ -13,6 +13,7 @@ mod client;
 mod cluster;
 mod comments;
 mod config;
+mod copies;
 mod erase;
 mod error;
 mod fitness;
@@ -48,11 +49,13 @@ pub use books::{AuditFinding, AuditHour};
 pub use changed::ChangedOrigins;
 pub use client::Warehouse;
 pub use config::WarehouseConfig;
+pub use copies::{Copies, Counts};
 pub use erase::{
     DELETED_FROM, DeviceSpan, ErasedPerson, Eraser, ErasureRecord, ErasureState, NamedRow, Place,
     Progress, TableCount,
 };
 pub use error::WarehouseError;
+pub use hosts::Shard;
 pub use identity::LinksOf;
 pub use identity_limits::IdentityLimits;
 pub use insert::InsertRequest;
@@ -61,7 +64,7 @@ pub use person_events::{EventIds, PersonEvents, PersonGroup, PersonIds};
 pub use promoted::{ColumnChange, ColumnPlan, WantedColumns};
 pub use promoted_backfill::{BackfillProgress, BackfillStep};
 pub use promoted_json::JsonProperties;
-pub use read_back::{Counts, LoadedEvent, OriginRange, PositionRange};
+pub use read_back::{LoadedEvent, OriginRange, PositionRange};
 pub use retention::{KeepDays, RetentionChange};
 pub use row_binary::{RowBinary, TIMES};
 pub use rows::{

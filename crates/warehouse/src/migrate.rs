@@ -5,11 +5,10 @@ use std::fmt::{self, Write as _};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use crate::cluster::on_cluster;
-use crate::insert::QUORUM;
+use crate::cluster::Told;
 use crate::migrations::{DICTIONARY, MIGRATIONS, Migration};
 use crate::promoted_sql::quoted;
-use crate::{RetentionChange, Warehouse, WarehouseError};
+use crate::{RetentionChange, Shard, Warehouse, WarehouseError};
 
 /// What stands between the database and the files of `deploy/clickhouse`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,8 +17,10 @@ pub struct MigrationPlan {
     pub database: String,
     /// Whether it is there already.
     pub database_exists: bool,
-    /// The cluster on all of whose replicas everything is made; none: on the only host.
+    /// The cluster on all of whose hosts everything is made; none: on the only host.
     pub cluster: Option<String>,
+    /// The database with the rows; on a cluster it is another.
+    pub storage: String,
     /// Every file in order.
     pub steps: Vec<MigrationStep>,
     /// Which tables are to keep their rows for another time.
@@ -65,7 +66,11 @@ impl fmt::Display for MigrationPlan {
         let verb = if self.database_exists { "is there" } else { "will be created" };
         write!(f, "database {} {verb}", self.database)?;
         if let Some(cluster) = &self.cluster {
-            write!(f, " on all replicas of cluster {cluster}, with replicated tables")?;
+            write!(
+                f,
+                " on all hosts of cluster {cluster}, and beside it {} with the rows",
+                self.storage
+            )?;
         }
         for step in &self.steps {
             let state = match step.state {
@@ -98,6 +103,7 @@ impl Warehouse {
             database: self.database.clone(),
             database_exists: !found.is_empty(),
             cluster: self.cluster.clone(),
+            storage: self.storage.clone(),
             steps: MIGRATIONS.iter().map(|file| step(file, &known)).collect(),
             retention,
             problems,
@@ -117,7 +123,9 @@ impl Warehouse {
             return Err(WarehouseError::Unfit(plan.problems.join("\n")));
         }
         let create = format!("CREATE DATABASE IF NOT EXISTS {}", self.database);
-        self.execute(self.server(&self.told(&create))).await?;
+        for statement in self.told(&create) {
+            self.execute(self.server(&statement)).await?;
+        }
         for file in pending(&plan) {
             for statement in file.statements() {
                 self.apply(&statement).await?;
@@ -142,19 +150,25 @@ impl Warehouse {
     /// Every statement as the host or the cluster is told it.
     pub fn statements(&self) -> Vec<String> {
         let statements = MIGRATIONS.iter().flat_map(Migration::statements);
-        statements.map(|statement| self.told(&self.filled(&statement))).collect()
+        statements.flat_map(|statement| self.told(&self.filled(&statement))).collect()
     }
 
     /// Executes a statement of a file, or one like them.
     pub(crate) async fn apply(&self, statement: &str) -> Result<(), WarehouseError> {
-        self.execute(self.statement(&self.told(&self.filled(statement)))).await
+        for statement in self.told(&self.filled(statement)) {
+            self.execute(self.statement(&statement)).await?;
+        }
+        Ok(())
     }
 
     /// The statement as the host or the cluster is told it.
-    pub(crate) fn told(&self, statement: &str) -> String {
+    pub(crate) fn told(&self, statement: &str) -> Vec<String> {
         match &self.cluster {
-            Some(cluster) => on_cluster(statement, cluster, &self.database),
-            None => statement.to_owned(),
+            Some(cluster) => {
+                let Self { database, storage, .. } = self;
+                Told { cluster, database, storage }.told(statement)
+            }
+            None => vec![statement.to_owned()],
         }
     }
 
@@ -170,21 +184,21 @@ impl Warehouse {
     async fn known(&self) -> Result<Vec<Known>, WarehouseError> {
         const TABLE: &str = "SELECT name FROM system.tables \
             WHERE database = ? AND name = 'schema_migrations'";
-        const KNOWN: &str = "SELECT DISTINCT version, checksum FROM schema_migrations";
-        let table: Vec<String> = self.rows(self.server(TABLE).bind(&self.database)).await?;
+        let table: Vec<String> = self.rows(self.server(TABLE).bind(&self.storage)).await?;
         if table.is_empty() {
             return Ok(Vec::new());
         }
-        self.caught_up_rows("schema_migrations", self.question(KNOWN)).await
+        let sql =
+            format!("SELECT DISTINCT version, checksum FROM {}", self.stored("schema_migrations"));
+        self.caught_up_rows(Shard::HOME, "schema_migrations", &self.question(&sql)).await
     }
 
     async fn record(&self, file: &Migration) -> Result<(), WarehouseError> {
-        const SQL: &str =
-            "INSERT INTO schema_migrations (version, name, checksum) VALUES (?, ?, ?)";
-        let query = self.question(SQL).bind(file.version).bind(file.name).bind(checksum(file));
-        let query = query.with_setting("async_insert", "0");
-        let (quorum, auto) = QUORUM;
-        let query = if self.cluster.is_some() { query.with_setting(quorum, auto) } else { query };
+        let sql = format!(
+            "INSERT INTO {} (version, name, checksum) VALUES (?, ?, ?)",
+            self.stored("schema_migrations")
+        );
+        let query = self.writing(&sql).bind(file.version).bind(file.name).bind(checksum(file));
         self.execute(query).await
     }
 }

@@ -1,5 +1,7 @@
 //! The files of `deploy/clickhouse`, compiled in.
 
+use std::{collections::BTreeSet, sync::LazyLock};
+
 /// One file.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Migration {
@@ -53,6 +55,8 @@ migrations! {
     30 = "030_deliveries.sql",
 }
 
+/// How a statement begins that makes a table.
+pub(crate) const TABLE: &str = "CREATE TABLE IF NOT EXISTS ";
 /// How a statement begins that makes a dictionary.
 pub(crate) const DICTIONARY: &str = "CREATE OR REPLACE DICTIONARY ";
 
@@ -67,11 +71,25 @@ impl Migration {
     }
 }
 
+/// Whether a file makes a table of this name.
+pub(crate) fn is_table(name: &str) -> bool {
+    static NAMES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+        let statements = MIGRATIONS.iter().flat_map(Migration::statements);
+        let made = |it: String| Some(it.strip_prefix(TABLE)?.lines().next()?.to_owned());
+        statements.filter_map(made).collect()
+    });
+    NAMES.contains(name)
+}
+
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
+
+    #[test]
+    fn tables_are_told_from_views() {
+        assert!(is_table("events") && is_table("identity_settings"));
+        assert!(!is_table("a_table_of_theirs") && !is_table("sessions"));
+    }
 
     #[test]
     fn every_file_is_listed_under_its_number() {

@@ -1,5 +1,8 @@
 //! The dictionaries of persons: whether they have taken up what was told.
 
+use std::collections::BTreeSet;
+
+use crate::question::{Address, Query};
 use crate::{Warehouse, WarehouseError};
 
 /// The dictionaries that are not being made and lack what was told before the last `?` seconds.
@@ -36,9 +39,22 @@ impl Warehouse {
         &self,
         after_seconds: u32,
     ) -> Result<Vec<String>, WarehouseError> {
-        let behind: Vec<String> = self.rows(self.question(BEHIND).bind(after_seconds)).await?;
+        let question = self.question(BEHIND).bind(after_seconds);
+        let reloaded = self.at_all(|host| self.catch_up_at(host, &question)).await?;
+        let reloaded: BTreeSet<String> = reloaded.into_iter().flatten().collect();
+        Ok(reloaded.into_iter().collect())
+    }
+
+    /// Each host has dictionaries of its own.
+    async fn catch_up_at(
+        &self,
+        host: Address,
+        question: &Query,
+    ) -> Result<Vec<String>, WarehouseError> {
+        let behind: Vec<String> = self.rows_at(host, question).await?;
         for name in &behind {
-            self.execute(self.statement(&format!("SYSTEM RELOAD DICTIONARY {name}"))).await?;
+            let reload = format!("SYSTEM RELOAD DICTIONARY {name}");
+            self.execute_at(host, &self.statement(&reload)).await?;
         }
         Ok(behind)
     }

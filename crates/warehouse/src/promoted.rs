@@ -217,12 +217,15 @@ impl Warehouse {
     }
 
     async fn tell_columns(&self, told: &[Told]) -> Result<(), WarehouseError> {
-        const SQL: &str = "INSERT INTO promoted_columns (column_name, event_type, event_name, place, \
-            kind, plan) VALUES (?, ?, ?, ?, ?, ?)";
+        let sql = format!(
+            "INSERT INTO {} (column_name, event_type, event_name, place, kind, plan) \
+             VALUES (?, ?, ?, ?, ?, ?)",
+            self.stored("promoted_columns")
+        );
         for row in told {
-            let query = self.question(SQL).bind(&row.column_name).bind(&row.event_type);
+            let query = self.writing(&sql).bind(&row.column_name).bind(&row.event_type);
             let query = query.bind(&row.event_name).bind(&row.place).bind(&row.kind);
-            self.execute(query.bind(&row.plan).with_setting("async_insert", "0")).await?;
+            self.execute(query.bind(&row.plan)).await?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@
 //! It saves that work in each query. Rows that were loaded before another event came to share a column
 //! do need it: they have a NULL on disk.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 use std::fmt;
 
 use clickhouse::Row;
@@ -57,6 +57,16 @@ struct Month {
     bytes: u64,
 }
 
+impl Month {
+    /// The same month of another shard.
+    fn add(&mut self, other: &Self) {
+        self.rows += other.rows;
+        self.parts += other.parts;
+        self.with_column += other.with_column;
+        self.bytes += other.bytes;
+    }
+}
+
 #[derive(Row, Deserialize)]
 struct Mutation {
     is_done: u8,
@@ -65,6 +75,19 @@ struct Mutation {
     failure: String,
     /// Milliseconds since 1970.
     created_at: i64,
+}
+
+impl Mutation {
+    /// Together with that of another shard.
+    fn with(self, other: Self) -> Self {
+        Self {
+            is_done: self.is_done.min(other.is_done),
+            is_killed: self.is_killed.max(other.is_killed),
+            parts_to_do: self.parts_to_do + other.parts_to_do,
+            failure: if self.failure.is_empty() { other.failure } else { self.failure },
+            created_at: self.created_at.min(other.created_at),
+        }
+    }
 }
 
 impl Warehouse {
@@ -103,12 +126,13 @@ impl Warehouse {
         }
         let now: Vec<i64> = self.rows(self.server(NOW)).await?;
         let sql = format!(
-            "ALTER TABLE events UPDATE {} = {} IN PARTITION ID '{}' WHERE true",
+            "ALTER TABLE {} UPDATE {} = {} IN PARTITION ID '{}' WHERE true",
+            self.stored("events"),
             step.column,
             step.default,
             quoted(&step.month)
         );
-        self.execute(self.statement(&self.told(&sql)).with_setting("mutations_sync", "0")).await?;
+        self.execute_in_each(self.statement(&sql).with_setting("mutations_sync", "0")).await?;
         Ok(now.into_iter().next().unwrap_or_default())
     }
 
@@ -146,8 +170,8 @@ impl Warehouse {
     pub(crate) async fn owe_backfill(&self, column: &str) -> Result<(), WarehouseError> {
         const SQL: &str = "SELECT DISTINCT partition_id FROM system.parts \
             WHERE database = ? AND table = 'events' AND active";
-        let months: Vec<String> = self.rows(self.server(SQL).bind(&self.database)).await?;
-        for month in months {
+        let months: Vec<String> = self.rows_of_each(self.server(SQL).bind(&self.storage)).await?;
+        for month in months.into_iter().collect::<BTreeSet<_>>() {
             self.note(column, &month, "owed", None).await?;
         }
         Ok(())
@@ -162,11 +186,10 @@ impl Warehouse {
     ) -> Result<(), WarehouseError> {
         let at = at.map_or("now64(3)".to_owned(), |at| format!("fromUnixTimestamp64Milli({at})"));
         let sql = format!(
-            "INSERT INTO promoted_backfills (column_name, month, state, told_at) \
-             SELECT ?, ?, ?, {at}"
+            "INSERT INTO {} (column_name, month, state, told_at) SELECT ?, ?, ?, {at}",
+            self.stored("promoted_backfills")
         );
-        let query = self.question(&sql).bind(column).bind(month).bind(state);
-        self.execute(query.with_setting("async_insert", "0")).await
+        self.execute(self.writing(&sql).bind(column).bind(month).bind(state)).await
     }
 
     async fn owed(&self, column: &str) -> Result<BTreeSet<String>, WarehouseError> {
@@ -183,7 +206,14 @@ impl Warehouse {
             FROM system.parts_columns \
             WHERE database = ? AND table = 'events' AND active GROUP BY id";
         let query = self.server(SQL).bind(&column.name).bind(&column.reads);
-        self.rows(query.bind(&self.database)).await
+        let mut months: BTreeMap<String, Month> = BTreeMap::new();
+        for month in self.rows_of_each::<Month>(query.bind(&self.storage)).await? {
+            match months.entry(month.id.clone()) {
+                Entry::Occupied(mut it) => it.get_mut().add(&month),
+                Entry::Vacant(it) => drop(it.insert(month)),
+            }
+        }
+        Ok(months.into_values().collect())
     }
 
     async fn mutation(&self, step: &BackfillStep) -> Result<Option<Mutation>, WarehouseError> {
@@ -194,7 +224,11 @@ impl Warehouse {
             ORDER BY create_time DESC, mutation_id DESC LIMIT 1";
         let begins = format!("(UPDATE {} = ", step.column);
         let month = format!(" IN PARTITION ID '{}' ", step.month);
-        let query = self.server(SQL).bind(&self.database).bind(begins).bind(month);
-        Ok(self.rows(query).await?.into_iter().next())
+        let query = self.server(SQL).bind(&self.storage).bind(begins).bind(month);
+        let of_shards: Vec<Mutation> = self.rows_of_each(query).await?;
+        if of_shards.len() < self.every_shard().count() {
+            return Ok(None);
+        }
+        Ok(of_shards.into_iter().reduce(Mutation::with))
     }
 }

@@ -1,12 +1,15 @@
 //! What the tables hold, asked by position or by origin; never by a time column, never FINAL.
 //!
-//! Ranges are inclusive at both ends.
+//! What must be sure is asked of each shard by itself, of a host that has caught up, and put together
+//! here ([`Copies`]); a host that answers for all shards may ask one that lags behind. Ranges are inclusive
+//! at both ends.
 
 use event::{Millis, Origin};
 use serde::Deserialize;
 
+use crate::copies::Run;
 use crate::question::Query;
-use crate::{Warehouse, WarehouseError};
+use crate::{Copies, Shard, Warehouse, WarehouseError};
 
 /// Offsets of one IN list: ClickHouse parses 256 KiB of a query.
 const ORIGINS_AT_ONCE: usize = 5_000;
@@ -14,6 +17,8 @@ const ORIGINS_AT_ONCE: usize = 5_000;
 /// Positions of one partition that rows of a table were made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PositionRange {
+    /// The shard that they are loaded into.
+    pub shard: Shard,
     /// The table.
     pub table: &'static str,
     /// Epoch of the log under which they are loaded.
@@ -39,15 +44,6 @@ pub struct OriginRange {
     pub start: i64,
     /// Last offset, inclusive.
     pub end: i64,
-}
-
-/// How many rows there are, and of how many origins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clickhouse::Row, Deserialize)]
-pub struct Counts {
-    /// Rows in `events`.
-    pub rows: u64,
-    /// Different origins among them.
-    pub origins: u64,
 }
 
 /// One row of `events`, as far as it names an event to a person.
@@ -77,7 +73,7 @@ impl Warehouse {
             "SELECT DISTINCT position_offset FROM {} \
              WHERE position_epoch = ? AND position_topic = ? AND position_partition = ? \
              AND position_offset BETWEEN ? AND ? ORDER BY position_offset",
-            range.table
+            self.stored(range.table)
         );
         let query = self
             .question(&sql)
@@ -86,14 +82,17 @@ impl Warehouse {
             .bind(range.partition)
             .bind(range.start)
             .bind(range.end);
-        self.agreed_rows(range.table, query).await
+        self.agreed_rows(range.shard, range.table, &query).await
     }
 
     /// Which of these origins are in `events`, in no particular order.
     pub async fn loaded_origins(&self, origins: &[Origin]) -> Result<Vec<Origin>, WarehouseError> {
-        const SQL: &str = "SELECT DISTINCT origin_offset FROM events \
-            WHERE origin_epoch = ? AND origin_partition = ? AND origin_offset IN ? \
-            ORDER BY origin_offset";
+        let sql = format!(
+            "SELECT DISTINCT origin_offset FROM {} \
+             WHERE origin_epoch = ? AND origin_partition = ? AND origin_offset IN ? \
+             ORDER BY origin_offset",
+            self.stored("events")
+        );
         let mut sorted = origins.to_vec();
         sorted.sort_unstable();
         let mut loaded = Vec::new();
@@ -101,19 +100,33 @@ impl Warehouse {
         for chunk in sorted.chunk_by(same_log).flat_map(|log| log.chunks(ORIGINS_AT_ONCE)) {
             let Some(&first) = chunk.first() else { continue };
             let offsets: Vec<i64> = chunk.iter().map(|origin| origin.offset).collect();
-            let query = self.question(SQL).bind(first.epoch).bind(first.partition).bind(offsets);
-            let found: Vec<i64> = self.agreed_rows("events", query).await?;
-            loaded.extend(found.into_iter().map(|offset| Origin { offset, ..first }));
+            let query = self.question(&sql).bind(first.epoch).bind(first.partition).bind(offsets);
+            for shard in self.every_shard() {
+                let found: Vec<i64> = self.agreed_rows(shard, "events", &query).await?;
+                loaded.extend(found.into_iter().map(|offset| Origin { offset, ..first }));
+            }
         }
         Ok(loaded)
     }
 
-    /// The offsets of the range that `events` has, as contiguous runs (first, last), ascending.
-    pub async fn origin_ranges(
-        &self,
-        range: &OriginRange,
-    ) -> Result<Vec<(i64, i64)>, WarehouseError> {
-        self.runs("events", range).await
+    /// How often `events` has each offset of the range. A merge may have folded a duplicate before it is
+    /// asked for.
+    pub async fn copies(&self, range: &OriginRange) -> Result<Copies, WarehouseError> {
+        let sql = format!(
+            "SELECT min(offset) AS first, max(offset) AS last, copies FROM (\
+             SELECT offset, copies, \
+             offset - toInt64(row_number() OVER (PARTITION BY copies ORDER BY offset)) AS run FROM (\
+             SELECT origin_offset AS offset, count() AS copies FROM {} \
+             WHERE origin_epoch = ? AND origin_partition = ? AND origin_offset BETWEEN ? AND ? \
+             GROUP BY offset)) GROUP BY run, copies ORDER BY first",
+            self.stored("events")
+        );
+        let query = self.about(&sql, range);
+        let mut runs = Vec::new();
+        for shard in self.every_shard() {
+            runs.extend(self.caught_up_rows::<Run>(shard, "events", &query).await?);
+        }
+        Ok(Copies::of(runs))
     }
 
     /// The offsets of the range that were erased on request, as contiguous runs (first, last),
@@ -122,22 +135,15 @@ impl Warehouse {
         &self,
         range: &OriginRange,
     ) -> Result<Vec<(i64, i64)>, WarehouseError> {
-        self.runs("erased_events", range).await
-    }
-
-    async fn runs(
-        &self,
-        table: &'static str,
-        range: &OriginRange,
-    ) -> Result<Vec<(i64, i64)>, WarehouseError> {
         let sql = format!(
             "SELECT min(offset) AS first, max(offset) AS last FROM (\
              SELECT offset, offset - toInt64(row_number() OVER (ORDER BY offset)) AS run FROM (\
-             SELECT DISTINCT origin_offset AS offset FROM {table} \
+             SELECT DISTINCT origin_offset AS offset FROM {} \
              WHERE origin_epoch = ? AND origin_partition = ? AND origin_offset BETWEEN ? AND ?\
-             )) GROUP BY run ORDER BY first"
+             )) GROUP BY run ORDER BY first",
+            self.stored("erased_events")
         );
-        self.caught_up_rows(table, self.about(&sql, range)).await
+        self.caught_up_rows(Shard::HOME, "erased_events", &self.about(&sql, range)).await
     }
 
     /// The erasures that named an event, with when they noted it (milliseconds UTC), oldest first.
@@ -145,32 +151,15 @@ impl Warehouse {
         &self,
         origin: Origin,
     ) -> Result<Vec<(String, Millis)>, WarehouseError> {
-        const SQL: &str = "SELECT erasure, toUnixTimestamp64Milli(max(erased_at)) AS at \
-            FROM erased_events \
-            WHERE origin_epoch = ? AND origin_partition = ? AND origin_offset BETWEEN ? AND ? \
-            GROUP BY erasure ORDER BY at";
+        let sql = format!(
+            "SELECT erasure, toUnixTimestamp64Milli(max(erased_at)) AS at FROM {} \
+             WHERE origin_epoch = ? AND origin_partition = ? AND origin_offset BETWEEN ? AND ? \
+             GROUP BY erasure ORDER BY at",
+            self.stored("erased_events")
+        );
         let Origin { epoch, partition, offset } = origin;
         let range = OriginRange { epoch, partition, start: offset, end: offset };
-        self.caught_up_rows("erased_events", self.about(SQL, &range)).await
-    }
-
-    /// The offsets of the range that `events` has more than once, with how often, ascending. A
-    /// merge may have folded a duplicate before it is asked for.
-    pub async fn duplicated(&self, range: &OriginRange) -> Result<Vec<(i64, u64)>, WarehouseError> {
-        const SQL: &str = "SELECT origin_offset, count() AS copies FROM events \
-            WHERE origin_epoch = ? AND origin_partition = ? AND origin_offset BETWEEN ? AND ? \
-            GROUP BY origin_offset HAVING copies > 1 ORDER BY origin_offset";
-        self.caught_up_rows("events", self.about(SQL, range)).await
-    }
-
-    /// How many rows `events` has of the range, and of how many origins.
-    pub async fn counts(&self, range: &OriginRange) -> Result<Counts, WarehouseError> {
-        const SQL: &str = "SELECT count() AS rows, uniqExact(origin_offset) AS origins \
-            FROM events \
-            WHERE origin_epoch = ? AND origin_partition = ? AND origin_offset BETWEEN ? AND ?";
-        let rows: Vec<Counts> = self.caught_up_rows("events", self.about(SQL, range)).await?;
-        let none = || WarehouseError::Unreadable("a count without a row".to_owned());
-        rows.first().copied().ok_or_else(none)
+        self.caught_up_rows(Shard::HOME, "erased_events", &self.about(&sql, &range)).await
     }
 
     /// Every row of `events` with this origin, oldest first: none, one, or a duplicate's copies.

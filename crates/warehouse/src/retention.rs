@@ -151,7 +151,7 @@ impl Warehouse {
         &self,
     ) -> Result<(Vec<RetentionChange>, Vec<String>), WarehouseError> {
         const SQL: &str = "SELECT name, engine_full FROM system.tables WHERE database = ?";
-        let found: Vec<TableEngine> = self.rows(self.server(SQL).bind(&self.database)).await?;
+        let found: Vec<TableEngine> = self.rows(self.server(SQL).bind(&self.storage)).await?;
         Ok(changes(&self.keep_days, &found))
     }
 

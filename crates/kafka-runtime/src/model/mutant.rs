@@ -40,6 +40,8 @@ pub(super) enum Mutant {
     /// What is tried after a refused INSERT goes under the next number, although nothing was taken
     /// under the one before.
     LeavesRefusedNumbers,
+    /// Looks for an INSERT in doubt, and loads its range, in the shard of its own configuration.
+    ForgetsShards,
     /// Takes a refused INSERT for one that arrived.
     TakesRefusedForLoaded,
 }

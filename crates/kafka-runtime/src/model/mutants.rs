@@ -106,6 +106,11 @@ fn a_number_that_is_left_after_a_refused_insert_is_found() {
 }
 
 #[test]
+fn a_range_in_doubt_that_is_looked_for_in_another_shard_is_found() {
+    assert_found(Kind::Sink, Mutant::ForgetsShards, TWICE);
+}
+
+#[test]
 fn a_refused_insert_that_is_taken_for_loaded_is_found() {
     assert_found(
         Kind::Sink,

@@ -115,7 +115,7 @@ fn keep(seat: &Rc<Seat>, shutdown: &Shutdown) {
         let ended = match kind {
             Kind::Stateless => stage(seat, kind, log, &mut Told(seat.clone()), shutdown),
             Kind::Stateful => stage(seat, kind, log, &mut remembering, shutdown),
-            Kind::Sink => sink(seat, kind, log, &mut Warehouse(seat.clone(), 0), shutdown),
+            Kind::Sink => sink(seat, kind, log, &mut Warehouse::open(seat), shutdown),
         };
         match ended {
             Ok(()) | Err(LogError::SlotTaken(_)) => return,

@@ -114,6 +114,7 @@ fn a_sink_loads_every_row_once_whatever_happens() {
         Happened::ReadBackNone,
         Happened::ReadBackSome,
         Happened::CopyDiscarded,
+        Happened::OtherShards,
     ];
     assert_happened(&hold(Kind::Sink), &besides);
 }

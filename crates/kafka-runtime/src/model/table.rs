@@ -38,11 +38,19 @@ pub(super) struct Body {
     pub(super) begun: bool,
 }
 
+/// A shard, and whose rows and tokens are meant there: one shard knows nothing of another's.
+type Place = (i32, Partition);
+
+fn place(range: &Range) -> Place {
+    let shards = i32::try_from(range.shards).unwrap();
+    (range.partition % shards, (range.topic, range.partition))
+}
+
 #[derive(Default)]
 pub(super) struct Table {
     rows: BTreeMap<Origin, u32>,
-    positions: BTreeSet<(Partition, i64)>,
-    tokens: BTreeSet<(Partition, i64, i64, u32)>,
+    positions: BTreeSet<(Place, i64)>,
+    tokens: BTreeSet<(Place, i64, i64, u32)>,
     pub(super) running: Vec<(Body, Arrival)>,
 }
 
@@ -50,7 +58,7 @@ impl Table {
     /// An INSERT reaches the table. What is refused leaves its token as it was.
     pub(super) fn take(&mut self, body: &Body, arrival: Arrival, tokens: bool) -> Took {
         let range = &body.range;
-        let partition = (range.topic, range.partition);
+        let place = place(range);
         let count = match arrival {
             Arrival::All => body.rows.len(),
             Arrival::Half => body.rows.len().div_ceil(2),
@@ -60,12 +68,12 @@ impl Table {
         if arrived.iter().any(|(_, _, refused)| *refused) {
             return Took::Refused;
         }
-        let token = (partition, range.start, range.end, range.content);
+        let token = (place, range.start, range.end, range.content);
         if !self.tokens.insert(token) && tokens && !body.begun {
             return Took::Repeat;
         }
         for (offset, origin, _) in arrived {
-            self.positions.insert((partition, *offset));
+            self.positions.insert((place, *offset));
             *self.rows.entry(*origin).or_default() += 1;
         }
         Took::Rows(arrived.iter().map(|(_, origin, _)| *origin).collect())
@@ -76,15 +84,14 @@ impl Table {
     }
 
     pub(super) fn present(&self, range: &Range) -> Vec<i64> {
-        let partition = (range.topic, range.partition);
-        let within = (partition, range.start)..=(partition, range.end);
+        let place = place(range);
+        let within = (place, range.start)..=(place, range.end);
         self.positions.range(within).map(|(_, offset)| *offset).collect()
     }
 
-    /// Takes the running INSERTs of a partition out; of any, if `None`.
-    pub(super) fn running_of(&mut self, partition: Option<Partition>) -> Vec<(Body, Arrival)> {
-        let of =
-            |body: &Body| partition.is_none_or(|it| it == (body.range.topic, body.range.partition));
+    /// Takes the running INSERTs of a range's partition in its shard out; of any, if `None`.
+    pub(super) fn running_of(&mut self, range: Option<&Range>) -> Vec<(Body, Arrival)> {
+        let of = |body: &Body| range.is_none_or(|range| place(range) == place(&body.range));
         self.running.extract_if(.., |(body, _)| of(body)).collect()
     }
 }

@@ -4,20 +4,27 @@ use std::rc::Rc;
 
 use event::{Hints, Waybill};
 use pipeline::{Halt, RejectReason, Rejected};
-use topology::Topic;
 
 use super::{
     mutant::Mutant,
     table::{Arrival, Body, Took},
-    world::{Happened, Insert, Seat, Trouble, World},
+    world::{Happened, Insert, Seat, Trouble, World, locked},
 };
 use crate::{
     record::Numbered,
     sink::{Inserted, Mapped, MappedRecord, PlacedRow, Range, Refusal, Sink},
 };
 
-/// The sink of a process, and how many of its INSERTs were refused.
-pub(super) struct Warehouse(pub(super) Rc<Seat>, pub(super) u32);
+/// The sink of a process.
+pub(super) struct Warehouse {
+    seat: Rc<Seat>,
+    /// Over how many shards its configuration spreads the partitions.
+    shards: u32,
+    /// How many of its INSERTs were refused.
+    refused: u32,
+}
+
+const MOST_SHARDS: u32 = 3;
 
 fn away(world: &mut World, slot: u8) -> Result<(), Halt> {
     if world.meets_one(slot, Trouble::Away, Happened::Away) {
@@ -83,11 +90,28 @@ impl World {
 }
 
 impl Warehouse {
+    /// Each has another configuration than the one before: shards come and go.
+    pub(super) fn open(seat: &Rc<Seat>) -> Self {
+        let mut world = locked(&seat.world);
+        world.sinks += 1;
+        Self { seat: seat.clone(), shards: 1 + world.sinks % MOST_SHARDS, refused: 0 }
+    }
+
+    /// The range as the sink takes it up.
+    fn taken(&self, world: &mut World, range: &Range) -> Range {
+        if range.shards == self.shards {
+            return *range;
+        }
+        world.happened(Happened::OtherShards);
+        let shards = if world.is(Mutant::ForgetsShards) { self.shards } else { range.shards };
+        Range { shards, ..*range }
+    }
+
     /// Sends the INSERT, to whatever it meets.
     fn send(&self, body: Body) -> Result<Inserted, Halt> {
-        let mut world = self.0.step();
-        away(&mut world, self.0.slot)?;
-        let met = world.meets(self.0.slot, |it| match it {
+        let mut world = self.seat.step();
+        away(&mut world, self.seat.slot)?;
+        let met = world.meets(self.seat.slot, |it| match it {
             Trouble::Insert(insert) => Some(insert),
             _ => None,
         });
@@ -123,6 +147,10 @@ impl Sink for Warehouse {
     /// Whether the table refuses it.
     type Row = bool;
 
+    fn shards(&self) -> u32 {
+        self.shards
+    }
+
     fn map<'r>(&mut self, record: &Numbered<'r>) -> Result<MappedRecord<'r, bool>, Halt> {
         let mapped = match record.record.value.as_deref() {
             Some(b"reject") => Mapped::Reject(Rejected::new(RejectReason::Undecodable, "told to")),
@@ -132,22 +160,26 @@ impl Sink for Warehouse {
     }
 
     fn loaded(&mut self, waybills: &[Waybill]) -> Result<Vec<Waybill>, Halt> {
-        let mut world = self.0.step();
-        away(&mut world, self.0.slot)?;
+        let mut world = self.seat.step();
+        away(&mut world, self.seat.slot)?;
         let held = waybills.iter().filter(|it| world.table.holds(it.origin));
         Ok(held.copied().collect())
     }
 
     fn insert(&mut self, range: &Range, rows: &[PlacedRow<bool>]) -> Result<Inserted, Halt> {
         let rows = rows.iter().map(|it| (it.offset, it.waybill.origin, it.row)).collect();
-        let mut range = *range;
-        if self.0.step().is(Mutant::LeavesRefusedNumbers) {
-            range.content += self.1;
-        }
+        let range = {
+            let mut world = self.seat.step();
+            let mut range = self.taken(&mut world, range);
+            if world.is(Mutant::LeavesRefusedNumbers) {
+                range.content += self.refused;
+            }
+            range
+        };
         let inserted = self.send(Body { range, rows, begun: false });
-        self.1 += u32::from(matches!(inserted, Ok(Inserted::Refused(_))));
+        self.refused += u32::from(matches!(inserted, Ok(Inserted::Refused(_))));
         // It may die here, with the rows in the table and nobody told.
-        let world = self.0.step();
+        let world = self.seat.step();
         if world.is(Mutant::TakesRefusedForLoaded) && matches!(inserted, Ok(Inserted::Refused(_))) {
             return Ok(Inserted::Loaded);
         }
@@ -157,13 +189,14 @@ impl Sink for Warehouse {
         inserted
     }
 
-    fn settle(&mut self, topic: Topic, partition: i32) -> Result<(), Halt> {
-        let mut world = self.0.step();
-        away(&mut world, self.0.slot)?;
+    fn settle(&mut self, range: &Range) -> Result<(), Halt> {
+        let mut world = self.seat.step();
+        away(&mut world, self.seat.slot)?;
         if world.is(Mutant::SkipsSettle) {
             return Ok(());
         }
-        for (body, much) in world.table.running_of(Some((topic, partition))) {
+        let range = self.taken(&mut world, range);
+        for (body, much) in world.table.running_of(Some(&range)) {
             world.happened(Happened::ArrivedInSettle);
             world.rows_arrive(&body, much);
         }
@@ -171,12 +204,13 @@ impl Sink for Warehouse {
     }
 
     fn present(&mut self, range: &Range) -> Result<Vec<i64>, Halt> {
-        let mut world = self.0.step();
-        away(&mut world, self.0.slot)?;
+        let mut world = self.seat.step();
+        away(&mut world, self.seat.slot)?;
         if world.is(Mutant::SkipsReadBack) {
             return Ok(Vec::new());
         }
-        let present = world.table.present(range);
+        let range = self.taken(&mut world, range);
+        let present = world.table.present(&range);
         world.happened(match present.len() {
             0 => Happened::ReadBackNone,
             count if count < usize::try_from(range.end - range.start + 1).unwrap() => {

@@ -142,6 +142,8 @@ pub(super) enum Happened {
     ReadBackNone,
     ReadBackSome,
     CopyDiscarded,
+    /// A range was begun under another number of shards than whoever has it now is configured for.
+    OtherShards,
 }
 
 impl Happened {
@@ -166,6 +168,8 @@ pub(super) struct World {
     pub(super) group: Group,
     pub(super) audit: Audit,
     pub(super) table: Table,
+    /// So many sinks have been opened.
+    pub(super) sinks: u32,
     /// What a slot's present process keeps over restarts.
     pub(super) disks: BTreeMap<u32, Disk>,
     pub(super) seen: BTreeMap<Happened, u64>,
@@ -215,6 +219,7 @@ impl World {
             group: Group::new(&kind.stage().reads(), PARTITIONS),
             audit: Audit::default(),
             table: Table::default(),
+            sinks: 0,
             disks: BTreeMap::new(),
             seen: BTreeMap::new(),
             on_the_way: Vec::new(),

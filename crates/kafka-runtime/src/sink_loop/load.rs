@@ -61,7 +61,8 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
                 return Err(Halt::new("assignment", "a record of no lane").into());
             };
             let end = records.last().map_or(start, |record| record.position.offset);
-            let range = intent_range(*partition, start, Intent { end, content: 0 });
+            let shards = self.parts.sink.shards();
+            let range = intent_range(*partition, start, Intent { end, content: 0, shards });
             loads.push(self.map_range(range, records, &[])?);
         }
         if !self.orders.breaker_is_on(now()) {
@@ -164,7 +165,7 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
             Inserted::Uncertain(detail) => {
                 tracing::warn!(sink = self.parts.name, "INSERT is uncertain: {detail}");
                 self.loader.uncertain();
-                self.parts.sink.settle(range.topic, range.partition)?;
+                self.parts.sink.settle(range)?;
                 Ok(Ended::Doubt)
             }
         }

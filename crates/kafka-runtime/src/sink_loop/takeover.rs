@@ -64,7 +64,7 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
         let Some(records) = self.read_range(partition, intent.end)? else { return Ok(false) };
         let start = self.lanes.get(&partition).map_or(0, |lane| lane.start);
         let range = intent_range(partition, start, intent);
-        self.parts.sink.settle(range.topic, range.partition)?;
+        self.parts.sink.settle(&range)?;
         let present = self.parts.sink.present(&range)?;
         let load = self.map_range(range, &records, &present)?;
         self.load_in_doubt(load, &records, None)?;

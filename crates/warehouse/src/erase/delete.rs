@@ -63,7 +63,8 @@ impl Warehouse {
     /// Makes the dictionaries of persons anew, which forget whose links are gone.
     pub async fn forget_persons(&self) -> Result<(), WarehouseError> {
         for name in ["identity_devices", "identity_users", "identity_groups"] {
-            self.execute(self.statement(&format!("SYSTEM RELOAD DICTIONARY {name}"))).await?;
+            self.execute_at_all(self.statement(&format!("SYSTEM RELOAD DICTIONARY {name}")))
+                .await?;
         }
         Ok(())
     }
@@ -73,9 +74,10 @@ impl Eraser<'_> {
     /// Notes the numbers of the person's events, and deletes the events. Returns how many rows.
     pub async fn events(&mut self, person: &ErasedPerson) -> Result<u64, WarehouseError> {
         let sql = format!(
-            "INSERT INTO erased_events SELECT DISTINCT origin_epoch, origin_partition, \
+            "INSERT INTO {} SELECT DISTINCT origin_epoch, origin_partition, \
              origin_offset, events.appended_at, source, event_name, toDate(events.timestamp), \
-             {{erasure:String}}, now64(3) FROM events WHERE {EVENTS}"
+             {{erasure:String}}, now64(3) FROM events WHERE {EVENTS}",
+            self.warehouse.stored("erased_events")
         );
         let note = self.warehouse.of_erased(&sql, person).param("erasure", self.erasure);
         self.warehouse.execute(note).await?;
@@ -131,11 +133,12 @@ impl Eraser<'_> {
         condition: &str,
     ) -> Result<(), WarehouseError> {
         let sql = format!(
-            "INSERT INTO erased_events SELECT DISTINCT assumeNotNull({table}.origin_epoch), \
+            "INSERT INTO {} SELECT DISTINCT assumeNotNull({table}.origin_epoch), \
              assumeNotNull({table}.origin_partition), assumeNotNull({table}.origin_offset), \
              ifNull({table}.appended_at, {time}) AS at, ifNull({table}.source, ''), \
              ifNull({table}.event_name, ''), toDate(at), {{erasure:String}}, now64(3) \
-             FROM {table} WHERE {table}.origin_offset IS NOT NULL AND {condition}"
+             FROM {table} WHERE {table}.origin_offset IS NOT NULL AND {condition}",
+            self.warehouse.stored("erased_events")
         );
         let note = self.warehouse.unlogged(&sql).param("erasure", self.erasure);
         self.warehouse.execute(note.with_setting("max_query_size", QUERY_BYTES)).await
@@ -154,14 +157,15 @@ impl Eraser<'_> {
                 return Ok(deleted);
             }
             // Another erasure may have asked for the same rows; ours waits until they are gone.
-            let sql = format!("ALTER TABLE {table} DELETE WHERE {condition}");
+            let stored = self.warehouse.stored(table);
+            let sql = format!("ALTER TABLE {stored} DELETE WHERE {condition}");
             let mutation = self
                 .warehouse
                 .statement(&sql)
                 .with_setting("mutations_sync", "0")
                 .with_setting("allow_nondeterministic_mutations", "1")
                 .with_setting("max_query_size", QUERY_BYTES);
-            self.warehouse.execute(mutation).await?;
+            self.warehouse.execute_in_each(mutation).await?;
             self.until_done(table).await?;
             deleted += left;
         }
@@ -180,24 +184,28 @@ impl Eraser<'_> {
     async fn until_done(&mut self, table: &'static str) -> Result<(), WarehouseError> {
         const SQL: &str = "SELECT count() AS open, toUInt64(greatest(sum(parts_to_do), 0)) AS \
             parts_to_do, anyLast(latest_fail_error_code_name) AS failed FROM system.mutations \
-            WHERE database = currentDatabase() AND table = {table:String} AND NOT is_done \
+            WHERE database = {database:String} AND table = {table:String} AND NOT is_done \
             AND NOT is_killed";
         let begun = Instant::now();
         let mut told = None;
         loop {
             let query = self.warehouse.statement(SQL).param("table", table);
-            let rows: Vec<Mutations> = self.warehouse.rows(query).await?;
-            let Some(Mutations { open, parts_to_do, failed }) = rows.into_iter().next() else {
-                return Err(WarehouseError::Unreadable("a count without a row".to_owned()));
-            };
-            if open == 0 {
+            let query = query.param("database", &self.warehouse.storage);
+            let of_shards: Vec<Mutations> = self.warehouse.rows_of_each(query).await?;
+            if of_shards.iter().all(|it| it.open == 0) {
                 return Ok(());
             }
+            let parts_to_do = of_shards.iter().map(|it| it.parts_to_do).sum();
+            let failed = of_shards.into_iter().map(|it| it.failed).find(|it| !it.is_empty());
             if told.replace(parts_to_do) != Some(parts_to_do) {
                 (self.progress)(Progress { table, parts_to_do });
             }
             if begun.elapsed() >= self.patience {
-                return Err(WarehouseError::StillMutating { table, parts_to_do, failed });
+                return Err(WarehouseError::StillMutating {
+                    table,
+                    parts_to_do,
+                    failed: failed.unwrap_or_default(),
+                });
             }
             sleep(LOOK_EVERY).await;
         }

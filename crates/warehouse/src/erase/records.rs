@@ -46,13 +46,16 @@ struct Told {
 impl Warehouse {
     /// Notes how far an erasure has come.
     pub async fn record_erasure(&self, record: &ErasureRecord<'_>) -> Result<(), WarehouseError> {
-        const SQL: &str = "INSERT INTO erasures SELECT {erasure:String}, {state:String}, \
-            now64(3), {kind:String}, {reason:Array(String)}[1], \
-            mapFromArrays({tables:Array(String)}, {rows:Array(UInt64)})";
+        let sql = format!(
+            "INSERT INTO {} SELECT {{erasure:String}}, {{state:String}}, \
+             now64(3), {{kind:String}}, {{reason:Array(String)}}[1], \
+             mapFromArrays({{tables:Array(String)}}, {{rows:Array(UInt64)}})",
+            self.stored("erasures")
+        );
         let tables: Vec<&str> = record.counts.iter().map(|it| it.table).collect();
         let rows: Vec<u64> = record.counts.iter().map(|it| it.rows).collect();
         let query = self
-            .unlogged(SQL)
+            .unlogged(&sql)
             .param("erasure", record.erasure)
             .param("state", record.state.word())
             .param("kind", record.id_kind)

@@ -164,9 +164,10 @@ impl Warehouse {
                 ),
                 SegmentStep::View { statement, .. } => statement.clone(),
             };
-            let query = self.statement(&self.told(&statement));
-            let query = query.with_setting("max_query_size", MAX_QUERY_SIZE);
-            self.execute(query).await?;
+            for statement in self.told(&statement) {
+                let query = self.statement(&statement);
+                self.execute(query.with_setting("max_query_size", MAX_QUERY_SIZE)).await?;
+            }
         }
         Ok(())
     }

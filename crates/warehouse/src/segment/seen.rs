@@ -150,10 +150,10 @@ impl Warehouse {
         for rows in rows.chunks(100) {
             let values = vec!["(?, ?, ?, ?, ?, ?)"; rows.len()].join(", ");
             let sql = format!(
-                "INSERT INTO segment_columns (source, type, event_name, part, property, kind) \
-                 VALUES {values}"
+                "INSERT INTO {} (source, type, event_name, part, property, kind) VALUES {values}",
+                self.stored("segment_columns")
             );
-            let mut query = self.question(&sql).with_setting("async_insert", "0");
+            let mut query = self.writing(&sql);
             for row in rows {
                 query = query.bind(&row.source).bind(&row.event_type).bind(&row.event_name);
                 query = query.bind(&row.part).bind(&row.property).bind(&row.kind);

@@ -3,8 +3,8 @@
 use event::{Delivery, Origin, Waybill};
 use local_stack::Stack;
 use warehouse::{
-    DeliveryRow, InsertAnswer, InsertRequest, PositionRange, Row as _, RowPosition, Undecodable,
-    Warehouse,
+    DeliveryRow, InsertAnswer, InsertRequest, PositionRange, Row as _, RowPosition, Shard,
+    Undecodable, Warehouse,
 };
 
 use crate::loaded::APPENDED_AT;
@@ -89,6 +89,7 @@ pub(crate) async fn every_delivery_is_kept_with_all_that_is_known_of_it(stack: &
 
     every_column_holds_what_was_told(stack).await;
     let range = PositionRange {
+        shard: Shard::HOME,
         table: DeliveryRow::TABLE,
         epoch: 0,
         topic: TOPIC,

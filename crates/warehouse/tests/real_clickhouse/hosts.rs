@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use local_stack::{Doorway, Manner, Stack};
 use warehouse::{
-    Compression, Counts, EventRow, InsertAnswer, InsertRequest, RowBytes, Warehouse,
+    Compression, Counts, EventRow, InsertAnswer, InsertRequest, RowBytes, Shard, Warehouse,
     WarehouseConfig, WarehouseError,
 };
 
 use crate::loaded::{origins, positions, request, row};
 use crate::{execute, migrated};
 
-/// A warehouse whose replicas are these doorways. The tables behind them are plain; those who load and
-/// read back are told of a cluster all the same.
+/// A warehouse whose replicas are these doorways. The tables behind them are plain, and those of the
+/// database with the rows alone; those who load and read back are told of a cluster all the same.
 fn replicas(database: &str, doors: &[&Doorway]) -> Warehouse {
     let config = WarehouseConfig {
         url: doors[0].url(),
@@ -24,12 +24,18 @@ fn replicas(database: &str, doors: &[&Doorway]) -> Warehouse {
     Warehouse::new(&config).unwrap()
 }
 
+/// The rows' side of a database of a cluster, with plain tables; nothing reads them from the other.
+async fn shard_of(stack: &Stack, database: &str) {
+    migrated(stack, &format!("{database}_shard")).await;
+    execute(stack, "default", &format!("CREATE DATABASE {database}")).await;
+}
+
 fn inserts(door: &Doorway) -> usize {
     door.asked().iter().filter(|text| text.contains("query=INSERT")).count()
 }
 
 pub(crate) async fn a_host_that_refuses_is_left_for_the_next_until_that_one_cannot(stack: &Stack) {
-    migrated(stack, "several").await;
+    shard_of(stack, "several").await;
     let (mut first, second) =
         (Doorway::to(&stack.clickhouse_url()), Doorway::to(&stack.clickhouse_url()));
     let warehouse = replicas("several", &[&first, &second]);
@@ -38,7 +44,10 @@ pub(crate) async fn a_host_that_refuses_is_left_for_the_next_until_that_one_cann
 
     first.shut();
     assert_eq!(warehouse.insert(request(&[1], "b", 1)).await, InsertAnswer::Loaded);
-    assert_eq!(warehouse.counts(&origins(0, 9)).await.unwrap(), Counts { rows: 2, origins: 2 });
+    assert_eq!(
+        warehouse.copies(&origins(0, 9)).await.unwrap().counts(),
+        Counts { rows: 2, origins: 2 }
+    );
     first.open();
     assert_eq!(warehouse.insert(request(&[2], "c", 1)).await, InsertAnswer::Loaded);
     assert_eq!((inserts(&first), inserts(&second)), (0, 2), "nobody goes back by itself");
@@ -62,8 +71,8 @@ pub(crate) async fn a_host_that_refuses_is_left_for_the_next_until_that_one_cann
 pub(crate) async fn what_is_uncertain_is_settled_at_every_host_and_read_back_where_most_agree(
     stack: &Stack,
 ) {
-    migrated(stack, "doubtful").await;
-    migrated(stack, "stranger").await;
+    shard_of(stack, "doubtful").await;
+    shard_of(stack, "stranger").await;
     let mut doors = [0; 3].map(|_| Doorway::to(&stack.clickhouse_url()));
     let warehouse = replicas("doubtful", &doors.each_ref());
     doors[0].behave(Manner::Mute);
@@ -71,13 +80,13 @@ pub(crate) async fn what_is_uncertain_is_settled_at_every_host_and_read_back_whe
     assert!(matches!(answer, InsertAnswer::Uncertain(_)), "{answer:?}");
     doors[0].behave(Manner::Open);
     doors[0].shut();
-    let error = warehouse.settle("0-t-3-", Duration::ZERO).await.unwrap_err();
+    let error = warehouse.settle(Shard::HOME, "0-t-3-", Duration::ZERO).await.unwrap_err();
     assert!(
         matches!(&error, WarehouseError::Unsettled { host, .. } if doors[0].url().ends_with(host))
     );
     assert!(error.to_string().contains("`replicas` under [warehouse]"), "{error}");
     doors[0].open();
-    warehouse.settle("0-t-3-", Duration::ZERO).await.unwrap();
+    warehouse.settle(Shard::HOME, "0-t-3-", Duration::ZERO).await.unwrap();
     for door in &doors {
         assert!(door.asked().iter().any(|text| text.contains("system.processes")));
     }
@@ -88,9 +97,11 @@ pub(crate) async fn what_is_uncertain_is_settled_at_every_host_and_read_back_whe
     for door in &doors[1..] {
         let asked = door.asked();
         let at = |what: &str| asked.iter().position(|text| text.contains(what)).unwrap();
-        assert!(at("SYSTEM SYNC REPLICA doubtful.events LIGHTWEIGHT") < at("position_offset"));
+        assert!(
+            at("SYSTEM SYNC REPLICA doubtful_shard.events LIGHTWEIGHT") < at("position_offset")
+        );
     }
-    doors[2].behave(Manner::Elsewhere("database=doubtful", "database=stranger"));
+    doors[2].behave(Manner::Elsewhere("doubtful_shard.events", "stranger_shard.events"));
     let error = warehouse.present(&positions(0, 9)).await.unwrap_err();
     assert_eq!(error, WarehouseError::Disagreement { table: "events".to_owned() });
     doors[2].shut();
@@ -119,7 +130,7 @@ pub(crate) async fn rows_arrive_in_any_compression_and_half_of_them_are_none(sta
         let answer = warehouse.insert(request(&offsets, &token, 1)).await;
         assert!(!matches!(answer, InsertAnswer::Loaded), "{compression:?}: {answer:?}");
         door.behave(Manner::Open);
-        warehouse.settle(&token, Duration::ZERO).await.unwrap();
+        warehouse.settle(Shard::HOME, &token, Duration::ZERO).await.unwrap();
         assert_eq!(warehouse.present(&positions(first, first + 999)).await.unwrap(), [0_i64; 0]);
         door.asked();
         assert_eq!(warehouse.insert(request(&offsets, &token, 2)).await, InsertAnswer::Loaded);
@@ -144,7 +155,10 @@ pub(crate) async fn a_yes_to_fewer_rows_than_were_sent_is_uncertain(stack: &Stac
         let answer = warehouse.insert(request(&[3, 4, 5], "all", attempt)).await;
         assert_eq!(answer, InsertAnswer::Loaded, "attempt {attempt}");
     }
-    assert_eq!(warehouse.counts(&origins(3, 5)).await.unwrap(), Counts { rows: 3, origins: 3 });
+    assert_eq!(
+        warehouse.copies(&origins(3, 5)).await.unwrap().counts(),
+        Counts { rows: 3, origins: 3 }
+    );
 }
 
 pub(crate) async fn rows_of_many_pieces_arrive_whole_and_some_of_them_too(stack: &Stack) {
@@ -177,6 +191,7 @@ pub(crate) async fn rows_of_many_pieces_arrive_whole_and_some_of_them_too(stack:
                 rows,
                 format!("{token}-{index}"),
                 format!("{token}-{index}-1"),
+                Shard::HOME,
             )
         };
         let present = positions(first, first + 9_999);
@@ -186,7 +201,7 @@ pub(crate) async fn rows_of_many_pieces_arrive_whole_and_some_of_them_too(stack:
         assert_eq!(warehouse.insert(insert(third(0), "last")).await, InsertAnswer::Loaded);
         assert_eq!(warehouse.present(&present).await.unwrap(), offsets);
         assert_eq!(warehouse.insert(insert(rows.clone(), "whole")).await, InsertAnswer::Loaded);
-        let counts = warehouse.counts(&origins(first, first + 9_999)).await.unwrap();
+        let counts = warehouse.copies(&origins(first, first + 9_999)).await.unwrap().counts();
         assert_eq!(counts, Counts { rows: 8_000, origins: 4_000 });
     }
 }
@@ -209,7 +224,7 @@ pub(crate) async fn clickhouse_reads_what_a_cluster_is_told(stack: &Stack) {
         execute(stack, "told", &format!("EXPLAIN AST {statement}")).await;
     }
     let plan = warehouse.migrate_plan().await.unwrap();
-    assert!(plan.to_string().contains("on all replicas of cluster events"), "{plan}");
+    assert!(plan.to_string().contains("on all hosts of cluster events"), "{plan}");
     assert!(plan.problems[0].contains("ClickHouse knows no cluster events"), "{plan}");
     let error = warehouse.migrate_apply().await.unwrap_err();
     assert!(matches!(error, WarehouseError::Unfit(_)), "{error}");
@@ -220,7 +235,9 @@ pub(crate) async fn plain_tables_are_refused_for_a_cluster(stack: &Stack) {
     migrated(stack, "plain").await;
     let door = Doorway::to(&stack.clickhouse_url());
     let plan = replicas("plain", &[&door]).migrate_plan().await.unwrap();
-    let told =
-        plan.problems.iter().any(|it| it.contains("not replicated") && it.contains("events"));
+    let told = plan
+        .problems
+        .iter()
+        .any(|it| it.contains("made without a cluster in plain") && it.contains("events"));
     assert!(told && !plan.is_done(), "{plan}");
 }

@@ -5,7 +5,7 @@ use event::{
     Event, Finding, GeoFacts, IdentityFacts, Inherited, IpFacts, MoneyFacts, NetworkFacts, Origin,
     RecordHeader, SessionFacts, StitchedEvent, ValidationFacts, Waybill,
 };
-use warehouse::{EventRow, InsertRequest, OriginRange, PositionRange, RowPosition};
+use warehouse::{EventRow, InsertRequest, OriginRange, PositionRange, RowPosition, Shard};
 
 const TOPIC: &str = "stitched-events";
 pub(crate) const APPENDED_AT: i64 = 1_795_000_000_123;
@@ -151,7 +151,15 @@ pub(crate) fn origins(start: i64, end: i64) -> OriginRange {
 }
 
 pub(crate) fn positions(start: i64, end: i64) -> PositionRange {
-    PositionRange { table: "events", epoch: 0, topic: TOPIC, partition: 3, start, end }
+    PositionRange {
+        shard: Shard::HOME,
+        table: "events",
+        epoch: 0,
+        topic: TOPIC,
+        partition: 3,
+        start,
+        end,
+    }
 }
 
 pub(crate) fn dead_letter() -> DeadLetter {

@@ -30,7 +30,8 @@ use event::Origin;
 use local_stack::{Part, Stack, StackConfig};
 use warehouse::{
     AuditFinding, AuditHour, Counts, DeadLetterRow, InsertAnswer, InsertRequest, MigrationState,
-    PositionRange, Row, RowPosition, Undecodable, Warehouse, WarehouseConfig, WarehouseError,
+    PositionRange, Row, RowPosition, Shard, Undecodable, Warehouse, WarehouseConfig,
+    WarehouseError,
 };
 
 use loaded::{APPENDED_AT, dead_letter, origins, positions, request};
@@ -154,9 +155,9 @@ async fn an_insert_with_the_same_token_leaves_one_copy(stack: &Stack) {
         let answer = warehouse.insert(request(&[0, 1, 2], "0-t-3-0-2-1-0", attempt)).await;
         assert_eq!(answer, InsertAnswer::Loaded);
     }
-    let counts = warehouse.counts(&origins(0, 10)).await.unwrap();
+    let counts = warehouse.copies(&origins(0, 10)).await.unwrap().counts();
     assert_eq!(counts, Counts { rows: 3, origins: 3 });
-    assert_eq!(warehouse.duplicated(&origins(0, 10)).await.unwrap(), []);
+    assert_eq!(warehouse.copies(&origins(0, 10)).await.unwrap().duplicated(), []);
 }
 
 async fn what_is_read_back_is_what_is_there(stack: &Stack) {
@@ -175,13 +176,13 @@ async fn what_is_read_back_is_what_is_there(stack: &Stack) {
     for range in elsewhere {
         assert!(warehouse.present(&range).await.unwrap().is_empty(), "{range:?}");
     }
-    let runs = warehouse.origin_ranges(&origins(0, 100)).await.unwrap();
+    let runs = warehouse.copies(&origins(0, 100)).await.unwrap().ranges();
     assert_eq!(runs, [(1_000, 1_002), (1_005, 1_006), (1_009, 1_009)]);
-    let cut = warehouse.origin_ranges(&origins(1, 5)).await.unwrap();
+    let cut = warehouse.copies(&origins(1, 5)).await.unwrap().ranges();
     assert_eq!(cut, [(1_001, 1_002), (1_005, 1_005)]);
-    let twice = warehouse.duplicated(&origins(0, 100)).await.unwrap();
+    let twice = warehouse.copies(&origins(0, 100)).await.unwrap().duplicated();
     assert_eq!(twice, [(1_005, 3), (1_009, 2)]);
-    let counts = warehouse.counts(&origins(0, 100)).await.unwrap();
+    let counts = warehouse.copies(&origins(0, 100)).await.unwrap().counts();
     assert_eq!(counts, Counts { rows: 9, origins: 6 });
     let asked: Vec<Origin> = (990..16_000)
         .map(|offset| Origin { epoch: 0, partition: 3, offset })
@@ -290,6 +291,7 @@ async fn side_tables_and_books_take_their_rows(stack: &Stack) {
     assert_eq!(number(stack, "side", exact).await, 2);
     let table = DeadLetterRow::TABLE;
     let range = PositionRange {
+        shard: Shard::HOME,
         table,
         epoch: 0,
         topic: "dead-letters.validate",
@@ -353,7 +355,7 @@ async fn a_wrong_row_is_refused_and_a_missing_table_is_not_its_fault(stack: &Sta
 
 async fn settling_ends_what_still_runs_and_nothing_else(stack: &Stack) {
     let warehouse = migrated(stack, "settled").await;
-    warehouse.settle("0-stitched-events-1-", Duration::ZERO).await.unwrap();
+    warehouse.settle(Shard::HOME, "0-stitched-events-1-", Duration::ZERO).await.unwrap();
     let slow = |id: &str| {
         let sql = "SELECT sum(sleepEachRow(1)) FROM numbers(100) \
             SETTINGS function_sleep_max_microseconds_per_block = 0, max_block_size = 1";
@@ -365,10 +367,13 @@ async fn settling_ends_what_still_runs_and_nothing_else(stack: &Stack) {
     while number(stack, "settled", running).await < 2 {
         tokio::task::yield_now().await;
     }
-    warehouse.settle("0-stitched-events-1-", Duration::from_millis(200)).await.unwrap();
+    warehouse
+        .settle(Shard::HOME, "0-stitched-events-1-", Duration::from_millis(200))
+        .await
+        .unwrap();
     assert!(ours.await.unwrap().is_err());
     assert_eq!(number(stack, "settled", running).await, 1);
-    warehouse.settle("0-stitched-events-11-", Duration::ZERO).await.unwrap();
+    warehouse.settle(Shard::HOME, "0-stitched-events-11-", Duration::ZERO).await.unwrap();
     assert!(neighbour.await.unwrap().is_err());
 }
 

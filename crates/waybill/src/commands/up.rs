@@ -20,6 +20,7 @@ pub(crate) async fn run(arguments: UpArgs, mut config: Config) -> anyhow::Result
     config.warehouse.url = stack.clickhouse_url();
     // The local stack has one host, and no cluster.
     config.warehouse.replicas.clear();
+    config.warehouse.more_shards.clear();
     config.warehouse.cluster = None;
     config.identity_stitch.state_dir = arguments.dir.join("identity-stitch");
     let parts = Parts::new(&config)?;

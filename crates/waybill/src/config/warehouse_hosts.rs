@@ -71,7 +71,10 @@ mod tests {
             let read = super::super::load(&deploy.join(name), true, std::iter::empty());
             let config = read.unwrap_or_else(|problems| panic!("{name}: {problems}"));
             let hosts = 1 + config.warehouse.replicas.len();
-            assert_eq!(hosts, if config.warehouse.cluster.is_some() { 3 } else { 1 }, "{name}");
+            let further: Vec<usize> = config.warehouse.more_shards.iter().map(Vec::len).collect();
+            let expected =
+                if config.warehouse.cluster.is_some() { (3, vec![3]) } else { (1, vec![]) };
+            assert_eq!((hosts, further), expected, "{name}");
         }
         let example = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(example.path(), super::super::EXAMPLE).unwrap();
