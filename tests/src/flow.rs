@@ -6,24 +6,26 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Command, Output},
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use event::codec::Encoder;
 use kafka_runtime::{Bounds, Delivered, KafkaConfig, Outgoing, Producer, Scanner};
-use local_stack::{JavaTuning, Part, Progress, Stack, StackConfig, spawner::Spawner};
+use local_stack::{JavaTuning, Part, Progress, Stack, StackConfig};
 use schema_registry::{Registry, RegistryConfig};
 use serde_json::Value;
-use topology::{Service, Stage, Topic};
+use topology::{Service, Topic};
 
 use crate::{
     audit_report::{Audit, AuditReport},
     expire::delete_before,
     fates::FateRecords,
     flow_config::{self, Addresses},
-    flow_enrichment, flow_rules,
+    flow_enrichment,
+    flow_instances::{first_slots, services},
+    flow_rules,
     http::{Answer, Http},
     place, ports,
     proxies::Proxies,
@@ -352,45 +354,6 @@ impl Flow {
         command.arg("--config").arg(&self.config).args(arguments);
         command.output().with_context(|| self.binary.display().to_string())
     }
-}
-
-/// Every instance that may run, in the order of their admin ports.
-fn instances() -> impl Iterator<Item = (Service, u16)> {
-    let keeps_a_group = |service| Stage::ALL.iter().any(|stage| stage.service() == service);
-    let slots = move |service| 0..if keeps_a_group(service) { SLOTS } else { 1 };
-    let all = Service::RUNNABLE.into_iter();
-    all.flat_map(move |service| slots(service).map(move |slot| (service, slot)))
-}
-
-/// The admin ports of the instances that a flow starts with.
-fn first_slots(admin: &[SocketAddr]) -> Vec<SocketAddr> {
-    let first = instances().zip(admin).filter(|((_, slot), _)| *slot == 0);
-    first.map(|(_, admin)| *admin).collect()
-}
-
-fn services(
-    binary: &Path,
-    folder: &Path,
-    admin: &[SocketAddr],
-    http: &Http,
-) -> anyhow::Result<BTreeMap<(Service, u16), ServiceProcess>> {
-    let spawner = Arc::new(Spawner::start()?);
-    let process = |((service, slot), admin): ((Service, u16), &SocketAddr)| {
-        let name = if slot == 0 { service.to_string() } else { format!("{service}-{slot}") };
-        let process = ServiceProcess {
-            service,
-            slot,
-            binary: binary.to_owned(),
-            config: folder.join("waybill.toml"),
-            log: folder.join(format!("{name}.log")),
-            admin: *admin,
-            spawner: spawner.clone(),
-            http: http.clone(),
-            process: Mutex::default(),
-        };
-        ((service, slot), process)
-    };
-    Ok(instances().zip(admin).map(process).collect())
 }
 
 fn text_of(output: &Output) -> String {

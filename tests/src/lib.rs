@@ -9,6 +9,7 @@ mod fates;
 mod flow;
 mod flow_config;
 mod flow_enrichment;
+mod flow_instances;
 mod flow_rules;
 mod http;
 mod ledger_check;
