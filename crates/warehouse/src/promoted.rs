@@ -133,6 +133,10 @@ impl Warehouse {
                 self.apply(&statement).await?;
             }
         }
+        if !plan.views.is_empty() {
+            // They are made anew, without the comments of their columns.
+            self.comment_views().await?;
+        }
         Ok(plan)
     }
 
