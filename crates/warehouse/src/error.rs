@@ -27,7 +27,7 @@ pub enum WarehouseError {
     /// One of several replicas cannot be asked what runs on it.
     #[error(
         "what is under way at {host} is not known ({cause}): it must be reached again, or be taken out of \
-         `replicas` under [warehouse] if it is gone for good"
+         `replicas` or `more_shards` under [warehouse] if it is gone for good"
     )]
     Unsettled {
         /// Host and port.

@@ -7,7 +7,6 @@ use serde::Deserialize;
 
 use crate::client::JOINS;
 use crate::migrations::is_table;
-use crate::question::Address;
 use crate::{Warehouse, WarehouseError};
 
 /// A table as a host has it.
@@ -59,33 +58,14 @@ impl Warehouse {
     ) -> Result<Vec<String>, WarehouseError> {
         const TABLES: &str = "SELECT name, engine FROM system.tables WHERE database = ?";
         let query = self.server(TABLES).bind(database);
-        let (mut problems, mut names) = (Vec::new(), Vec::new());
+        let mut problems = Vec::new();
         for host in self.every_host() {
             let tables: Vec<HostTable> = self.rows_at(host, &query).await?;
             let ours: Vec<HostTable> = tables.into_iter().filter(|it| is_table(&it.name)).collect();
             problems.extend(engine_problem(&ours, purpose, database));
-            names.push((host, ours.into_iter().map(|table| table.name).collect::<BTreeSet<_>>()));
         }
-        let all: BTreeSet<String> = names.iter().flat_map(|(_, names)| names).cloned().collect();
-        let lacking = names.iter().filter(|(_, names)| names.len() < all.len());
-        problems.extend(lacking.map(|(host, names)| self.lacks(*host, database, &all, names)));
         problems.dedup();
         Ok(problems)
-    }
-
-    fn lacks(
-        &self,
-        host: Address,
-        database: &str,
-        all: &BTreeSet<String>,
-        has: &BTreeSet<String>,
-    ) -> String {
-        let lacks = all.difference(has).cloned().collect::<Vec<_>>().join(", ");
-        format!(
-            "{} has no table {lacks} in {database}, which another host has: make it there as `SHOW CREATE \
-             TABLE` on the other says, with all that refers to it",
-            self.name_of(host)
-        )
     }
 
     /// Dictionaries, and everybody who queries, need the setting as their user's own; Waybill's questions

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::cluster::Told;
 use crate::migrations::{DICTIONARY, MIGRATIONS, Migration};
 use crate::promoted_sql::quoted;
-use crate::{RetentionChange, Shard, Warehouse, WarehouseError};
+use crate::{Newcomer, RetentionChange, Shard, Warehouse, WarehouseError};
 
 /// What stands between the database and the files of `deploy/clickhouse`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct MigrationPlan {
     pub cluster: Option<String>,
     /// The database with the rows; on a cluster it is another.
     pub storage: String,
+    /// Hosts that lack some of what another has.
+    pub newcomers: Vec<Newcomer>,
     /// Every file in order.
     pub steps: Vec<MigrationStep>,
     /// Which tables are to keep their rows for another time.
@@ -57,7 +59,8 @@ impl MigrationPlan {
     /// Whether there is nothing to do.
     pub fn is_done(&self) -> bool {
         let applied = self.steps.iter().all(|s| s.state == MigrationState::Applied);
-        self.database_exists && applied && self.retention.is_empty() && self.problems.is_empty()
+        let is_like_the_files = applied && self.retention.is_empty() && self.newcomers.is_empty();
+        self.database_exists && is_like_the_files && self.problems.is_empty()
     }
 }
 
@@ -72,6 +75,7 @@ impl fmt::Display for MigrationPlan {
                 self.storage
             )?;
         }
+        self.newcomers.iter().try_for_each(|newcomer| write!(f, "\n{newcomer}"))?;
         for step in &self.steps {
             let state = match step.state {
                 MigrationState::Applied => "applied",
@@ -104,6 +108,7 @@ impl Warehouse {
             database_exists: !found.is_empty(),
             cluster: self.cluster.clone(),
             storage: self.storage.clone(),
+            newcomers: self.newcomers().await?,
             steps: MIGRATIONS.iter().map(|file| step(file, &known)).collect(),
             retention,
             problems,
@@ -126,6 +131,7 @@ impl Warehouse {
         for statement in self.told(&create) {
             self.execute(self.server(&statement)).await?;
         }
+        self.complete_newcomers().await?;
         for file in pending(&plan) {
             for statement in file.statements() {
                 self.apply(&statement).await?;
@@ -139,7 +145,7 @@ impl Warehouse {
     }
 
     /// Makes the dictionaries anew: user and password may have changed since.
-    async fn make_dictionaries(&self) -> Result<(), WarehouseError> {
+    pub(crate) async fn make_dictionaries(&self) -> Result<(), WarehouseError> {
         let statements = MIGRATIONS.iter().flat_map(Migration::statements);
         for statement in statements.filter(|it| it.starts_with(DICTIONARY)) {
             self.apply(&statement).await?;

@@ -79,7 +79,7 @@ impl fmt::Display for SegmentPlan {
     }
 }
 
-#[derive(Debug, clickhouse::Row, Deserialize)]
+#[derive(Debug, PartialEq, clickhouse::Row, Deserialize)]
 struct Existing {
     database: String,
     name: String,
@@ -95,7 +95,7 @@ impl Warehouse {
         sources: &[SegmentSource],
     ) -> Result<SegmentPlan, WarehouseError> {
         let mut plan = SegmentPlan::default();
-        let databases: BTreeSet<String> = self.databases().await?.into_iter().collect();
+        let databases = self.databases().await?;
         let can_note = self.has_notes().await?;
         let mut owners: BTreeMap<String, &str> = BTreeMap::new();
         for source in sources {
@@ -130,12 +130,16 @@ impl Warehouse {
     ) -> Result<(), WarehouseError> {
         const SQL: &str = "SELECT database, name, engine = 'View' AS is_view, comment \
             FROM system.tables WHERE database = ?";
-        let existing: Vec<Existing> = self.rows(self.server(SQL).bind(database)).await?;
+        let query = self.server(SQL).bind(database);
+        let of_hosts: Vec<Vec<Existing>> = self.at_all(|host| self.rows_at(host, &query)).await?;
+        let everywhere = |there: &Existing| of_hosts.iter().all(|host| host.contains(there));
+        let existing: Vec<&Existing> = of_hosts.iter().flatten().collect();
         let mark = layout::mark(&self.database, &source.source);
         for view in layout::views(&self.database, database, source, &seen::as_planned(noted)) {
             let there = existing.iter().find(|it| it.name == view.name);
             match there {
-                Some(there) if there.comment == view.comment && there.is_view => {}
+                Some(there)
+                    if there.comment == view.comment && there.is_view && everywhere(there) => {}
                 Some(there) if !(there.is_view && there.comment.starts_with(&mark)) => {
                     plan.left.push(format!(
                         "{}.{} is there and was not made for {}: it is left as it is",
@@ -177,8 +181,12 @@ impl Warehouse {
         source.database.clone().unwrap_or_else(ours)
     }
 
-    async fn databases(&self) -> Result<Vec<String>, WarehouseError> {
-        self.rows(self.server("SELECT name FROM system.databases")).await
+    /// Those that every host has.
+    async fn databases(&self) -> Result<BTreeSet<String>, WarehouseError> {
+        let query = self.server("SELECT name FROM system.databases");
+        let of_hosts: Vec<Vec<String>> = self.at_all(|host| self.rows_at(host, &query)).await?;
+        let sets = of_hosts.into_iter().map(|names| names.into_iter().collect::<BTreeSet<_>>());
+        Ok(sets.reduce(|some, others| &some & &others).unwrap_or_default())
     }
 
     async fn has_notes(&self) -> Result<bool, WarehouseError> {

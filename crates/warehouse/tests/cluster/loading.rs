@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use local_stack::Manner;
 use warehouse::{
-    Counts, EventRow, InsertAnswer, InsertRequest, PositionRange, RowWriter, Shard, Warehouse,
-    WarehouseConfig, WarehouseError,
+    Counts, EventRow, InsertAnswer, InsertRequest, PlannedEvent, PositionRange, RowWriter,
+    SegmentSource, Shard, Warehouse, WarehouseConfig, WarehouseError,
 };
 
 use crate::Cluster;
 use crate::loaded::{origins, positions, row};
+use crate::reading::TWO;
 
 const MADE: &str = "made";
 
@@ -113,6 +114,69 @@ pub(crate) async fn each_partition_goes_to_its_shard_and_is_read_back_there(clus
     assert!(error.to_string().contains("`more_shards` under [warehouse]"), "{error}");
     let answer = warehouse.insert(request(third, &[7], "c", 1)).await;
     assert!(matches!(&answer, InsertAnswer::Away(it) if it.contains("no shard 3")), "{answer:?}");
+}
+
+/// With all that was added to the tables since they were made.
+pub(crate) async fn a_host_that_lacks_tables_gets_them_as_another_has_them(cluster: &Cluster) {
+    let here = format!("'{TWO}', '{TWO}_shard'");
+    let tables = format!(
+        "SELECT database, name, engine, comment FROM system.tables WHERE database IN ({here}) \
+         ORDER BY database, name"
+    );
+    let columns = format!(
+        "SELECT database, table, name, type, default_expression, comment FROM system.columns \
+         WHERE database IN ({here}) ORDER BY database, table, position"
+    );
+    let before = [cluster.ask(0, TWO, &tables).await, cluster.ask(0, TWO, &columns).await];
+    for database in [TWO.to_owned(), format!("{TWO}_shard")] {
+        cluster.ask(1, "default", &format!("DROP DATABASE {database} SYNC")).await;
+    }
+    let warehouse = cluster.warehouse(TWO);
+    let plan = warehouse.migrate_plan().await.unwrap();
+    let door = cluster.doors[1].url();
+    let told = plan.newcomers.iter().map(|it| (door.ends_with(&it.host), it.lacks.len()));
+    let lacks = before[0].len();
+    assert_eq!(told.collect::<Vec<_>>(), [(true, lacks)], "{plan}");
+    assert!(plan.problems.is_empty() && !plan.is_done(), "{plan}");
+    assert!(plan.to_string().contains("which will be made there"), "{plan}");
+
+    warehouse.migrate_apply().await.unwrap();
+    let plan = warehouse.migrate_plan().await.unwrap();
+    assert!(plan.newcomers.is_empty(), "{plan}");
+    for shard in 0..2 {
+        assert_eq!(cluster.ask(shard, TWO, &tables).await, before[0]);
+        assert_eq!(cluster.ask(shard, TWO, &columns).await, before[1]);
+    }
+    let count = "SELECT count() FROM events_resolved";
+    assert_eq!(cluster.ask(0, TWO, count).await, cluster.ask(1, TWO, count).await);
+}
+
+pub(crate) async fn segments_layout_is_on_every_host(cluster: &Cluster) {
+    let warehouse = cluster.warehouse(TWO);
+    let web = || SegmentSource {
+        source: "web/shop".to_owned(),
+        database: Some("segment_shop".to_owned()),
+        planned: vec![PlannedEvent {
+            kind: "track".to_owned(),
+            name: "Order Completed".to_owned(),
+            fields: Vec::new(),
+        }],
+        context: Vec::new(),
+    };
+    let count = "SELECT count() FROM order_completed";
+    for lacking in [None, Some(1), Some(0)] {
+        if let Some(shard) = lacking {
+            cluster.ask(shard, "default", "DROP DATABASE segment_shop SYNC").await;
+        }
+        let plan = warehouse.segment_plan(&[web()]).await.unwrap();
+        assert!(!plan.is_done(), "{plan}");
+        warehouse.segment_apply(&plan).await.unwrap();
+        let plan = warehouse.segment_plan(&[web()]).await.unwrap();
+        assert!(plan.is_done(), "{plan}");
+        let orders = cluster.ask(0, "segment_shop", count).await;
+        assert_ne!(orders, ["0"]);
+        assert_eq!(cluster.ask(1, "segment_shop", count).await, orders);
+    }
 }
 
 /// The last of all: it kills the second shard, and starts it again.

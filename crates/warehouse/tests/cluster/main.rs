@@ -88,6 +88,8 @@ async fn a_warehouse_of_two_shards_is_one_to_whoever_asks() {
     loading::each_partition_goes_to_its_shard_and_is_read_back_there(&cluster).await;
     removing::a_person_is_erased_and_old_rows_expire_in_every_shard(&cluster).await;
     removing::a_column_is_promoted_and_filled_in_every_shard(&cluster).await;
+    loading::segments_layout_is_on_every_host(&cluster).await;
+    loading::a_host_that_lacks_tables_gets_them_as_another_has_them(&cluster).await;
     loading::a_shard_that_is_away_holds_up_nothing_of_the_other(&cluster).await;
     cluster.stack.stop().await.unwrap();
 }

@@ -84,7 +84,7 @@ pub(crate) async fn what_is_uncertain_is_settled_at_every_host_and_read_back_whe
     assert!(
         matches!(&error, WarehouseError::Unsettled { host, .. } if doors[0].url().ends_with(host))
     );
-    assert!(error.to_string().contains("`replicas` under [warehouse]"), "{error}");
+    assert!(error.to_string().contains("`more_shards` under [warehouse]"), "{error}");
     doors[0].open();
     warehouse.settle(Shard::HOME, "0-t-3-", Duration::ZERO).await.unwrap();
     for door in &doors {
