@@ -56,6 +56,8 @@ pub(crate) enum LogError {
 pub(crate) enum Failed {
     /// A dependency of the step is gone; no transaction error.
     Halt(Halt),
+    /// One shard of the sink is away; the others may be there.
+    Shard(Halt),
     /// The breaker opened.
     Breaker(String),
     /// The log failed.

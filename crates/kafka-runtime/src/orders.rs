@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Instant,
 };
 
 use event::{LostRange, Millis};
@@ -28,6 +29,8 @@ pub(crate) struct Orders<'a> {
     control: Arc<StageControl>,
     /// Partitions whose next record has left the log.
     expired: BTreeMap<Partition, LostRange>,
+    /// Partitions whose shard is away.
+    parked: Option<Parked>,
     /// What was waited for last, until something succeeds.
     halted: Option<Halt>,
     fronts: Fronts,
@@ -35,6 +38,14 @@ pub(crate) struct Orders<'a> {
     ordered: Option<BTreeSet<Partition>>,
     /// What the log was last told to hold.
     held: Option<BTreeSet<Partition>>,
+}
+
+/// Partitions that wait for their shard.
+struct Parked {
+    partitions: BTreeSet<Partition>,
+    /// When the shard is asked again.
+    until: Instant,
+    halt: Halt,
 }
 
 /// What changed with the orders since the last look.
@@ -63,6 +74,7 @@ impl<'a> Orders<'a> {
             readiness,
             control: Arc::default(),
             expired: BTreeMap::new(),
+            parked: None,
             halted: None,
             fronts: Fronts::default(),
             ordered: None,
@@ -121,7 +133,39 @@ impl<'a> Orders<'a> {
 
     /// Whether nothing of the partition may be read now.
     pub(crate) fn holds(&self, partition: Partition) -> bool {
-        self.control.stop_of(partition.1).is_some() || self.expired.contains_key(&partition)
+        self.control.stop_of(partition.1).is_some()
+            || self.expired.contains_key(&partition)
+            || self.is_parked(partition)
+    }
+
+    /// Whether the partition waits for its shard.
+    pub(crate) fn is_parked(&self, partition: Partition) -> bool {
+        self.parked.as_ref().is_some_and(|parked| parked.partitions.contains(&partition))
+    }
+
+    /// A shard is away: its partitions wait until then. The others go on.
+    pub(crate) fn park(&mut self, partitions: BTreeSet<Partition>, halt: &Halt, until: Instant) {
+        let numbers: BTreeSet<i32> = partitions.iter().map(|(_, number)| *number).collect();
+        tracing::warn!(
+            stage = self.name,
+            dependency = halt.dependency,
+            ?numbers,
+            "set aside: {halt}"
+        );
+        self.metrics.halted(halt.dependency, true);
+        let parked = self.parked.get_or_insert_with(|| Parked {
+            partitions: BTreeSet::new(),
+            until,
+            halt: halt.clone(),
+        });
+        parked.partitions.extend(partitions);
+    }
+
+    /// Lets those go whose time has come.
+    pub(crate) fn unpark(&mut self, now: Instant) {
+        if let Some(parked) = self.parked.take_if(|parked| parked.until <= now) {
+            self.metrics.halted(parked.halt.dependency, false);
+        }
     }
 
     fn skip_of(&self, lost: &LostRange) -> Option<&LostRange> {
@@ -179,6 +223,9 @@ impl<'a> Orders<'a> {
     /// Partitions that are no longer ours.
     pub(crate) fn lost(&mut self, partitions: &[Partition]) {
         self.fronts.lost(partitions);
+        if let Some(parked) = &mut self.parked {
+            parked.partitions.retain(|partition| !partitions.contains(partition));
+        }
     }
 
     /// A dependency is gone; the log is told to hold everything meanwhile.
@@ -212,6 +259,12 @@ impl<'a> Orders<'a> {
             self.readiness.halted("broker", detail);
         } else if let Some(detail) = self.told_expired() {
             self.readiness.halted("expired", detail);
+        } else if let Some(parked) = &self.parked {
+            let numbers = parked.partitions.iter().map(|(_, number)| number.to_string());
+            let numbers =
+                numbers.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(", ");
+            let detail = format!("partitions {numbers}: {}", parked.halt);
+            self.readiness.halted(parked.halt.dependency, detail);
         } else if let Some((partition, stop)) = self.control.partitions().first_key_value() {
             self.readiness.paused(format!("partition {partition}: {}", told(stop)));
         } else {

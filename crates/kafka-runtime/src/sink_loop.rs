@@ -8,6 +8,7 @@
 mod focus;
 mod load;
 mod map;
+mod parked;
 mod refused;
 mod takeover;
 
@@ -23,7 +24,7 @@ use telemetry::{AbortCause, LoaderMetrics, Readiness, StageMetrics};
 
 use self::focus::Focus;
 use crate::{
-    batch::{Batch, Rate},
+    batch::{Batch, Rate, partition_of},
     breaker::{Breaker, opened},
     care::{SMALL_BATCH, careful},
     commands::Controls,
@@ -136,7 +137,10 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
     /// A range that could not be confirmed is settled by whoever comes next.
     fn left_in_doubt(failed: Failed) -> Result<(), LogError> {
         match failed {
-            Failed::Log(LogError::Abort(_)) | Failed::Halt(_) | Failed::Breaker(_) => Ok(()),
+            Failed::Log(LogError::Abort(_))
+            | Failed::Halt(_)
+            | Failed::Shard(_)
+            | Failed::Breaker(_) => Ok(()),
             Failed::Log(error) => Err(error),
         }
     }
@@ -145,7 +149,7 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
     pub(crate) fn turn(&mut self) -> Result<(), LogError> {
         match self.try_turn() {
             Ok(()) => Ok(()),
-            Err(Failed::Halt(halt)) => self.halt(&halt),
+            Err(Failed::Halt(halt) | Failed::Shard(halt)) => self.halt(&halt),
             Err(Failed::Breaker(why)) => self.trip(why),
             Err(Failed::Log(LogError::Abort(detail))) => {
                 tracing::warn!(sink = self.parts.name, "batch aborted: {detail}");
@@ -186,6 +190,7 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
     /// Follows the orders. An intent that was found while its partition was held is still to be
     /// settled when it is let go.
     fn obey(&mut self) -> Result<(), Failed> {
+        self.orders.unpark(self.log.clock());
         let cares = self.lanes.iter().map(|(partition, lane)| (partition, &lane.care));
         let changed = self.orders.follow(&mut self.log, &careful(cares))?;
         if changed.lifted {
@@ -211,6 +216,7 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
                 continue;
             }
             match self.log.poll(batch.wait(now - self.heard))? {
+                Polled::Record(record) if self.orders.is_parked(partition_of(&record)) => {}
                 Polled::Record(record) => batch.push(record, now),
                 Polled::Nothing => break,
                 Polled::OutOfRange => {
@@ -294,9 +300,12 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
         }
         match self.commit_lanes(&[]) {
             Ok(()) => Ok(()),
-            Err(Failed::Log(LogError::Abort(_)) | Failed::Halt(_) | Failed::Breaker(_)) => {
-                self.log.abort()
-            }
+            Err(
+                Failed::Log(LogError::Abort(_))
+                | Failed::Halt(_)
+                | Failed::Shard(_)
+                | Failed::Breaker(_),
+            ) => self.log.abort(),
             Err(Failed::Log(error)) => Err(error),
         }
     }

@@ -38,6 +38,8 @@ pub(crate) struct Table {
     pub(crate) names: Option<usize>,
     /// Offsets that are held as plain rows.
     pub(crate) plain: BTreeSet<i64>,
+    /// Its shards; 0 is one.
+    pub(crate) shards: u32,
 }
 
 impl Table {
@@ -62,6 +64,10 @@ pub(crate) enum Form {
 
 impl Sink for Table {
     type Row = Form;
+
+    fn shards(&self) -> u32 {
+        self.shards.max(1)
+    }
 
     fn map<'r>(&mut self, record: &Numbered<'r>) -> Result<MappedRecord<'r, Form>, Halt> {
         let mapped = match record.record.value.as_deref() {
@@ -253,6 +259,42 @@ fn a_record_redriven_twice_within_a_range_becomes_one_row() {
     let mut table = Table::default();
     play(log, &mut table, 2);
     assert_eq!(table.inserts, [(0, 1, 0, vec![0])]);
+}
+
+/// A range of either of two partitions, of which the first's INSERT finds nobody: what is loaded in one
+/// turn, and what is held afterwards.
+fn one_shard_away(shards: u32) -> (BTreeSet<i64>, Vec<Action>) {
+    let other = (INPUT, 1);
+    let mut log = RecordedLog::new([Polled::Assigned(vec![AT, other])])
+        .with_committed(AT, 0, "")
+        .with_committed(other, 100, "");
+    log.then(polled(0..3));
+    let of_other = (100..103).map(|offset| {
+        let mut record = record(INPUT, offset, "row");
+        record.position.partition = 1;
+        Polled::Record(record)
+    });
+    log.then(of_other.collect::<Vec<_>>());
+    log.then([Polled::Nothing, Polled::Nothing]);
+    let away = Err(Halt::new("clickhouse", "connection refused"));
+    let mut table = Table { shards, trouble: VecDeque::from([(0, away)]), ..Table::default() };
+    let log = play(log, &mut table, 3);
+    (table.held, log.actions)
+}
+
+#[test]
+fn a_shard_that_is_away_holds_up_its_own_partitions_alone() {
+    let (loaded, actions) = one_shard_away(2);
+    assert_eq!(loaded, BTreeSet::from([100, 101, 102]));
+    // The range in doubt keeps its intent, and the other's is confirmed.
+    let held = actions.iter().rev().find(|action| matches!(action, Action::Hold(_)));
+    assert_eq!(held, Some(&Action::Hold(1)));
+    let last = actions.iter().rev().find_map(|action| match action {
+        Action::Commit(commits) => Some(commits.clone()),
+        _ => None,
+    });
+    let intent = |text: &str| text.starts_with("load:2,0,2");
+    assert!(last.unwrap().iter().all(|(at, next, text)| *at != AT || (*next == 0 && intent(text))));
 }
 
 #[test]

@@ -115,7 +115,7 @@ impl<'a, L: Log, P: Processor> StageLoop<'a, L, P> {
     pub(crate) fn turn(&mut self) -> Result<(), LogError> {
         match self.try_turn() {
             Ok(()) => Ok(()),
-            Err(Failed::Halt(halt)) => self.halt(&halt),
+            Err(Failed::Halt(halt) | Failed::Shard(halt)) => self.halt(&halt),
             Err(Failed::Breaker(why)) => self.trip(why),
             Err(Failed::Log(LogError::Abort(detail))) => {
                 tracing::warn!(stage = self.parts.stage.name(), "batch aborted: {detail}");

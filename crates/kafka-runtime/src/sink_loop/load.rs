@@ -44,8 +44,14 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
         crashpoint!("after-intent");
         for load in loads {
             let partition = (load.range.topic, load.range.partition);
+            if self.orders.is_parked(partition) {
+                continue;
+            }
             let records = by_partition.get(&partition).map_or(&[][..], Vec::as_slice);
-            self.load_range(load, records)?;
+            match self.load_range(load, records) {
+                Err(Failed::Shard(halt)) => self.park(partition, &halt),
+                loaded => loaded?,
+            }
         }
         self.loaded_at = self.log.clock();
         Ok(())
@@ -126,7 +132,8 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
         search: &mut Search,
     ) -> Result<(), Failed> {
         loop {
-            let present = self.parts.sink.present(&load.range)?;
+            let present = self.parts.sink.present(&load.range);
+            let present = present.map_err(|halt| self.of_shard(halt))?;
             let mut missing = load.missing(&present);
             let is_untaken = if let Some(tried) = tried {
                 let is_untaken = tried.left_untaken(&missing);
@@ -156,7 +163,8 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
     /// Sends an INSERT; nothing of it is running any more afterwards.
     fn insert(&mut self, range: &Range, rows: &[PlacedRow<S::Row>]) -> Result<Ended, Failed> {
         let begun = Instant::now();
-        let inserted = self.parts.sink.insert(range, rows)?;
+        let inserted = self.parts.sink.insert(range, rows);
+        let inserted = inserted.map_err(|halt| self.of_shard(halt))?;
         crashpoint!("insert-acknowledged");
         self.loader.insert_seconds(begun.elapsed());
         match inserted {
@@ -165,7 +173,8 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
             Inserted::Uncertain(detail) => {
                 tracing::warn!(sink = self.parts.name, "INSERT is uncertain: {detail}");
                 self.loader.uncertain();
-                self.parts.sink.settle(range)?;
+                let settled = self.parts.sink.settle(range);
+                settled.map_err(|halt| self.of_shard(halt))?;
                 Ok(Ended::Doubt)
             }
         }

@@ -48,10 +48,18 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
         self.stale = false;
         self.taken_at = self.log.clock();
         for (partition, intent) in doubts {
+            if self.orders.is_parked(partition) {
+                continue;
+            }
             tracing::info!(sink = self.parts.name, ?partition, %intent, "settling an intent");
-            if !self.settle_doubt(partition, intent)? {
-                self.stale = true;
-                return Ok(());
+            match self.settle_doubt(partition, intent) {
+                Err(Failed::Shard(halt)) => self.park(partition, &halt),
+                settled => {
+                    if !settled? {
+                        self.stale = true;
+                        return Ok(());
+                    }
+                }
             }
         }
         self.heard = self.log.clock();
@@ -64,8 +72,10 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
         let Some(records) = self.read_range(partition, intent.end)? else { return Ok(false) };
         let start = self.lanes.get(&partition).map_or(0, |lane| lane.start);
         let range = intent_range(partition, start, intent);
-        self.parts.sink.settle(&range)?;
-        let present = self.parts.sink.present(&range)?;
+        let settled = self.parts.sink.settle(&range);
+        settled.map_err(|halt| self.of_shard(halt))?;
+        let present = self.parts.sink.present(&range);
+        let present = present.map_err(|halt| self.of_shard(halt))?;
         let load = self.map_range(range, &records, &present)?;
         self.load_in_doubt(load, &records, None)?;
         Ok(true)
@@ -93,9 +103,10 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
     }
 
     fn sort_out(&mut self, record: Record, of: Partition, end: i64, found: &mut Vec<Record>) {
-        if partition_of(&record) == of && record.position.offset <= end {
+        let partition = partition_of(&record);
+        if partition == of && record.position.offset <= end {
             found.push(record);
-        } else {
+        } else if !self.orders.is_parked(partition) {
             self.ahead.push_back(record);
         }
     }
