@@ -3,7 +3,7 @@
 # make bench  CPU per event of ingest and each stage, beside bare loops; BENCH_EVENTS=n ONE=stages|loader|ingest|identity
 # make fuzz   a fuzzer led by coverage at ingest; FUZZ_SECONDS=n, 60 by default
 # make load   3,000 events/s to ClickHouse: latency, CPU per event; LOAD_RATE=n LOAD_SECONDS=n JSON=1
-# make faults crashes, zombies, dead parts, a bad network, scaling; ONE=name; QUICK=1; 80 minutes
+# make faults crashes, zombies, dead parts, a bad network, scaling; ONE=name QUICK=1 SHARDS=2; 80 minutes
 # make lint   formatting and clippy, warnings are errors
 # make e2e    the end-to-end tests alone; ONE=name runs those with this in their name
 # make client the tests of the JavaScript client alone
@@ -81,7 +81,8 @@ fuzz: prerequisites
 	@tests/fuzz/run.sh
 
 # The tests of one flow run one after the other and wait most of the time. So two flows of their own run side
-# by side: the first has the modules that are named here, the second all others; their lines mix.
+# by side: the first has the modules that are named here, the second all others, and a
+# warehouse of two shards; their lines mix.
 FIRST_FLOW = auditor bad_input breaker business_keys clients delivery dependencies erase expiry forwarded hours \
 	identity spool
 E2E = $(CARGO) test --locked -p waybill -p waybill-tests --test e2e $(FEATURES) -- --test-threads=1 --nocapture
@@ -98,7 +99,7 @@ first-flow:
 	@$(E2E) $(FIRST_FLOW:%=%::)
 
 second-flow:
-	@$(E2E) $(FIRST_FLOW:%=--skip %::)
+	@SHARDS=2 $(E2E) $(FIRST_FLOW:%=--skip %::)
 
 faults: build
 	$(say) "faults: each under traffic, with the oracle, the ledger and the auditor"

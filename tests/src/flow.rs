@@ -26,6 +26,7 @@ use crate::{
     flow_enrichment,
     flow_instances::{first_slots, services},
     flow_rules,
+    flow_shards::FlowShards,
     http::{Answer, Http},
     place, ports,
     proxies::Proxies,
@@ -50,6 +51,8 @@ pub struct Options {
     pub proxied: bool,
     /// What Kafka's Java compiles for.
     pub java: JavaTuning,
+    /// How many shards the warehouse has. With several each has a doorway before it.
+    pub shards: u16,
 }
 
 /// A running flow. Dropping it kills everything and leaves the folder.
@@ -65,6 +68,7 @@ pub struct Flow {
     config: PathBuf,
     folder: PathBuf,
     ingest: SocketAddr,
+    shards: FlowShards,
     stack: Stack,
     spans: SpanCollector,
     http: Http,
@@ -99,15 +103,20 @@ impl Flow {
         stack.progress = options.progress.clone();
         stack.proxied = options.proxied;
         stack.java = options.java;
+        stack.clickhouse_shards = options.shards;
         let stack = http.runtime().block_on(Stack::start(stack))?;
-        let proxies = options.proxied.then(|| Proxies::start(&http, &stack)).transpose()?;
+        let shards = FlowShards::open(&stack);
+        let clickhouse = shards.first(&stack);
+        let proxies =
+            options.proxied.then(|| Proxies::start(&http, &stack, &clickhouse)).transpose()?;
         let ports = ports::free_addresses::<PORTS>()?;
         let config = folder.join("waybill.toml");
         let spans = SpanCollector::start(&http)?;
         let direct = Addresses {
             kafka: stack.bootstrap_servers(),
             registry: stack.registry_url(),
-            clickhouse: stack.clickhouse_url(),
+            clickhouse,
+            more_clickhouses: shards.more(),
             collector: spans.url(),
             ingest: ports[0],
             admin: first_slots(&ports[1..]),
@@ -137,6 +146,7 @@ impl Flow {
             config,
             folder,
             ingest,
+            shards,
             stack,
             spans,
             http,
@@ -180,7 +190,8 @@ impl Flow {
 
     /// Starts a part again on its data.
     pub fn restart_part(&self, part: Part) -> anyhow::Result<()> {
-        Ok(self.http.runtime().block_on(self.stack.part(part).restart())?)
+        self.http.runtime().block_on(self.stack.part(part).restart())?;
+        self.shards.mend(&self.http, &self.stack)
     }
 
     /// Stops a part in mid-air.
@@ -192,6 +203,17 @@ impl Flow {
     pub fn thaw_part(&self, part: Part) -> anyhow::Result<()> {
         self.stack.part(part).thaw()?;
         Ok(self.http.runtime().block_on(self.stack.part(part).until_it_answers())?)
+    }
+
+    /// Stops a further shard's ClickHouse in mid-air.
+    pub fn freeze_shard(&self, shard: usize) -> anyhow::Result<()> {
+        let part = self.stack.clickhouse_shard(shard).context("there is no such shard")?;
+        Ok(part.freeze()?)
+    }
+
+    /// Lets it go on, and starts again whichever shard does not.
+    pub fn thaw_shards(&self) -> anyhow::Result<()> {
+        self.shards.mend(&self.http, &self.stack)
     }
 
     /// Ends every fault and starts again whatever does not run: proxies, parts, services in their
@@ -207,6 +229,7 @@ impl Flow {
                 self.restart_part(part)?;
             }
         }
+        self.shards.mend(&self.http, &self.stack)?;
         for instance in self.services.values() {
             if instance.is_running() {
                 instance.thaw()?;
@@ -246,6 +269,17 @@ impl Flow {
         let url = format!("{}/?{settings}", self.stack.clickhouse_url());
         let answer = self.http.post(&url, None, sql.as_bytes())?.ok();
         Ok(answer.with_context(|| sql.to_owned())?.trim().to_owned())
+    }
+
+    /// Alters the table where the rows are, in every shard.
+    pub fn alter(&self, table: &str, change: &str) -> anyhow::Result<()> {
+        let database = self.shards.storage();
+        for url in self.stack.clickhouse_urls() {
+            let sql = format!("ALTER TABLE {database}.{table} {change}");
+            let answer = self.http.post(&url, None, sql.as_bytes())?.ok();
+            answer.with_context(|| sql)?;
+        }
+        Ok(())
     }
 
     /// Asks ClickHouse for rows as JSON objects.

@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use local_stack::CLUSTER;
+
 /// Where a service finds what it needs.
 pub(crate) struct Addresses {
     /// Kafka, `host:port`.
@@ -14,6 +16,8 @@ pub(crate) struct Addresses {
     pub(crate) registry: String,
     /// URL of ClickHouse.
     pub(crate) clickhouse: String,
+    /// URLs of the ClickHouses of further shards.
+    pub(crate) more_clickhouses: Vec<String>,
     /// URL of the collector of spans.
     pub(crate) collector: String,
     /// Where ingest listens.
@@ -73,12 +77,21 @@ pub(crate) fn state_folder(folder: &Path) -> PathBuf {
     folder.join("identity-stitch")
 }
 
+fn cluster(more: &[String]) -> String {
+    if more.is_empty() {
+        return String::new();
+    }
+    let shards: Vec<_> = more.iter().map(|url| [url]).collect();
+    format!("cluster = \"{CLUSTER}\"\nmore_shards = {shards:?}\n")
+}
+
 /// The text of the configuration file. Each service gets its admin port by its environment.
 ///
 /// One trace in ten is sampled: enough to see some, and few enough to cost little. An INSERT is
 /// uncertain soon: a test does not wait a minute for it.
 pub(crate) fn text(at: &Addresses, folder: &Path) -> String {
-    let Addresses { kafka, registry, clickhouse, collector, ingest, admin } = at;
+    let Addresses { kafka, registry, clickhouse, more_clickhouses, collector, ingest, admin } = at;
+    let cluster = cluster(more_clickhouses);
     let admin: Vec<_> = admin.iter().map(ToString::to_string).collect();
     let mut text = format!(
         "epoch = 0\n\
@@ -89,7 +102,7 @@ pub(crate) fn text(at: &Addresses, folder: &Path) -> String {
          [topics]\npartitions = 6\n\
          [registry]\nurl = \"{registry}\"\n\
          [warehouse]\nurl = \"{clickhouse}\"\ndatabase = \"waybill\"\n\
-         timeout_seconds = 10\n\
+         timeout_seconds = 10\n{cluster}\
          [first_party]\nkeys = [{{ id = \"k1\", secret = \"a secret of a test, and of no use elsewhere\" }}]\n\
          [ingest]\nlisten = \"{ingest}\"\nspool_dir = \"{}\"\ntrusted_proxies = 1\n\
          [identity_stitch]\nstate_dir = \"{}\"\nblocked_ids = [\"{BLOCKED_ID}\"]\n",

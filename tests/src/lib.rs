@@ -11,6 +11,7 @@ mod flow_config;
 mod flow_enrichment;
 mod flow_instances;
 mod flow_rules;
+mod flow_shards;
 mod http;
 mod ledger_check;
 mod metrics;
@@ -37,6 +38,7 @@ pub use flow_config::{
 };
 pub use flow_enrichment::{CLIENT_ADDRESS, TRANSFORMED, address_databases};
 pub use flow_rules::decisions;
+pub use flow_shards::shards;
 pub use http::{Answer, Http};
 pub use ledger_check::{Findings, LedgerCheck, Named};
 pub use metrics::Metrics;

@@ -23,16 +23,15 @@ pub struct Proxies {
 
 impl Proxies {
     /// Needs a stack with [`local_stack::StackConfig::proxied`].
-    pub(crate) fn start(http: &Http, stack: &Stack) -> anyhow::Result<Self> {
+    pub(crate) fn start(http: &Http, stack: &Stack, clickhouse: &str) -> anyhow::Result<Self> {
         let ports = stack.ports();
-        let start = |listen, target, wire| {
-            let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-            Proxy::start(http, at(listen), at(target), wire)
-        };
+        let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let start = |listen, target, wire| Proxy::start(http, at(listen), at(target), wire);
+        let clickhouse = clickhouse.trim_start_matches("http://").parse()?;
         Ok(Self {
             kafka: start(ports.kafka_proxy, ports.kafka_behind_proxy, Wire::Kafka)?,
             registry: start(0, ports.registry, Wire::Http)?,
-            clickhouse: start(0, ports.clickhouse_http, Wire::Http)?,
+            clickhouse: Proxy::start(http, at(0), clickhouse, Wire::Http)?,
         })
     }
 

@@ -35,12 +35,11 @@ fn refused_rows_are_told_the_rest_is_loaded_and_what_is_redriven_settles_them() 
         let messages = issued(oracle, 40);
         let ids: Vec<String> =
             refused(&messages).map(|it| format!("'{}'", it.message_id)).collect();
-        flow.clickhouse(&format!(
-            "ALTER TABLE events ADD CONSTRAINT {CONSTRAINT} CHECK message_id NOT IN ({})",
-            ids.join(", ")
-        ))?;
+        let refuse =
+            format!("ADD CONSTRAINT {CONSTRAINT} CHECK message_id NOT IN ({})", ids.join(", "));
+        flow.alter("events", &refuse)?;
         let told = during(flow, oracle, &messages);
-        flow.clickhouse(&format!("ALTER TABLE events DROP CONSTRAINT {CONSTRAINT}"))?;
+        flow.alter("events", &format!("DROP CONSTRAINT {CONSTRAINT}"))?;
         let letters = told?;
         let before = flow.audit(WAIT)?.report.books();
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use local_stack::{JavaTuning, Progress};
-use waybill_tests::{Flow, Options, Oracle};
+use waybill_tests::{Flow, Options, Oracle, shards};
 
 /// Started by the first test; never dropped: its processes die with this one.
 static FLOW: Mutex<Option<Result<Flow, String>>> = Mutex::new(None);
@@ -15,9 +15,13 @@ fn flow() -> MutexGuard<'static, Option<Result<Flow, String>>> {
     let mut flow = FLOW.lock().unwrap_or_else(PoisonError::into_inner);
     flow.get_or_insert_with(|| {
         let progress = Progress::new(|line| eprintln!("{line}"));
-        let options =
-            Options { kind: "e2e", progress, proxied: false, java: JavaTuning::QuickStart };
-        Flow::start(&options, &|line| eprintln!("{line}")).map_err(|error| format!("{error:#}"))
+        let start = || {
+            let java = JavaTuning::QuickStart;
+            let options =
+                Options { kind: "e2e", progress, proxied: false, java, shards: shards()? };
+            Flow::start(&options, &|line| eprintln!("{line}"))
+        };
+        start().map_err(|error| format!("{error:#}"))
     });
     flow
 }

@@ -180,7 +180,7 @@ pub(crate) async fn segments_layout_is_on_every_host(cluster: &Cluster) {
 }
 
 /// The last of all: it kills the second shard, and starts it again.
-pub(crate) async fn a_shard_that_is_away_holds_up_nothing_of_the_other(cluster: &Cluster) {
+pub(crate) async fn one_shard_is_loaded_and_read_back_while_the_other_is_away(cluster: &Cluster) {
     let warehouse = cluster.warehouse(MADE);
     let server = cluster.stack.clickhouse_shard(1).unwrap();
     cluster.doors[1].behave(Manner::Mute);

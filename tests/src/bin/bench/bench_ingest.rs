@@ -55,7 +55,8 @@ pub(crate) struct IngestFigures {
 /// Starts a flow, ends all of it but ingest, and measures.
 pub(crate) fn run(events: usize) -> anyhow::Result<IngestFigures> {
     let progress = Progress::new(|line| eprintln!("{line}"));
-    let options = Options { kind: "bench", progress, proxied: false, java: JavaTuning::LongRun };
+    let options =
+        Options { kind: "bench", progress, proxied: false, java: JavaTuning::LongRun, shards: 1 };
     let flow = Flow::start(&options, &|line| eprintln!("{line}"))?;
     for service in Service::RUNNABLE.into_iter().filter(|service| *service != Service::Ingest) {
         flow.service(service).stop_gracefully()?;

@@ -49,7 +49,8 @@ fn demo(steps: &Steps) -> anyhow::Result<()> {
 fn started(steps: &Steps) -> anyhow::Result<Flow> {
     let progress = steps.clone();
     let progress = Progress::new(move |line| progress.say(line));
-    let options = Options { kind: "demo", progress, proxied: false, java: JavaTuning::QuickStart };
+    let options =
+        Options { kind: "demo", progress, proxied: false, java: JavaTuning::QuickStart, shards: 1 };
     let flow = Flow::start(&options, &|line| steps.say(line))?;
     steps.say(&format!("ready; logs and data in {}", flow.folder().display()));
     Ok(flow)

@@ -9,6 +9,7 @@
 //! | `QUICK=1` | the selection that `make test` runs |
 //! | `REPEAT=n` | the chosen rows so often, to hunt what happens once in many |
 //! | `CYCLES=n` | how often each stage is scaled up and down; 10 by default |
+//! | `SHARDS=n` | so many shards of ClickHouse; what breaks ClickHouse breaks the first |
 //! | `JSON=1` | the table once more, as JSON |
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it shows what it does")]
@@ -33,7 +34,7 @@ use anyhow::ensure;
 use fault::Fault;
 use local_stack::{JavaTuning, Progress};
 use report::{Outcome, Report};
-use waybill_tests::{Flow, LedgerCheck, Options};
+use waybill_tests::{Flow, LedgerCheck, Options, shards};
 
 fn main() -> ExitCode {
     match all() {
@@ -94,7 +95,13 @@ fn chosen() -> anyhow::Result<Vec<Fault>> {
 
 fn started() -> anyhow::Result<Flow> {
     let progress = Progress::new(|line| eprintln!("{line}"));
-    let options = Options { kind: "faults", progress, proxied: true, java: JavaTuning::QuickStart };
+    let options = Options {
+        kind: "faults",
+        progress,
+        proxied: true,
+        java: JavaTuning::QuickStart,
+        shards: shards()?,
+    };
     Flow::start(&options, &|line| eprintln!("{line}"))
 }
 

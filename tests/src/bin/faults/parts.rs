@@ -5,10 +5,10 @@ use std::{fs, thread, time::Duration};
 use anyhow::{Context as _, ensure};
 use local_stack::Part;
 use topology::{Service, Stage};
-use waybill_tests::{Flow, Mode, until};
+use waybill_tests::{Flow, Mode, shards, until};
 
 use crate::{
-    fault::{Fault, Scene},
+    fault::{Fault, Fired, Scene},
     watch::{ABORTS, REBUILDS, UNCERTAIN, Watch},
 };
 
@@ -22,14 +22,18 @@ const TOLD_WITHIN: Duration = Duration::from_secs(40);
 const SLOW: Duration = Duration::from_millis(25);
 
 pub(crate) fn all() -> Vec<Fault> {
-    vec![
+    let mut faults = vec![
         Fault::new("kafka killed", "refusals, aborts", kafka_killed).quick(true),
         Fault::new("kafka frozen 20 s", "refusals, aborts", kafka_frozen),
         Fault::new("clickhouse killed", "uncertain, halts", clickhouse_killed),
         Fault::new("clickhouse frozen 15 s", "uncertain, halts", clickhouse_frozen),
         Fault::new("registry down at every start", "stages waited", registry_down),
         Fault::new("identity state lost", "statuses that said so", state_lost).quick(true),
-    ]
+    ];
+    if shards().is_ok_and(|shards| shards > 1) {
+        faults.push(Fault::new("second shard frozen", "uncertain, halts", shard_frozen));
+    }
+    faults
 }
 
 fn kafka_killed(scene: &Scene<'_>) -> anyhow::Result<u64> {
@@ -77,6 +81,29 @@ fn clickhouse_killed(scene: &Scene<'_>) -> anyhow::Result<u64> {
         }
         Ok(())
     })
+}
+
+/// The first shard's rows are counted by its own ClickHouse: whoever asks for all waits for the second.
+fn shard_frozen(scene: &Scene<'_>) -> anyhow::Result<Fired> {
+    let mut told = Vec::new();
+    let times = seen_by_loader(scene, |flow| {
+        for _ in 0..TIMES {
+            flow.freeze_shard(1)?;
+            flow.service(Service::Forward).until_it_waits_for("clickhouse")?;
+            let loaded = || flow.clickhouse("SELECT count() FROM waybill_shard.events");
+            let before: u64 = loaded()?.parse()?;
+            let grown = until("the first shard is loaded", TOLD_WITHIN, || {
+                let grown = loaded()?.parse::<u64>()?.saturating_sub(before);
+                Ok((grown > 100).then_some(grown))
+            })?;
+            told.push(format!("{grown} rows loaded into the first shard meanwhile"));
+            flow.thaw_shards()?;
+            flow.service(Service::Forward).until_ready()?;
+            scene.traffic.until_acknowledged(10)?;
+        }
+        Ok(())
+    })?;
+    Ok(Fired { times, told })
 }
 
 fn clickhouse_frozen(scene: &Scene<'_>) -> anyhow::Result<u64> {

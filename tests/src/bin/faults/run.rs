@@ -119,7 +119,7 @@ fn keep_duplicates(flow: &Flow, keep: bool) -> anyhow::Result<()> {
         } else {
             format!("RESET SETTING {settings}")
         };
-        flow.clickhouse(&format!("ALTER TABLE {table} {change}"))?;
+        flow.alter(table, &change)?;
     }
     Ok(())
 }

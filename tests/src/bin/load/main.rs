@@ -76,7 +76,8 @@ fn load() -> anyhow::Result<Vec<String>> {
 
 fn started() -> anyhow::Result<Flow> {
     let progress = Progress::new(|line| eprintln!("{line}"));
-    let options = Options { kind: "load", progress, proxied: false, java: JavaTuning::LongRun };
+    let options =
+        Options { kind: "load", progress, proxied: false, java: JavaTuning::LongRun, shards: 1 };
     let flow = Flow::start(&options, &|line| eprintln!("{line}"))?;
     eprintln!("ready; logs and data in {}", flow.folder().display());
     Ok(flow)
