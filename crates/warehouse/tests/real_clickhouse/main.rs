@@ -155,9 +155,9 @@ async fn an_insert_with_the_same_token_leaves_one_copy(stack: &Stack) {
         let answer = warehouse.insert(request(&[0, 1, 2], "0-t-3-0-2-1-0", attempt)).await;
         assert_eq!(answer, InsertAnswer::Loaded);
     }
-    let counts = warehouse.copies(&origins(0, 10)).await.unwrap().counts();
-    assert_eq!(counts, Counts { rows: 3, origins: 3 });
-    assert_eq!(warehouse.copies(&origins(0, 10)).await.unwrap().duplicated(), []);
+    let copies = warehouse.copies(&origins(0, 10)).await.unwrap();
+    assert_eq!(copies.counts(), Counts { rows: 3, origins: 3 });
+    assert_eq!(copies.duplicated(), []);
 }
 
 async fn what_is_read_back_is_what_is_there(stack: &Stack) {
@@ -176,14 +176,12 @@ async fn what_is_read_back_is_what_is_there(stack: &Stack) {
     for range in elsewhere {
         assert!(warehouse.present(&range).await.unwrap().is_empty(), "{range:?}");
     }
-    let runs = warehouse.copies(&origins(0, 100)).await.unwrap().ranges();
-    assert_eq!(runs, [(1_000, 1_002), (1_005, 1_006), (1_009, 1_009)]);
+    let copies = warehouse.copies(&origins(0, 100)).await.unwrap();
+    assert_eq!(copies.ranges(), [(1_000, 1_002), (1_005, 1_006), (1_009, 1_009)]);
     let cut = warehouse.copies(&origins(1, 5)).await.unwrap().ranges();
     assert_eq!(cut, [(1_001, 1_002), (1_005, 1_005)]);
-    let twice = warehouse.copies(&origins(0, 100)).await.unwrap().duplicated();
-    assert_eq!(twice, [(1_005, 3), (1_009, 2)]);
-    let counts = warehouse.copies(&origins(0, 100)).await.unwrap().counts();
-    assert_eq!(counts, Counts { rows: 9, origins: 6 });
+    assert_eq!(copies.duplicated(), [(1_005, 3), (1_009, 2)]);
+    assert_eq!(copies.counts(), Counts { rows: 9, origins: 6 });
     let asked: Vec<Origin> = (990..16_000)
         .map(|offset| Origin { epoch: 0, partition: 3, offset })
         .chain([Origin { epoch: 1, partition: 3, offset: 1_000 }])
