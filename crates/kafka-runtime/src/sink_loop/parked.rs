@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How long before a shard that was away is asked again.
-pub(super) const AWAY_FOR: Duration = Duration::from_secs(5);
+const AWAY_FOR: Duration = Duration::from_secs(5);
 
 impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
     /// What a halt of one shard means: of the only one it is one of the sink.
