@@ -13,6 +13,7 @@ use std::{
 use anyhow::{Context as _, ensure};
 use event::Origin;
 use kafka_runtime::Outgoing;
+use local_stack::Part;
 use serde_json::{Value, json};
 use topology::Topic;
 use waybill_tests::{Flow, SERVER_SDKS, WEB_SDKS, binary, until};
@@ -74,7 +75,7 @@ impl Operator {
     fn says(&self, arguments: &[&str]) -> anyhow::Result<String> {
         let output = self.command(arguments)?.output()?;
         let [out, err] = [&output.stdout, &output.stderr].map(|it| String::from_utf8_lossy(it));
-        ensure!(output.status.success(), "{arguments:?}: {} {out} {err}", output.status);
+        ensure!(output.status.success(), "{arguments:?}: {} {err} {out}", output.status);
         Ok(out.into_owned())
     }
 
@@ -169,6 +170,29 @@ fn tail_shows_each_event_with_its_verdict_and_reasons_and_no_value() {
             ensure!(!text.contains(SECRET) && !text.contains("coupon\":"), "{text}");
         }
         comes_live(flow, &operator)
+    });
+}
+
+#[test]
+fn tail_waits_for_a_registry_that_is_away() {
+    on_the_flow("tail-waits", |flow, _| {
+        let operator = Operator::of(flow)?;
+        let id = "tail-waits-good-1";
+        post(flow, WEB_SDKS.write_key, &[good("tail-waits", 1)])?;
+        flow.kill_part(Part::Registry)?;
+        let mut tail = operator.command(&["tail", "--json", "--until-end"])?;
+        let child = tail.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let mut child = KilledAtEnd(child);
+        let mut told = BufReader::new(child.0.stderr.take().context("no errors")?).lines();
+        let waits = |line: &String| line.contains("cannot be decoded yet, waiting: ");
+        let first = told.by_ref().map_while(Result::ok).find(waits);
+        ensure!(first.is_some_and(|it| it.contains("the schema registry at")));
+        flow.restart_part(Part::Registry)?;
+        let out = BufReader::new(child.0.stdout.take().context("no output")?);
+        let found = out.lines().map_while(Result::ok).filter(|line| line.contains(id)).count();
+        ensure!(found == 1, "{id} is shown {found} times");
+        ensure!(child.0.wait()?.success(), "{:?}", told.map_while(Result::ok).last());
+        Ok(())
     });
 }
 

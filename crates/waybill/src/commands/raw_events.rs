@@ -1,6 +1,10 @@
 //! Reading `raw-events` without a group and without commits: for `tail` and `plan sample`.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::anyhow;
 use event::{Millis, Origin, RawEvent};
@@ -10,9 +14,12 @@ use schema_registry::{Decode as _, RawDecoder, Registry};
 use topology::Topic;
 
 use super::times::now;
-use crate::{cli::Since, config::Config};
+use crate::{cli::Since, config::Config, output};
 
 const POLL: Duration = Duration::from_millis(100);
+/// How long a reading of what is there waits for a registry that is away; one of what comes waits
+/// for as long as it takes.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The committed records of `raw-events`, each decoded as validate does. Blocking: use it on a
 /// thread of its own.
@@ -25,6 +32,13 @@ pub(crate) struct RawEvents {
     /// By partition where to end; `None`: never.
     ends: Option<BTreeMap<i32, i64>>,
     expired: i64,
+    held: Option<Held>,
+}
+
+/// A record whose schema the registry has not told yet.
+struct Held {
+    record: Record,
+    since: Instant,
 }
 
 /// A record.
@@ -68,7 +82,8 @@ impl RawEvents {
         };
         let ends = until_end.then(|| by_partition(&bounds, |it| it.stable_end));
         let decoder = registry.raw_decoder(config.validate.raw_encodings);
-        let mut opened = Self { scanner, decoder, epoch: config.epoch, next, ends, expired: 0 };
+        let mut opened =
+            Self { scanner, decoder, epoch: config.epoch, next, ends, expired: 0, held: None };
         opened.assign()?;
         Ok(opened)
     }
@@ -80,11 +95,15 @@ impl RawEvents {
 
     /// The next record. An error is for a person.
     pub(crate) fn next(&mut self) -> anyhow::Result<Next> {
+        if let Some(held) = self.held.take() {
+            thread::sleep(POLL);
+            return self.decoded(held.record, Some(held.since));
+        }
         if self.is_done(&self.next) {
             return Ok(Next::End);
         }
         match self.scanner.poll(POLL) {
-            Ok(Some(record)) => self.take(&record),
+            Ok(Some(record)) => self.take(record),
             Ok(None) if self.is_passed()? => Ok(Next::End),
             Ok(None) => Ok(Next::Nothing),
             Err(ReadError::Expired(_)) => {
@@ -95,7 +114,7 @@ impl RawEvents {
         }
     }
 
-    fn take(&mut self, record: &Record) -> anyhow::Result<Next> {
+    fn take(&mut self, record: Record) -> anyhow::Result<Next> {
         let Position { partition, offset, .. } = record.position;
         self.next.insert(partition, offset.saturating_add(1));
         let end = self.ends.as_ref().and_then(|ends| ends.get(&partition));
@@ -103,18 +122,31 @@ impl RawEvents {
             // Where more and more comes, the others' ends are looked at here.
             return Ok(if self.is_passed()? { Next::End } else { Next::Nothing });
         }
-        let value = record.value.as_deref().unwrap_or_default();
-        let event = self.decoder.decode(value).map_err(|halt| {
-            anyhow!(
-                "{} {origin} cannot be decoded: {}",
-                Topic::RawEvents,
-                halt.detail,
-                origin = self.origin(record)
-            )
-        })?;
-        let origin = self.origin(record);
-        let appended_at = record.timestamp.unwrap_or_default();
-        Ok(Next::Record(Box::new(Seen { origin, appended_at, event })))
+        self.decoded(record, None)
+    }
+
+    /// The record, or nothing for a moment where the registry is away; then it is held since then.
+    fn decoded(&mut self, record: Record, held: Option<Instant>) -> anyhow::Result<Next> {
+        let origin = self.origin(&record);
+        match self.decoder.decode(record.value.as_deref().unwrap_or_default()) {
+            Ok(event) => {
+                let appended_at = record.timestamp.unwrap_or_default();
+                Ok(Next::Record(Box::new(Seen { origin, appended_at, event })))
+            }
+            Err(halt) => {
+                let what = format!("{} {origin} cannot be decoded yet", Topic::RawEvents);
+                let since = held.unwrap_or_else(Instant::now);
+                if self.ends.is_some() && since.elapsed() >= PATIENCE {
+                    let waited = PATIENCE.as_secs();
+                    return Err(anyhow!("{what}, after {waited} s: {}", halt.detail));
+                }
+                if held.is_none() {
+                    output::progress(&format!("{what}, waiting: {}", halt.detail));
+                }
+                self.held = Some(Held { record, since });
+                Ok(Next::Nothing)
+            }
+        }
     }
 
     const fn origin(&self, record: &Record) -> Origin {
