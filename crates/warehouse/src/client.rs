@@ -91,7 +91,12 @@ impl Warehouse {
     /// An INSERT into one of our tables that needs no exactly-once loading, with `FINAL` off in what it
     /// selects.
     pub(crate) fn writing(&self, sql: &str) -> Query {
-        let query = self.question(sql).with_setting("async_insert", "0");
+        self.durable(self.question(sql))
+    }
+
+    /// An INSERT that is acknowledged once it is written, on a cluster by most replicas.
+    pub(crate) fn durable(&self, insert: Query) -> Query {
+        let query = insert.with_setting("async_insert", "0");
         let (quorum, auto) = QUORUM;
         if self.cluster.is_some() { query.with_setting(quorum, auto) } else { query }
     }

@@ -35,6 +35,17 @@ pub enum WarehouseError {
         /// Why not.
         cause: String,
     },
+    /// A host does not answer where every one must.
+    #[error(
+        "what {host} has is not known ({cause}): run it again when the host is reached, or take it out of \
+         `replicas` or `more_shards` under [warehouse] if it is gone for good"
+    )]
+    Unheard {
+        /// Host and port.
+        host: String,
+        /// Why not.
+        cause: String,
+    },
     /// A batch was begun in a shard that the configuration does not have (any more).
     #[error(
         "there is no shard {number}: a batch that is not settled yet was sent there. Put it back into \

@@ -20,7 +20,7 @@ pub(crate) struct Host {
 }
 
 /// A shard of the warehouse, by its place in the configuration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Shard(usize);
 
 impl Shard {

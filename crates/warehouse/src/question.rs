@@ -138,6 +138,36 @@ impl Warehouse {
         why.filter(|_| said.is_empty()).map_or(Ok(said), Err)
     }
 
+    /// What every host says, with its shard; an error that names the host if one does not answer.
+    pub(crate) async fn at_every<T, A>(
+        &self,
+        ask: impl Fn(Address) -> A,
+    ) -> Result<Vec<(Shard, T)>, WarehouseError>
+    where
+        A: Future<Output = Result<T, WarehouseError>>,
+    {
+        let mut said = Vec::new();
+        for host in self.every_host() {
+            let answer = ask(host).await.map_err(|error| match error {
+                error if error.is_of_the_host() => {
+                    WarehouseError::Unheard { host: self.name_of(host), cause: error.to_string() }
+                }
+                error => error,
+            })?;
+            said.push((host.0, answer));
+        }
+        Ok(said)
+    }
+
+    /// Waits until every host has all of these tables that any replica of its shard has told of. An error
+    /// names the host that does not answer.
+    pub async fn catch_up(&self, tables: &[&str]) -> Result<(), WarehouseError> {
+        for table in tables {
+            self.at_every(|host| self.catch_up_with(host, table)).await?;
+        }
+        Ok(())
+    }
+
     /// The rows that a host of the shard answers that has all of this table that any replica has told of.
     pub(crate) async fn caught_up_rows<T: RowOwned + RowRead>(
         &self,
@@ -194,17 +224,22 @@ impl Warehouse {
         in_time(self.patience, query.at(host)?.execute()).await
     }
 
-    async fn caught_up_at<T: RowOwned + RowRead>(
+    pub(crate) async fn caught_up_at<T: RowOwned + RowRead>(
         &self,
         host: Address,
         table: &str,
         query: &Query,
     ) -> Result<Vec<T>, WarehouseError> {
-        if self.cluster.is_some() {
-            let sync = format!("SYSTEM SYNC REPLICA {} LIGHTWEIGHT", self.stored(table));
-            self.execute_at(host, &self.server(&sync)).await?;
-        }
+        self.catch_up_with(host, table).await?;
         self.rows_at(host, query).await
+    }
+
+    async fn catch_up_with(&self, host: Address, table: &str) -> Result<(), WarehouseError> {
+        if self.cluster.is_none() {
+            return Ok(());
+        }
+        let sync = format!("SYSTEM SYNC REPLICA {} LIGHTWEIGHT", self.stored(table));
+        self.execute_at(host, &self.server(&sync)).await
     }
 
     async fn at_one<T, A>(

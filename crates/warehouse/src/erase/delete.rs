@@ -6,7 +6,7 @@ use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 
 use super::{ErasedPerson, Place, find::EVENTS};
-use crate::{Warehouse, WarehouseError};
+use crate::{Warehouse, WarehouseError, question::Query};
 
 /// The tables that hold something of persons.
 pub const DELETED_FROM: [&str; 6] = [
@@ -22,8 +22,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(300);
 /// Positions of one mutation: their text stays far below what ClickHouse parses of a query then.
 const PLACES_AT_ONCE: usize = 10_000;
 const QUERY_BYTES: &str = "4194304";
-/// How often a table is looked at again when rows are left that came in meanwhile.
-const ROUNDS: usize = 3;
+/// When rows are asked for again that are left although no deletion is under way.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 /// How far a mutation has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,9 +34,10 @@ pub struct Progress {
     pub parts_to_do: u64,
 }
 
-#[derive(clickhouse::Row, Deserialize)]
+/// Mutations that are not done.
+#[derive(Default, clickhouse::Row, Deserialize)]
 struct Mutations {
-    open: u64,
+    count: u64,
     parts_to_do: u64,
     failed: String,
 }
@@ -79,8 +80,7 @@ impl Eraser<'_> {
              {{erasure:String}}, now64(3) FROM events WHERE {EVENTS}",
             self.warehouse.stored("erased_events")
         );
-        let note = self.warehouse.of_erased(&sql, person).param("erasure", self.erasure);
-        self.warehouse.execute(note).await?;
+        self.note(self.warehouse.of_erased(&sql, person)).await?;
         self.delete("events", &self.noted()).await
     }
 
@@ -140,75 +140,101 @@ impl Eraser<'_> {
              FROM {table} WHERE {table}.origin_offset IS NOT NULL AND {condition}",
             self.warehouse.stored("erased_events")
         );
-        let note = self.warehouse.unlogged(&sql).param("erasure", self.erasure);
-        self.warehouse.execute(note.with_setting("max_query_size", QUERY_BYTES)).await
+        let note = self.warehouse.unlogged(&sql).with_setting("max_query_size", QUERY_BYTES);
+        self.note(note).await
     }
 
-    /// Deletes and waits until nothing is left. `condition` has no ids of persons.
+    /// Notes, and waits until every replica knows of it: each deletes by what it finds noted.
+    async fn note(&self, insert: Query) -> Result<(), WarehouseError> {
+        let insert = self.warehouse.durable(insert).param("erasure", self.erasure);
+        self.warehouse.execute(insert).await?;
+        self.warehouse.catch_up(&["erased_events"]).await
+    }
+
+    /// Deletes and waits until nothing is left at any replica. `condition` has no ids of persons.
     async fn delete(
         &mut self,
         table: &'static str,
         condition: &str,
     ) -> Result<u64, WarehouseError> {
-        let mut deleted = 0;
-        for _ in 0..ROUNDS {
-            let left = self.left(table, condition).await?;
-            if left == 0 {
-                return Ok(deleted);
-            }
-            // Another erasure may have asked for the same rows; ours waits until they are gone.
-            let stored = self.warehouse.stored(table);
-            let sql = format!("ALTER TABLE {stored} DELETE WHERE {condition}");
-            let mutation = self
-                .warehouse
-                .statement(&sql)
-                .with_setting("mutations_sync", "0")
-                .with_setting("allow_nondeterministic_mutations", "1")
-                .with_setting("max_query_size", QUERY_BYTES);
-            self.warehouse.execute_in_each(mutation).await?;
-            self.until_done(table).await?;
-            deleted += left;
-        }
-        match self.left(table, condition).await? {
-            0 => Ok(deleted),
-            rows => Err(WarehouseError::NotDeleted { table, rows }),
-        }
-    }
-
-    async fn left(&self, table: &str, condition: &str) -> Result<u64, WarehouseError> {
-        let sql = format!("SELECT count() FROM {table} WHERE {condition}");
-        let query = self.warehouse.unlogged(&sql).with_setting("max_query_size", QUERY_BYTES);
-        self.warehouse.number(query).await
-    }
-
-    async fn until_done(&mut self, table: &'static str) -> Result<(), WarehouseError> {
-        const SQL: &str = "SELECT count() AS open, toUInt64(greatest(sum(parts_to_do), 0)) AS \
-            parts_to_do, anyLast(latest_fail_error_code_name) AS failed FROM system.mutations \
-            WHERE database = {database:String} AND table = {table:String} AND NOT is_done \
-            AND NOT is_killed";
         let begun = Instant::now();
-        let mut told = None;
+        let (mut deleted, mut told) = (0, None);
+        let mut asked: Option<Instant> = None;
         loop {
-            let query = self.warehouse.statement(SQL).param("table", table);
-            let query = query.param("database", &self.warehouse.storage);
-            let of_shards: Vec<Mutations> = self.warehouse.rows_of_each(query).await?;
-            if of_shards.iter().all(|it| it.open == 0) {
-                return Ok(());
-            }
-            let parts_to_do = of_shards.iter().map(|it| it.parts_to_do).sum();
-            let failed = of_shards.into_iter().map(|it| it.failed).find(|it| !it.is_empty());
-            if told.replace(parts_to_do) != Some(parts_to_do) {
+            let open = self.open(table).await?;
+            if open.parts_to_do > 0 && told.replace(open.parts_to_do) != Some(open.parts_to_do) {
+                let Mutations { parts_to_do, .. } = open;
                 (self.progress)(Progress { table, parts_to_do });
             }
+            let mut rows = 0;
+            if open.count == 0 || asked.is_none() {
+                rows = self.left(table, condition).await?;
+                if rows == 0 {
+                    return Ok(deleted);
+                }
+                // What is left came in meanwhile, or is at a replica that has not heard of it yet.
+                if asked.is_none_or(|at| at.elapsed() >= ASK_AGAIN_AFTER) {
+                    self.ask(table, condition).await?;
+                    asked = Some(Instant::now());
+                    deleted += rows;
+                }
+            }
             if begun.elapsed() >= self.patience {
-                return Err(WarehouseError::StillMutating {
-                    table,
-                    parts_to_do,
-                    failed: failed.unwrap_or_default(),
+                return Err(match open {
+                    Mutations { count: 0, .. } => WarehouseError::NotDeleted { table, rows },
+                    Mutations { parts_to_do, failed, .. } => {
+                        WarehouseError::StillMutating { table, parts_to_do, failed }
+                    }
                 });
             }
             sleep(LOOK_EVERY).await;
         }
+    }
+
+    /// Tells a host of each shard to delete.
+    async fn ask(&self, table: &str, condition: &str) -> Result<(), WarehouseError> {
+        let sql = format!("ALTER TABLE {} DELETE WHERE {condition}", self.warehouse.stored(table));
+        let mutation = self
+            .warehouse
+            .statement(&sql)
+            .with_setting("mutations_sync", "0")
+            .with_setting("allow_nondeterministic_mutations", "1")
+            .with_setting("max_query_size", QUERY_BYTES);
+        self.warehouse.execute_in_each(mutation).await
+    }
+
+    /// How many rows are left, in each shard at the replica that has most.
+    async fn left(&self, table: &str, condition: &str) -> Result<u64, WarehouseError> {
+        let warehouse = self.warehouse;
+        let sql = format!("SELECT count() FROM {} WHERE {condition}", warehouse.stored(table));
+        let query = warehouse.unlogged(&sql).with_setting("max_query_size", QUERY_BYTES);
+        let ask = |host| warehouse.caught_up_at::<u64>(host, table, &query);
+        let mut most = BTreeMap::new();
+        for (shard, rows) in warehouse.at_every(ask).await? {
+            let left: &mut u64 = most.entry(shard).or_default();
+            *left = rows.into_iter().fold(*left, u64::max);
+        }
+        Ok(most.into_values().sum())
+    }
+
+    /// What mutates the table at any host; another erasure's too, which may have asked for the same rows.
+    async fn open(&self, table: &'static str) -> Result<Mutations, WarehouseError> {
+        const SQL: &str = "SELECT count() AS count, toUInt64(greatest(sum(parts_to_do), 0)) AS \
+            parts_to_do, anyLast(latest_fail_error_code_name) AS failed FROM system.mutations \
+            WHERE database = {database:String} AND table = {table:String} AND NOT is_done \
+            AND NOT is_killed";
+        let query = self.warehouse.statement(SQL).param("table", table);
+        let query = query.param("database", &self.warehouse.storage);
+        let ask = |host| self.warehouse.rows_at::<Mutations>(host, &query);
+        let mut open = Mutations::default();
+        for host in self.warehouse.at_every(ask).await?.into_iter().flat_map(|(_, rows)| rows) {
+            open.count += host.count;
+            open.parts_to_do += host.parts_to_do;
+            if open.failed.is_empty() {
+                open.failed = host.failed;
+            }
+        }
+        Ok(open)
     }
 }
 

@@ -62,7 +62,7 @@ impl Warehouse {
             .param("reason", vec![record.reason])
             .param("tables", tables)
             .param("rows", rows);
-        self.execute(query).await
+        self.execute(self.durable(query)).await
     }
 
     /// How far the erasure with this id has come; `None` if there is none.

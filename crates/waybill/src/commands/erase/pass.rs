@@ -67,6 +67,7 @@ impl<'a> Pass<'a> {
 
     /// Deletes events, dead letters, discards and deliveries.
     pub(super) async fn events(mut self) -> anyhow::Result<Vec<TableCount>> {
+        self.warehouse.catch_up(&DELETED_FROM).await?;
         let letters = self.places(Kept::DeadLetters).await?;
         let discards = self.places(Kept::Raw("discarded_events")).await?;
         let deliveries = self.places(Kept::Raw("deliveries")).await?;
@@ -93,6 +94,7 @@ impl<'a> Pass<'a> {
 
     /// Deletes links and merges.
     pub(super) async fn links(mut self) -> anyhow::Result<Vec<TableCount>> {
+        self.warehouse.catch_up(&DELETED_FROM).await?;
         let [links, aliases] = self.link_places().await?;
         let mut tell = tell;
         let mut eraser = self.warehouse.eraser(self.erasure, self.patience, &mut tell);
