@@ -20,6 +20,11 @@ const CLICKHOUSE_HOST: &str = include_str!("clickhouse-host.c");
 const REGISTRY_ARTIFACT: &str = "io.apicurio:apicurio-registry-app:3.3.3:tar.gz:all";
 const CLICKHOUSE_PACKAGE: &str = "@chdb/lib-linux-x64-gnu@26.7.3-stable.1";
 
+const ZOOKEEPER_POM: &str = include_str!("zookeeper-pom.xml");
+const CLICKHOUSE_REPLICA: &str = include_str!("clickhouse-replica.c");
+/// ZooKeeper, and the program that makes a replica of ClickHouse's library.
+const REPLICATION: &str = "zookeeper-3.9.3-clickhouse-26.7.3";
+
 const MARKER: &str = "complete";
 
 /// Which downloads are here.
@@ -70,6 +75,16 @@ impl Cache {
     /// Folder with `libchdb.so` and its `clickhouse-host`.
     pub(crate) fn clickhouse(&self) -> PathBuf {
         self.root.join(CLICKHOUSE)
+    }
+
+    /// Folder of ZooKeeper's jars and of `clickhouse-replica`. Downloads and compiles what is not here yet.
+    pub(crate) fn replication(&self, progress: &Progress) -> Result<PathBuf, StackError> {
+        let folder = self.root.join(REPLICATION);
+        let _lock = self.lock(progress)?;
+        if !folder.join(MARKER).exists() {
+            whole_or_nothing(&folder, fetch_replication, progress)?;
+        }
+        Ok(folder)
     }
 
     pub(crate) fn content(&self) -> Content {
@@ -125,11 +140,25 @@ fn whole_or_nothing(folder: &Path, fetch: Fetch, progress: &Progress) -> Result<
 }
 
 fn fetch_kafka(folder: &Path, progress: &Progress) -> Result<(), StackError> {
-    let pom = folder.join("pom.xml");
-    fs::write(&pom, KAFKA_POM).map_err(StackError::file(&pom))?;
+    copy_dependencies("downloading Kafka (54 MB)", KAFKA_POM, folder, progress)
+}
+
+fn copy_dependencies(
+    what: &str,
+    pom: &str,
+    folder: &Path,
+    progress: &Progress,
+) -> Result<(), StackError> {
+    let file = folder.join("pom.xml");
+    fs::write(&file, pom).map_err(StackError::file(&file))?;
     let mut mvn = mortal("mvn");
     mvn.args(["--batch-mode", "dependency:copy-dependencies", "-DoutputDirectory=."]);
-    run("downloading Kafka (54 MB)", mvn.current_dir(folder), folder, progress)
+    run(what, mvn.current_dir(folder), folder, progress)
+}
+
+fn fetch_replication(folder: &Path, progress: &Progress) -> Result<(), StackError> {
+    copy_dependencies("downloading ZooKeeper (10 MB)", ZOOKEEPER_POM, folder, progress)?;
+    compile("clickhouse-replica", CLICKHOUSE_REPLICA, folder, progress)
 }
 
 fn fetch_registry(folder: &Path, progress: &Progress) -> Result<(), StackError> {
@@ -155,10 +184,19 @@ fn fetch_clickhouse(folder: &Path, progress: &Progress) -> Result<(), StackError
         .arg("package/libchdb.so");
     run("unpacking ClickHouse", tar.current_dir(folder), folder, progress)?;
     fs::remove_file(&archive).map_err(StackError::file(&archive))?;
-    let source = folder.join("clickhouse-host.c");
-    fs::write(&source, CLICKHOUSE_HOST).map_err(StackError::file(&source))?;
+    compile("clickhouse-host", CLICKHOUSE_HOST, folder, progress)
+}
+
+fn compile(
+    program: &str,
+    text: &str,
+    folder: &Path,
+    progress: &Progress,
+) -> Result<(), StackError> {
+    let source = folder.join(program).with_extension("c");
+    fs::write(&source, text).map_err(StackError::file(&source))?;
     let mut cc = mortal("cc");
-    cc.args(["-O1", "-o", "clickhouse-host", "clickhouse-host.c", "-ldl"]);
+    cc.args(["-O1", "-o", program]).arg(&source).arg("-ldl");
     run("compiling the host of ClickHouse", cc.current_dir(folder), folder, progress)
 }
 

@@ -25,11 +25,25 @@ pub(crate) struct ClickHouse {
     pub(crate) library: PathBuf,
     pub(crate) folder: PathBuf,
     pub(crate) log: PathBuf,
-    /// Ports of the ClickHouses of all shards.
-    pub(crate) shards: Vec<ClickHousePorts>,
+    /// Ports of all ClickHouses of the cluster: each a shard, or all of them replicas of one.
+    pub(crate) servers: Vec<ClickHousePorts>,
     /// Which of them this is, from 0.
-    pub(crate) shard: u16,
+    pub(crate) number: u16,
+    /// What makes it one of several replicas.
+    pub(crate) replication: Option<Replication>,
 }
+
+/// What a replica needs.
+#[derive(Debug)]
+pub(crate) struct Replication {
+    /// The program that makes the library one.
+    pub(crate) program: PathBuf,
+    /// Port of ZooKeeper.
+    pub(crate) zookeeper: u16,
+}
+
+/// Where a replica hands out parts, on the port of HTTP: its second listener.
+const PARTS_AT: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 impl ClickHouse {
     /// Writes the configuration.
@@ -39,8 +53,11 @@ impl ClickHouse {
         fs::write(&config, self.config_xml()).map_err(StackError::file(&config))?;
         let ClickHousePorts { http, tcp } = self.ports();
         Ok(Launch {
-            part: Part::ClickHouse,
-            program: self.library.join("clickhouse-host"),
+            name: Part::ClickHouse.name(),
+            program: match &self.replication {
+                Some(replication) => replication.program.clone(),
+                None => self.library.join("clickhouse-host"),
+            },
             args: self.args(&config),
             folder: self.folder.clone(),
             log: self.log.clone(),
@@ -49,14 +66,18 @@ impl ClickHouse {
     }
 
     fn ports(&self) -> ClickHousePorts {
-        self.shards[usize::from(self.shard)]
+        self.servers[usize::from(self.number)]
     }
 
     fn args(&self, config: &Path) -> Vec<OsString> {
         let option = |name: &str, value: &dyn std::fmt::Display| format!("--{name}={value}").into();
         let ClickHousePorts { http, tcp } = self.ports();
-        let mut args = vec![
-            self.library.join("libchdb.so").into_os_string(),
+        let mut args = vec![self.library.join("libchdb.so").into_os_string()];
+        match self.replication {
+            Some(_) => args.extend([PARTS_AT.to_string().into(), http.to_string().into()]),
+            None => args.push(option("listen_host", &Ipv4Addr::LOCALHOST)),
+        }
+        args.extend([
             "--multiquery".into(),
             // clickhouse-local would take `1` for a query; a server does not.
             "--implicit_select=0".into(),
@@ -64,11 +85,10 @@ impl ClickHouse {
             "--log-level=information".into(),
             option("config-file", &config.display()),
             option("path", &self.folder.join("data").display()),
-            option("listen_host", &Ipv4Addr::LOCALHOST),
             option("http_port", &http),
             option("tcp_port", &tcp),
-        ];
-        if self.shards.len() > 1 {
+        ]);
+        if self.servers.len() > 1 {
             // What a server has in the profiles of its users.
             args.push("--prefer_global_in_and_join=1".into());
         }
@@ -96,17 +116,34 @@ impl ClickHouse {
 
     /// A ClickHouse finds itself in the list by its own port.
     fn cluster_xml(&self) -> String {
-        if self.shards.len() == 1 {
+        if self.servers.len() == 1 {
             return String::new();
         }
-        let shard = |ports: &ClickHousePorts| {
-            let tcp = ports.tcp;
-            format!("<shard><replica><host>127.0.0.1</host><port>{tcp}</port></replica></shard>\n")
+        let between = if self.replication.is_some() { "\n" } else { "</shard>\n<shard>" };
+        let replica = |ports: &ClickHousePorts| {
+            format!("<replica><host>127.0.0.1</host><port>{}</port></replica>", ports.tcp)
         };
-        let shards: String = self.shards.iter().map(shard).collect();
+        let replicas: Vec<String> = self.servers.iter().map(replica).collect();
         format!(
-            "  <tcp_port>{}</tcp_port>\n  <remote_servers><{CLUSTER}>\n{shards}</{CLUSTER}></remote_servers>\n",
-            self.ports().tcp
+            "  <tcp_port>{}</tcp_port>\n  <remote_servers><{CLUSTER}>\n<shard>{}</shard>\n\
+             </{CLUSTER}></remote_servers>\n{}",
+            self.ports().tcp,
+            replicas.join(between),
+            self.replication_xml()
+        )
+    }
+
+    /// Without paths of their own for their sessions the replicas would end each other's: they all
+    /// have the same id of a server, which is none.
+    fn replication_xml(&self) -> String {
+        let Some(Replication { zookeeper, .. }) = self.replication else { return String::new() };
+        let number = self.number + 1;
+        format!(
+            "  <listen_host>{}</listen_host>\n  <listen_host>{PARTS_AT}</listen_host>\n  \
+             <macros><shard>1</shard><replica>{number}</replica></macros>\n  \
+             <zookeeper>\n<sessions_path>/sessions-{number}</sessions_path>\n\
+             <node><host>127.0.0.1</host><port>{zookeeper}</port></node>\n</zookeeper>\n",
+            Ipv4Addr::LOCALHOST
         )
     }
 }
@@ -156,8 +193,9 @@ mod tests {
             library: "/cache/clickhouse".into(),
             folder: folder.into(),
             log: folder.join("clickhouse.log"),
-            shards: (0..shards).map(|it| Ports::WELL_KNOWN.of_clickhouse(it)).collect(),
-            shard,
+            servers: (0..shards).map(|it| Ports::WELL_KNOWN.of_clickhouse(it)).collect(),
+            number: shard,
+            replication: None,
         }
     }
 

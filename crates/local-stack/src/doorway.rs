@@ -12,7 +12,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use crate::Stack;
+use crate::{Replicas, Stack};
 
 /// What becomes of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,8 @@ struct Upstream {
     server: String,
     /// Every server of the cluster whose Keeper the doorway stands in for; none for a plain doorway.
     cluster: Vec<String>,
+    /// Whether their tables are replicated.
+    is_replicated: bool,
 }
 
 #[derive(Debug)]
@@ -47,8 +49,8 @@ struct State {
     asked: Vec<String>,
 }
 
-/// A host of its own, as far as a client can tell. `SYSTEM SYNC REPLICA` it answers by itself: the
-/// tables behind it are no replicated ones.
+/// A host of its own, as far as a client can tell. `SYSTEM SYNC REPLICA` it answers by itself, unless the
+/// tables behind it are replicated ones.
 #[derive(Debug)]
 pub struct Doorway {
     address: SocketAddr,
@@ -60,7 +62,7 @@ pub struct Doorway {
 impl Doorway {
     /// A doorway to the server at `url`.
     pub fn to(url: &str) -> Self {
-        Self::through(Upstream { server: bare(url), cluster: Vec::new() })
+        Self::through(Upstream { server: bare(url), cluster: Vec::new(), is_replicated: false })
     }
 
     /// A doorway to a shard of the stack (from 0) that stands in for the Keeper which the stack has not:
@@ -68,7 +70,14 @@ impl Doorway {
     /// replicated are made as plain ones, of which it says that they are replicated.
     pub fn to_shard(stack: &Stack, shard: usize) -> Self {
         let cluster: Vec<String> = stack.clickhouse_urls().iter().map(|url| bare(url)).collect();
-        Self::through(Upstream { server: cluster[shard].clone(), cluster })
+        Self::through(Upstream { server: cluster[shard].clone(), cluster, is_replicated: false })
+    }
+
+    /// A doorway to a replica (from 0) that stands in for what executes statements `ON CLUSTER`: it tells
+    /// them to every replica, without these words.
+    pub fn to_replica(replicas: &Replicas, number: usize) -> Self {
+        let cluster: Vec<String> = replicas.urls().iter().map(|url| bare(url)).collect();
+        Self::through(Upstream { server: cluster[number].clone(), cluster, is_replicated: true })
     }
 
     fn through(upstream: Upstream) -> Self {
@@ -145,7 +154,7 @@ fn serve(mut client: TcpStream, upstream: &Upstream, state: &Mutex<State>) -> st
             text.len()
         );
     }
-    if body.starts_with(b"SYSTEM SYNC REPLICA ") {
+    if !upstream.is_replicated && body.starts_with(b"SYSTEM SYNC REPLICA ") {
         return write!(client, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     }
     let body = match manner {
@@ -169,12 +178,16 @@ impl Upstream {
     fn answer(&self, head: &str, body: &[u8]) -> std::io::Result<Vec<u8>> {
         let text = std::str::from_utf8(body).ok().filter(|_| !self.cluster.is_empty());
         let Some(text) = text else { return ask(&self.server, head, body) };
+        if self.is_replicated && !text.contains(ON_CLUSTER) {
+            return ask(&self.server, head, body);
+        }
         if !text.contains(ON_CLUSTER) {
             return ask(&self.server, head, engines_as_replicated(text).as_bytes());
         }
+        let told = if self.is_replicated { text.replace(ON_CLUSTER, "") } else { plain(text) };
         let mut answer = Vec::new();
         for server in &self.cluster {
-            answer = ask(server, head, plain(text).as_bytes())?;
+            answer = ask(server, head, told.as_bytes())?;
             if !answer.starts_with(b"HTTP/1.1 200") {
                 break;
             }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::{Missing, Part};
+use crate::Missing;
 
 const TAIL_LINES: usize = 20;
 
@@ -45,7 +45,7 @@ pub enum StackError {
     #[error("{part} ended while starting ({status}); end of {}:\n{tail}", .log.display())]
     Ended {
         /// The part.
-        part: Part,
+        part: &'static str,
         /// How its process ended.
         status: String,
         /// Its log.
@@ -57,7 +57,7 @@ pub enum StackError {
     #[error("{part} gave no answer in {} s; end of {}:\n{tail}", .waited.as_secs(), .log.display())]
     NoAnswer {
         /// The part.
-        part: Part,
+        part: &'static str,
         /// How long it was asked.
         waited: Duration,
         /// Its log.
@@ -67,7 +67,7 @@ pub enum StackError {
     },
     /// A signal for a part that does not run.
     #[error("{0} is not running")]
-    NotRunning(Part),
+    NotRunning(&'static str),
     /// The machine refused a file, a process or a socket.
     #[error("{what}: {source}")]
     Io {

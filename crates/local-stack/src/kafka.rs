@@ -43,7 +43,7 @@ impl Kafka<'_> {
         let mut args = self.java_args(self.tuning);
         args.extend(["kafka.Kafka", "server.properties"].map(OsString::from));
         Ok(Launch {
-            part: Part::Kafka,
+            name: Part::Kafka.name(),
             program: self.java.into(),
             args,
             folder: self.folder.clone(),

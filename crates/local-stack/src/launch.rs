@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use crate::commands::logging_to;
 use crate::spawner::{Spawner, mortal};
-use crate::{JavaTuning, Part, StackError, clickhouse, kafka, registry};
+use crate::{JavaTuning, StackError, clickhouse, kafka, registry, zookeeper};
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
 /// All that a start of a part needs, and so all that a restart needs.
 #[derive(Debug, Clone)]
 pub(crate) struct Launch {
-    pub(crate) part: Part,
+    /// What people call what is started.
+    pub(crate) name: &'static str,
     pub(crate) program: PathBuf,
     pub(crate) args: Vec<OsString>,
     /// Where the process runs; generated files and data lie below.
@@ -31,7 +32,7 @@ impl Launch {
         let mut command: Command = mortal(&self.program);
         command.args(&self.args).current_dir(&self.folder).env("TZ", "UTC").process_group(0);
         logging_to(&self.log, &mut command)?;
-        spawner.spawn(command).map_err(StackError::io(format!("starting {}", self.part)))
+        spawner.spawn(command).map_err(StackError::io(format!("starting {}", self.name)))
     }
 }
 
@@ -49,6 +50,8 @@ pub(crate) enum Probe {
         /// Port of 127.0.0.1.
         tcp: u16,
     },
+    /// It says that it is well. Port of 127.0.0.1.
+    ZooKeeper(u16),
 }
 
 impl Probe {
@@ -59,6 +62,7 @@ impl Probe {
                 Self::Kafka(port) => kafka::names_a_broker(*port).await,
                 Self::Registry(url) => registry::lists_subjects(client, url).await,
                 Self::ClickHouse { http, tcp } => clickhouse::answers(client, http, *tcp).await,
+                Self::ZooKeeper(port) => zookeeper::is_well(*port).await.unwrap_or(false),
             }
         };
         tokio::time::timeout(ANSWER_WITHIN, asked).await.unwrap_or(false)

@@ -8,12 +8,14 @@
 //! | [`Part::Registry`] | Apicurio Registry 3.3.3, Confluent-compatible API | `mvn` |
 //! | [`Part::ClickHouse`] | ClickHouse 26.7 out of `libchdb.so` | `npm` |
 //!
+//! [`Replicas`] are several of the same ClickHouses beside an Apache ZooKeeper 3.9.3.
+//!
 //! What holds:
 //! - A start, or a restart, returns when the part *answers*, not when its process exists.
 //! - Data, ports and addresses stay the same over [`PartHandle::restart`], also after a SIGKILL.
 //! - Several stacks run side by side; one folder belongs to one stack at a time.
 //! - No child outlives this process, whatever kills it (see [`spawner`]).
-//! - Nothing listens on anything but 127.0.0.1.
+//! - Nothing listens on anything but 127.0.0.1 (and, of [`Replicas`], 127.0.0.2).
 //!
 //! Linux on `x86_64` only; elsewhere use `docker-compose.yml`.
 
@@ -29,8 +31,10 @@ mod part;
 mod ports;
 mod prerequisites;
 mod registry;
+mod replicas;
 pub mod spawner;
 mod stack;
+mod zookeeper;
 
 pub use config::{CLUSTER, JavaTuning, PortChoice, Progress, RegistryStorage, StackConfig};
 pub use doorway::{Doorway, Manner};
@@ -38,4 +42,5 @@ pub use error::StackError;
 pub use part::{Part, PartHandle};
 pub use ports::Ports;
 pub use prerequisites::{Missing, missing_prerequisites};
+pub use replicas::Replicas;
 pub use stack::Stack;

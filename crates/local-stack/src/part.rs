@@ -43,15 +43,20 @@ impl Part {
             Self::ClickHouse => "clickhouse",
         }
     }
+
+    /// What people call it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Kafka => "Kafka",
+            Self::Registry => "the registry",
+            Self::ClickHouse => "ClickHouse",
+        }
+    }
 }
 
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Kafka => "Kafka",
-            Self::Registry => "the registry",
-            Self::ClickHouse => "ClickHouse",
-        })
+        f.write_str(self.name())
     }
 }
 
@@ -112,7 +117,7 @@ impl PartHandle {
             if start.elapsed() > next_report {
                 self.progress.say(&format!(
                     "starting {}: {} s, log in {}",
-                    self.launch.part,
+                    self.launch.name,
                     next_report.as_secs(),
                     self.launch.log.display()
                 ));
@@ -135,13 +140,13 @@ impl PartHandle {
     pub fn freeze(&self) -> Result<(), StackError> {
         self.signal(Signal::STOP)?;
         let process = self.process();
-        let child = process.child.as_ref().ok_or(StackError::NotRunning(self.launch.part))?;
+        let child = process.child.as_ref().ok_or(StackError::NotRunning(self.launch.name))?;
         // The report is left where it is: an end is for `process` to reap.
         let stopped_or_ended =
             WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
         rustix::io::retry_on_intr(|| waitid(WaitId::Pid(Pid::from_child(child)), stopped_or_ended))
             .map(drop)
-            .map_err(|error| StackError::io(format!("freezing {}", self.launch.part))(error.into()))
+            .map_err(|error| StackError::io(format!("freezing {}", self.launch.name))(error.into()))
     }
 
     /// Lets it go on after [`Self::freeze`]. Kafka may need a second more before it answers: a
@@ -183,7 +188,7 @@ impl PartHandle {
     fn ended(&self) -> StackError {
         let status = self.process().ended;
         StackError::Ended {
-            part: self.launch.part,
+            part: self.launch.name,
             status: status.map_or("killed meanwhile".into(), |status| status.to_string()),
             log: self.launch.log.clone(),
             tail: tail(&self.launch.log),
@@ -192,7 +197,7 @@ impl PartHandle {
 
     fn no_answer(&self, waited: Duration) -> StackError {
         StackError::NoAnswer {
-            part: self.launch.part,
+            part: self.launch.name,
             waited,
             log: self.launch.log.clone(),
             tail: tail(&self.launch.log),
@@ -217,9 +222,9 @@ impl PartHandle {
 
     fn signal(&self, signal: Signal) -> Result<(), StackError> {
         let process = self.process();
-        let child = process.child.as_ref().ok_or(StackError::NotRunning(self.launch.part))?;
+        let child = process.child.as_ref().ok_or(StackError::NotRunning(self.launch.name))?;
         let sent = kill_process(Pid::from_child(child), signal).map_err(Into::into);
-        sent.map_err(StackError::io(format!("signalling {}", self.launch.part)))
+        sent.map_err(StackError::io(format!("signalling {}", self.launch.name)))
     }
 
     fn signal_if_running(&self, signal: Signal) -> Result<(), StackError> {
@@ -237,7 +242,7 @@ mod tests {
 
     fn part_that_runs(script: &str, dir: &Path) -> PartHandle {
         let launch = Launch {
-            part: Part::Kafka,
+            name: Part::Kafka.name(),
             program: "sh".into(),
             args: vec!["-c".into(), script.into()],
             folder: dir.into(),
@@ -276,6 +281,6 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let part = part_that_runs("exit", dir.path());
         part.kill().await.unwrap();
-        assert!(matches!(part.freeze(), Err(StackError::NotRunning(Part::Kafka))));
+        assert!(matches!(part.freeze(), Err(StackError::NotRunning("Kafka"))));
     }
 }

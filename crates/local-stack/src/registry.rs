@@ -31,7 +31,7 @@ impl Registry<'_> {
         args.push("-jar".into());
         args.push(self.app.join("quarkus-run.jar").into_os_string());
         Ok(Launch {
-            part: Part::Registry,
+            name: Part::Registry.name(),
             program: self.java.into(),
             args,
             folder: self.folder.clone(),

@@ -206,8 +206,9 @@ impl Plan {
             library: self.cache.clickhouse(),
             folder: self.dir.join(&name),
             log: self.dir.join(name).with_extension("log"),
-            shards: (0..self.shards).map(|it| self.ports.of_clickhouse(it)).collect(),
-            shard,
+            servers: (0..self.shards).map(|it| self.ports.of_clickhouse(it)).collect(),
+            number: shard,
+            replication: None,
         }
         .prepare()
     }
@@ -225,7 +226,7 @@ fn bootstrap_servers(ports: Ports) -> String {
     format!("127.0.0.1:{}", ports.kafka)
 }
 
-fn supported_platform() -> Result<(), StackError> {
+pub(crate) fn supported_platform() -> Result<(), StackError> {
     if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         return Ok(());
     }
@@ -233,13 +234,13 @@ fn supported_platform() -> Result<(), StackError> {
 }
 
 /// The parts run in folders of their own, so no path may be relative.
-fn made_absolute(dir: &Path) -> Result<PathBuf, StackError> {
+pub(crate) fn made_absolute(dir: &Path) -> Result<PathBuf, StackError> {
     fs::create_dir_all(dir).map_err(StackError::file(dir))?;
     dir.canonicalize().map_err(StackError::file(dir))
 }
 
 /// The folder's lock, held for as long as the file is open.
-fn owned(dir: &Path) -> Result<File, StackError> {
+pub(crate) fn owned(dir: &Path) -> Result<File, StackError> {
     let path = dir.join("lock");
     let lock = File::create(&path).map_err(StackError::file(&path))?;
     match lock.try_lock() {
@@ -249,7 +250,7 @@ fn owned(dir: &Path) -> Result<File, StackError> {
 }
 
 /// A proxy of the environment must not come between us and 127.0.0.1.
-fn client() -> Result<reqwest::Client, StackError> {
+pub(crate) fn client() -> Result<reqwest::Client, StackError> {
     let built = reqwest::Client::builder().no_proxy().build();
     built.map_err(|error| StackError::io("an HTTP client")(std::io::Error::other(error)))
 }

@@ -4,13 +4,17 @@
 //! What is asked of our database is answered for all shards by any host. What is asked of the tables with
 //! the rows ([`Warehouse::stored`]) is answered for one shard by its hosts.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clickhouse::{RowOwned, RowRead};
 use serde::Serialize;
 
 use crate::hosts::{Host, Hosts};
 use crate::{Shard, Warehouse, WarehouseError};
+
+/// "Metadata on replica is not up to date with common metadata in Zookeeper … You can retry this error."
+const CANNOT_ASSIGN_ALTER: u32 = 517;
+const TELL_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
 /// A host: its shard, and its index there.
 pub(crate) type Address = (Shard, usize);
@@ -216,12 +220,23 @@ impl Warehouse {
         in_time(self.patience, query.at(host)?.fetch_all()).await
     }
 
+    /// An ALTER that comes before the replica has heard of the last one is told again, as ClickHouse asks.
     pub(crate) async fn execute_at(
         &self,
         host: Address,
         query: &Query,
     ) -> Result<(), WarehouseError> {
-        in_time(self.patience, query.at(host)?.execute()).await
+        let begun = Instant::now();
+        loop {
+            match in_time(self.patience, query.at(host)?.execute()).await {
+                Err(WarehouseError::Exception(exception))
+                    if exception.code == CANNOT_ASSIGN_ALTER && begun.elapsed() < self.patience =>
+                {
+                    tokio::time::sleep(TELL_AGAIN_AFTER).await;
+                }
+                done => return done,
+            }
+        }
     }
 
     pub(crate) async fn caught_up_at<T: RowOwned + RowRead>(
