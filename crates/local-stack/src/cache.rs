@@ -81,9 +81,14 @@ impl Cache {
     pub(crate) fn replication(&self, progress: &Progress) -> Result<PathBuf, StackError> {
         let folder = self.root.join(REPLICATION);
         let _lock = self.lock(progress)?;
-        if !folder.join(MARKER).exists() {
-            whole_or_nothing(&folder, fetch_replication, progress)?;
+        let source = fs::read_to_string(folder.join("clickhouse-replica.c"));
+        if folder.join(MARKER).exists() && source.is_ok_and(|text| text == CLICKHOUSE_REPLICA) {
+            return Ok(folder);
         }
+        if folder.exists() {
+            fs::remove_dir_all(&folder).map_err(StackError::file(&folder))?;
+        }
+        whole_or_nothing(&folder, fetch_replication, progress)?;
         Ok(folder)
     }
 

@@ -1,14 +1,16 @@
 /* Runs ClickHouse out of libchdb.so as a replica:
  * clickhouse-replica LIBRARY ADDRESS PORT ARGUMENT...
  *
- * The library has all of ReplicatedMergeTree. clickhouse-local, which is the part of it that can be
- * started, leaves four things out without which no table comes out of read-only mode: where other
- * replicas find it, by which scheme, with which credentials, and a listener that hands out parts. They
- * are put in here, in the memory of this process; nothing else of the library is changed. ADDRESS and
- * PORT are its second HTTP listener (`listen_host`), which becomes the one for parts.
+ * The library has all of replicated tables and of ON CLUSTER. clickhouse-local, which is the part of it
+ * that can be started, leaves out what a server does for them while it starts: it tells nobody where and
+ * by which scheme other replicas find it, has no credentials, no listener that hands out parts, and
+ * nobody who executes what is told to the cluster. That is done here, in the memory of this process;
+ * nothing else of the library is changed. ADDRESS and PORT are its second HTTP listener (`listen_host`),
+ * which becomes the one for parts.
  *
  * The places are those of version 26.7.3-stable.1. Each is compared with the instructions that must
- * stand there, and this program ends if it finds others: then they have to be found anew. */
+ * stand there, and this program ends if it finds others: then they have to be found anew. What refers to
+ * a text of a message is the function that sends it; the rest are calls and fields nearby. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <link.h>
@@ -18,44 +20,104 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* Context::getInterserverIOAddress: the function that refers to the text "Parameter
- * 'interserver_http(s)_port' required for replication …". */
-#define ADDRESS_OF 0x1417c9c0
-static const unsigned char ADDRESS_CODE[] = {0x41, 0x56, 0x53, 0x48, 0x83, 0xec, 0x48, 0x4c, 0x8b, 0x36, 0x49, 0x0f};
-/* Where it has the scheme, behind host and port, in what a Context shares. */
+struct place {
+    uintptr_t offset;
+    unsigned char code[24];
+    size_t size;
+};
+
+/* Context::getInterserverIOAddress refers to "Parameter 'interserver_http(s)_port' required for …". It
+ * says where, in what all contexts share, the address is: a text, a port, and behind them the scheme. */
+static const struct place ADDRESS_OF = {
+    0x1417c9c7, {0x4c, 0x8b, 0x36, 0x49, 0x0f, 0xbe, 0x8e, 0x67, 0x01, 0, 0, 0x48, 0x85, 0xc9, 0x49, 0x8b, 0x96, 0x58, 0x01, 0, 0}, 21};
+#define ADDRESS_AT 0x150
+#define PORT_AT 0x168
 #define SCHEME_AT 0x170
-/* clickhouse-local's call of createHandlerFactory, just behind its use of the text
- * "HTTPHandler-factory"; and that function. */
-#define FACTORY_CALL 0x0f117ff6
+/* Context::getDDLWorker refers to "DDL background thread is not initialized", and says where that is. */
+static const struct place WORKER_OF = {0x14179508, {0x4c, 0x8b, 0xb0, 0x80, 0x0d, 0, 0}, 7};
+#define WORKER_AT 0xd80
+/* DDLWorker::DDLWorker refers to its own name; DDLWorker::startup is the one that clears the flag which
+ * the destructor sets. */
+static const struct place MAKE_WORKER = {0x14243400, {0x55, 0x41, 0x57, 0x41, 0x56, 0x41, 0x55, 0x41, 0x54, 0x53, 0x48, 0x81, 0xec, 0xa8, 0x01, 0, 0}, 17};
+static const struct place START_WORKER = {0x14245300, {0x41, 0x57, 0x41, 0x56, 0x53, 0x48, 0x83, 0xec, 0x20, 0x48, 0x89, 0xfb, 0x31, 0xc0, 0x86, 0x87, 0xc1, 0x01, 0, 0}, 20};
+#define WORKER_SIZE 0x2f0
+/* What the function behind "Replicated DDL queries are disabled" asks before it says so: the catalogue
+ * of databases, and a flag there that a server sets when it has started. */
+static const struct place CATALOGUE = {0x1426b0c0, {0x41, 0x56, 0x53, 0x48, 0x83, 0xec, 0x48, 0x48, 0x8b, 0x05}, 10};
+static const struct place IS_ENABLED = {0x142891c0, {0x0f, 0xb6, 0x87, 0x10, 0x09, 0, 0, 0xc3}, 8};
+#define ENABLED_AT 0x910
+/* clickhouse-local's call of createHandlerFactory is behind its use of the text "HTTPHandler-factory". */
+static const struct place FACTORY_CALL = {0x0f117ff6, {0xe8, 0xc5, 0xdc, 0x27, 0x09}, 5};
 #define FACTORY 0x18395cc0
-static const unsigned char FACTORY_CODE[] = {0xe8, 0xc5, 0xdc, 0x27, 0x09};
-/* In the function that fetches a part: credentials, read from what it has captured. */
-#define CREDENTIALS 0x179c6000
-static const unsigned char CREDENTIALS_CODE[] = {0x48, 0x8b, 0x83, 0xc0, 0x00, 0x00, 0x00};
+/* IServer::context, by its place in the table of virtual functions. */
+#define CONTEXT_OF 2
+/* Where a part is fetched: the credentials, read from what the function has captured. */
+static const struct place CREDENTIALS = {0x179c6000, {0x48, 0x8b, 0x83, 0xc0, 0, 0, 0}, 7};
 
 #define PAGE 4096
 #define NO_CREDENTIALS 2048 /* zeros within the page of ours: two empty texts */
 
+static char *base; /* of the library */
 static const char *address;
 static uint16_t port;
 
+/* The code at a place, if it is what must stand there. */
+static char *found(const struct place *place) {
+    if (memcmp(base + place->offset, place->code, place->size) != 0) {
+        fprintf(stderr, "clickhouse-replica: this is another libchdb.so than was expected: something else is at %#lx\n", (unsigned long)place->offset);
+        exit(4);
+    }
+    return base + place->offset;
+}
+
+/* The same, to be written. */
+static char *opened(const struct place *place) {
+    char *at = found(place), *page = (char *)((uintptr_t)at & ~(uintptr_t)(PAGE - 1));
+    if (mprotect(page, 2 * PAGE, PROT_READ | PROT_WRITE | PROT_EXEC) != 0) {
+        perror("clickhouse-replica: mprotect");
+        exit(4);
+    }
+    return at;
+}
+
 /* libc++'s std::string with the alternate layout: up to 22 bytes in place, their number in the last. */
-static void set_text(char *string, const char *text) {
-    memset(string, 0, 24);
-    strncpy(string, text, 22);
-    string[23] = (char)strlen(string);
+struct text { char bytes[24]; };
+
+static struct text text(const char *of) {
+    struct text text = {{0}};
+    size_t size = strlen(of);
+    memcpy(text.bytes, of, size < 22 ? size : 22);
+    text.bytes[23] = (char)(size < 22 ? size : 22);
+    return text;
 }
 
-/* Returns pair<String, UInt16> where it is told to. */
-static void *interserver_address(char *result, void *context) {
-    char *scheme = *(char **)context + SCHEME_AT;
-    if (scheme[23] == 0) set_text(scheme, "http");
-    set_text(result, address);
-    memcpy(result + 24, &port, sizeof port);
-    return result;
-}
-
+/* libc++'s std::shared_ptr, which is passed in registers. */
 struct shared_pointer { void *object, *counts; };
+
+/* What a server does while it starts. */
+static void start_as_a_server(void *server) {
+    struct shared_pointer (*context_of)(void *) = (*(struct shared_pointer (***)(void *))server)[CONTEXT_OF];
+    struct shared_pointer context = context_of(server);
+    char *shared = *(char **)context.object;
+    *(struct text *)(shared + ADDRESS_AT) = text(address);
+    memcpy(shared + PORT_AT, &port, sizeof port);
+    *(struct text *)(shared + SCHEME_AT) = text("http");
+
+    void (*make_worker)(void *, int, const struct text *, const struct text *, struct shared_pointer, void *, const struct text *, const struct text *, const struct text *, void *, void *);
+    void (*start_worker)(void *);
+    *(void **)&make_worker = found(&MAKE_WORKER);
+    *(void **)&start_worker = found(&START_WORKER);
+    void *worker = calloc(1, WORKER_SIZE);
+    struct text queue = text("/ddl"), replicas = text("/ddl-replicas"), none = text(""), keeper = text("default"), logger = text("DDLWorker");
+    make_worker(worker, 1, &queue, &replicas, context, NULL, &none, &keeper, &logger, NULL, NULL);
+    *(void **)(shared + WORKER_AT) = worker;
+    start_worker(worker);
+
+    char *(*catalogue)(void);
+    *(void **)&catalogue = found(&CATALOGUE);
+    catalogue()[ENABLED_AT] = 1;
+}
+
 static struct shared_pointer (*factory)(void *, void *, void *, const void *, void *);
 
 /* Called once for each `listen_host`. */
@@ -63,22 +125,8 @@ static struct shared_pointer factory_of_a_listener(void *server, void *config, v
     static const char PARTS[] = "InterserverIOHTTPHandler-factory";
     static int listeners;
     const struct { const char *data; uint64_t size, capacity; } parts = {PARTS, sizeof PARTS - 1, 1ULL << 63 | 40};
-    return factory(server, config, metrics, listeners++ == 1 ? (const void *)&parts : name, more);
-}
-
-/* The code at an offset, writable, if it is what must stand there. */
-static char *code(char *base, uintptr_t offset, const unsigned char *expected, size_t size) {
-    char *at = base + offset;
-    if (memcmp(at, expected, size) != 0) {
-        fprintf(stderr, "clickhouse-replica: another libchdb.so than expected: at %#lx stands something else\n", (unsigned long)offset);
-        exit(4);
-    }
-    char *page = (char *)((uintptr_t)at & ~(uintptr_t)(PAGE - 1));
-    if (mprotect(page, 2 * PAGE, PROT_READ | PROT_WRITE | PROT_EXEC) != 0) {
-        perror("clickhouse-replica: mprotect");
-        exit(4);
-    }
-    return at;
+    if (++listeners == 1) start_as_a_server(server);
+    return factory(server, config, metrics, listeners == 2 ? (const void *)&parts : name, more);
 }
 
 /* mov rax, to; jmp rax */
@@ -96,7 +144,7 @@ static void point(char *end, const char *target) {
 }
 
 /* A page that instructions of the library reach: within 2 GiB before it. */
-static char *page_near(char *base) {
+static char *page_near(void) {
     for (char *hint = base - 0x100000; hint > base - 0x40000000; hint -= 0x100000) {
         void *page = mmap(hint, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
         if (page != MAP_FAILED) return page;
@@ -111,13 +159,16 @@ static void make_a_replica(void *library) {
         fprintf(stderr, "%s\n", dlerror());
         exit(3);
     }
-    char *base = (char *)map->l_addr, *page = page_near(base);
-    jump(code(base, ADDRESS_OF, ADDRESS_CODE, sizeof ADDRESS_CODE), interserver_address);
-    *(void **)&factory = base + FACTORY;
+    base = (char *)map->l_addr;
+    found(&ADDRESS_OF);
+    found(&WORKER_OF);
+    found(&IS_ENABLED);
+    char *page = page_near();
     jump(page, factory_of_a_listener);
-    point(code(base, FACTORY_CALL, FACTORY_CODE, sizeof FACTORY_CODE) + 5, page);
+    *(void **)&factory = base + FACTORY;
+    point(opened(&FACTORY_CALL) + 5, page);
     static const unsigned char LEA_RAX[] = {0x48, 0x8d, 0x05};
-    char *credentials = code(base, CREDENTIALS, CREDENTIALS_CODE, sizeof CREDENTIALS_CODE);
+    char *credentials = opened(&CREDENTIALS);
     memcpy(credentials, LEA_RAX, sizeof LEA_RAX);
     point(credentials + 7, page + NO_CREDENTIALS);
 }

@@ -25,7 +25,7 @@ pub(crate) struct ClickHouse {
     pub(crate) library: PathBuf,
     pub(crate) folder: PathBuf,
     pub(crate) log: PathBuf,
-    /// Ports of all ClickHouses of the cluster: each a shard, or all of them replicas of one.
+    /// Ports of all ClickHouses of the cluster, shard by shard.
     pub(crate) servers: Vec<ClickHousePorts>,
     /// Which of them this is, from 0.
     pub(crate) number: u16,
@@ -40,6 +40,8 @@ pub(crate) struct Replication {
     pub(crate) program: PathBuf,
     /// Port of ZooKeeper.
     pub(crate) zookeeper: u16,
+    /// How many replicas each shard has; they are neighbours in the list of servers.
+    pub(crate) replicas: u16,
 }
 
 /// Where a replica hands out parts, on the port of HTTP: its second listener.
@@ -119,28 +121,35 @@ impl ClickHouse {
         if self.servers.len() == 1 {
             return String::new();
         }
-        let between = if self.replication.is_some() { "\n" } else { "</shard>\n<shard>" };
         let replica = |ports: &ClickHousePorts| {
-            format!("<replica><host>127.0.0.1</host><port>{}</port></replica>", ports.tcp)
+            format!("<replica><host>127.0.0.1</host><port>{}</port></replica>\n", ports.tcp)
         };
-        let replicas: Vec<String> = self.servers.iter().map(replica).collect();
+        let shard = |servers: &[ClickHousePorts]| {
+            let replicas: String = servers.iter().map(replica).collect();
+            format!(
+                "<shard>\n<internal_replication>true</internal_replication>\n{replicas}</shard>\n"
+            )
+        };
+        let shards: String = self.servers.chunks(usize::from(self.replicas())).map(shard).collect();
         format!(
-            "  <tcp_port>{}</tcp_port>\n  <remote_servers><{CLUSTER}>\n<shard>{}</shard>\n\
-             </{CLUSTER}></remote_servers>\n{}",
+            "  <tcp_port>{}</tcp_port>\n  <remote_servers><{CLUSTER}>\n{shards}</{CLUSTER}></remote_servers>\n{}",
             self.ports().tcp,
-            replicas.join(between),
             self.replication_xml()
         )
+    }
+
+    fn replicas(&self) -> u16 {
+        self.replication.as_ref().map_or(1, |it| it.replicas.max(1))
     }
 
     /// Without paths of their own for their sessions the replicas would end each other's: they all
     /// have the same id of a server, which is none.
     fn replication_xml(&self) -> String {
         let Some(Replication { zookeeper, .. }) = self.replication else { return String::new() };
-        let number = self.number + 1;
+        let (number, shard) = (self.number + 1, self.number / self.replicas() + 1);
         format!(
             "  <listen_host>{}</listen_host>\n  <listen_host>{PARTS_AT}</listen_host>\n  \
-             <macros><shard>1</shard><replica>{number}</replica></macros>\n  \
+             <macros><shard>{shard}</shard><replica>{number}</replica></macros>\n  \
              <zookeeper>\n<sessions_path>/sessions-{number}</sessions_path>\n\
              <node><host>127.0.0.1</host><port>{zookeeper}</port></node>\n</zookeeper>\n",
             Ipv4Addr::LOCALHOST

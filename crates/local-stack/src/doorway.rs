@@ -12,7 +12,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use crate::{Replicas, Stack};
+use crate::Stack;
 
 /// What becomes of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,11 +73,9 @@ impl Doorway {
         Self::through(Upstream { server: cluster[shard].clone(), cluster, is_replicated: false })
     }
 
-    /// A doorway to a replica (from 0) that stands in for what executes statements `ON CLUSTER`: it tells
-    /// them to every replica, without these words.
-    pub fn to_replica(replicas: &Replicas, number: usize) -> Self {
-        let cluster: Vec<String> = replicas.urls().iter().map(|url| bare(url)).collect();
-        Self::through(Upstream { server: cluster[number].clone(), cluster, is_replicated: true })
+    /// A doorway to a real replica: it stands in for nothing.
+    pub fn to_replica(url: &str) -> Self {
+        Self::through(Upstream { server: bare(url), cluster: Vec::new(), is_replicated: true })
     }
 
     fn through(upstream: Upstream) -> Self {
@@ -178,16 +176,12 @@ impl Upstream {
     fn answer(&self, head: &str, body: &[u8]) -> std::io::Result<Vec<u8>> {
         let text = std::str::from_utf8(body).ok().filter(|_| !self.cluster.is_empty());
         let Some(text) = text else { return ask(&self.server, head, body) };
-        if self.is_replicated && !text.contains(ON_CLUSTER) {
-            return ask(&self.server, head, body);
-        }
         if !text.contains(ON_CLUSTER) {
             return ask(&self.server, head, engines_as_replicated(text).as_bytes());
         }
-        let told = if self.is_replicated { text.replace(ON_CLUSTER, "") } else { plain(text) };
         let mut answer = Vec::new();
         for server in &self.cluster {
-            answer = ask(server, head, told.as_bytes())?;
+            answer = ask(server, head, plain(text).as_bytes())?;
             if !answer.starts_with(b"HTTP/1.1 200") {
                 break;
             }

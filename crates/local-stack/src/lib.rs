@@ -8,7 +8,7 @@
 //! | [`Part::Registry`] | Apicurio Registry 3.3.3, Confluent-compatible API | `mvn` |
 //! | [`Part::ClickHouse`] | ClickHouse 26.7 out of `libchdb.so` | `npm` |
 //!
-//! [`Replicas`] are several of the same ClickHouses beside an Apache ZooKeeper 3.9.3.
+//! [`Replicas`] is a cluster of the same ClickHouse, with an Apache ZooKeeper 3.9.3.
 //!
 //! What holds:
 //! - A start, or a restart, returns when the part *answers*, not when its process exists.

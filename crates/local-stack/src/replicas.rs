@@ -1,4 +1,4 @@
-//! A shard of several replicas, without Kafka and registry.
+//! A cluster of ClickHouses that replicate to each other, without Kafka and registry.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -16,10 +16,9 @@ use crate::stack::{client, made_absolute, owned, supported_platform};
 use crate::zookeeper::ZooKeeper;
 use crate::{PortChoice, Progress, StackError};
 
-/// Real ClickHouses that replicate to each other, by way of a real ZooKeeper: one shard of the cluster
-/// [`CLUSTER`](crate::CLUSTER). Its macros are `{shard}` and `{replica}`. None executes a statement `ON
-/// CLUSTER`; [`Doorway::to_replica`](crate::Doorway::to_replica) stands in for that. Dropping it kills them
-/// and leaves their data.
+/// Real ClickHouses with a real ZooKeeper: the cluster [`CLUSTER`](crate::CLUSTER), whose tables may be
+/// replicated and whose statements may be `ON CLUSTER`. Its macros are `{shard}` and `{replica}`. Dropping
+/// it kills them and leaves their data.
 #[derive(Debug)]
 pub struct Replicas {
     zookeeper: PartHandle,
@@ -29,9 +28,15 @@ pub struct Replicas {
 }
 
 impl Replicas {
-    /// Starts two to four replicas under `dir`, and returns when each answers.
-    pub async fn start(dir: PathBuf, count: u16, progress: Progress) -> Result<Self, StackError> {
-        let replicas = tokio::task::spawn_blocking(move || Self::prepare(&dir, count, &progress))
+    /// Starts so many shards of so many replicas under `dir`, at most four ClickHouses together, and
+    /// returns when each answers.
+    pub async fn start(
+        dir: PathBuf,
+        [shards, replicas]: [u16; 2],
+        progress: Progress,
+    ) -> Result<Self, StackError> {
+        let prepare = move || Self::prepare(&dir, shards * replicas, replicas, &progress);
+        let replicas = tokio::task::spawn_blocking(prepare)
             .await
             .map_err(|error| StackError::io("preparing replicas")(error.into()))??;
         replicas.zookeeper.start().await?;
@@ -41,7 +46,12 @@ impl Replicas {
         Ok(replicas)
     }
 
-    fn prepare(dir: &Path, count: u16, progress: &Progress) -> Result<Self, StackError> {
+    fn prepare(
+        dir: &Path,
+        servers: u16,
+        replicas: u16,
+        progress: &Progress,
+    ) -> Result<Self, StackError> {
         supported_platform()?;
         let cache = Cache::locate()?;
         let java = java_or_all_missing(cache.content())?;
@@ -62,7 +72,7 @@ impl Replicas {
             log: dir.join("zookeeper.log"),
             port: lease.ports.kafka,
         };
-        let numbers = 0..count.clamp(2, MOST_SHARDS);
+        let numbers = 0..servers.clamp(2, MOST_SHARDS);
         let servers: Vec<_> = numbers.clone().map(|it| lease.ports.of_clickhouse(it)).collect();
         let replica = |number: u16| {
             let name = format!("clickhouse-{}", number + 1);
@@ -73,7 +83,7 @@ impl Replicas {
                 log: dir.join(name).with_extension("log"),
                 servers: servers.clone(),
                 number,
-                replication: Some(Replication { program, zookeeper: zookeeper.port }),
+                replication: Some(Replication { program, zookeeper: zookeeper.port, replicas }),
             };
             Ok(handle(clickhouse.prepare()?))
         };
@@ -85,13 +95,13 @@ impl Replicas {
         })
     }
 
-    /// Each replica over HTTP, `http://host:port`; user `default`, no password.
+    /// Each over HTTP, `http://host:port`, shard by shard; user `default`, no password.
     pub fn urls(&self) -> Vec<String> {
         let url = |number| clickhouse::url(self.lease.ports.of_clickhouse(number).http);
         (0..).map(url).take(self.clickhouses.len()).collect()
     }
 
-    /// A replica, from 0, to look at or to break.
+    /// One of them, from 0, to look at or to break.
     pub fn replica(&self, number: usize) -> Option<&PartHandle> {
         self.clickhouses.get(number)
     }

@@ -9,7 +9,7 @@ use warehouse::{Counts, InsertAnswer, Shard, Warehouse};
 
 use crate::{World, present, request};
 
-const BATCHES: i64 = 60;
+const BATCHES: i64 = 40;
 const ROWS: i64 = 50;
 const FIRST: i64 = 10_000;
 const PATIENCE: Duration = Duration::from_mins(4);

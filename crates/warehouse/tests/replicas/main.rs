@@ -1,7 +1,5 @@
-//! A shard of three replicas: real ClickHouses that replicate to each other.
-//!
-//! What passes statements on `ON CLUSTER` is [`Doorway::to_replica`]. Everything else is ClickHouse's own:
-//! the replicated tables, their tokens, quorum and mutations, by way of a real `ZooKeeper`.
+//! A warehouse as in production: real ClickHouses that replicate to each other and execute statements `ON
+//! CLUSTER`, by way of a real `ZooKeeper`. Nothing is pretended.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -16,32 +14,43 @@ mod killing;
 #[allow(dead_code, reason = "other tests need the rest")]
 mod loaded;
 mod loading;
+mod sharded;
+
+use std::time::Duration;
 
 use local_stack::{CLUSTER, Doorway, Progress, Replicas};
 use warehouse::{Counts, EventRow, InsertRequest, RowWriter, Shard, Warehouse, WarehouseConfig};
 
-use crate::loaded::{origins, positions, row};
+use crate::loaded::{positions, row};
 
 const DATABASE: &str = "replicated";
 
-/// Three replicas and their doorways.
+/// A cluster, and a doorway to each of its hosts.
 struct World {
     replicas: Replicas,
-    doors: [Doorway; 3],
+    doors: Vec<Doorway>,
+    /// How many replicas each shard has.
+    of_shard: usize,
     client: reqwest::Client,
 }
 
 impl World {
-    async fn start(folder: &std::path::Path) -> Self {
-        let replicas = Replicas::start(folder.into(), 3, Progress::default()).await.unwrap();
-        let doors = [0, 1, 2].map(|number| Doorway::to_replica(&replicas, number));
-        Self { replicas, doors, client: reqwest::Client::new() }
+    async fn start(folder: &std::path::Path, [shards, of_shard]: [u16; 2]) -> Self {
+        let progress = Progress::default();
+        let replicas = Replicas::start(folder.into(), [shards, of_shard], progress).await.unwrap();
+        let doors = replicas.urls().iter().map(|url| Doorway::to_replica(url)).collect();
+        let client = reqwest::Client::builder().timeout(Duration::from_mins(1)).build().unwrap();
+        Self { replicas, doors, of_shard: of_shard.into(), client }
     }
 
     fn warehouse(&self) -> Warehouse {
+        let urls: Vec<String> = self.doors.iter().map(Doorway::url).collect();
+        let mut shards = urls.chunks(self.of_shard).map(<[String]>::to_vec);
+        let first = shards.next().unwrap();
         Warehouse::new(&WarehouseConfig {
-            url: self.doors[0].url(),
-            replicas: self.doors[1..].iter().map(Doorway::url).collect(),
+            url: first[0].clone(),
+            replicas: first[1..].to_vec(),
+            more_shards: shards.collect(),
             cluster: Some(CLUSTER.to_owned()),
             database: DATABASE.to_owned(),
             timeout_seconds: 10,
@@ -50,9 +59,9 @@ impl World {
         .unwrap()
     }
 
-    /// The lines that a replica answers, asked without its doorway.
-    async fn ask(&self, replica: usize, sql: &str) -> Vec<String> {
-        let url = format!("{}/?wait_end_of_query=1", self.replicas.urls()[replica]);
+    /// The lines that a host answers, asked without its doorway.
+    async fn ask(&self, host: usize, sql: &str) -> Vec<String> {
+        let url = format!("{}/?wait_end_of_query=1", self.replicas.urls()[host]);
         let answer = self.client.post(url).body(sql.to_owned()).send().await.unwrap();
         let status = answer.status();
         let text = answer.text().await.unwrap();
@@ -60,12 +69,12 @@ impl World {
         text.lines().map(str::to_owned).collect()
     }
 
-    /// The same of each replica, once each has all that any has.
-    async fn of_each(&self, table: &str, sql: &str) -> [Vec<String>; 3] {
-        let mut answers = [const { Vec::new() }; 3];
-        for (replica, answer) in answers.iter_mut().enumerate() {
-            self.ask(replica, &format!("SYSTEM SYNC REPLICA {DATABASE}_shard.{table}")).await;
-            *answer = self.ask(replica, sql).await;
+    /// The same of each host, once each has all that any replica has.
+    async fn of_each(&self, table: &str, sql: &str) -> Vec<Vec<String>> {
+        let mut answers = Vec::new();
+        for host in 0..self.doors.len() {
+            self.ask(host, &format!("SYSTEM SYNC REPLICA {DATABASE}_shard.{table}")).await;
+            answers.push(self.ask(host, sql).await);
         }
         answers
     }
@@ -77,17 +86,22 @@ impl World {
              FROM {DATABASE}_shard.events"
         );
         let expected = vec![format!("{}\t{}", counts.rows, counts.origins)];
-        assert_eq!(self.of_each("events", &sql).await, [(); 3].map(|()| expected.clone()));
+        let all = vec![expected; self.doors.len()];
+        assert_eq!(self.of_each("events", &sql).await, all);
     }
 }
 
-/// An INSERT of rows of these offsets.
+/// An INSERT of rows of these offsets into the first shard.
 fn request(offsets: &[i64], token: &str, attempt: u32) -> InsertRequest {
+    request_to(Shard::HOME, offsets, token, attempt)
+}
+
+fn request_to(shard: Shard, offsets: &[i64], token: &str, attempt: u32) -> InsertRequest {
     let mut writer = RowWriter::default();
     let rows = offsets.iter().map(|offset| writer.write(&row(*offset))).collect();
     writer.pack();
     let id = format!("{token}-{attempt}-test");
-    InsertRequest::of::<EventRow>(rows, token.to_owned(), id, Shard::HOME)
+    InsertRequest::of::<EventRow>(rows, token.to_owned(), id, shard)
 }
 
 /// Which offsets the warehouse has for sure, of a hundred.
@@ -95,11 +109,11 @@ async fn present(warehouse: &Warehouse, from: i64) -> Result<Vec<i64>, warehouse
     warehouse.present(&positions(from, from + 99)).await
 }
 
-/// One shard for all: what takes the time is starting it.
+/// One after the other: what takes the time is starting them, and each is several ClickHouses.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn three_replicas_are_one_warehouse() {
+async fn a_replicated_cluster_is_one_warehouse() {
     let folder = tempfile::tempdir().unwrap();
-    let world = World::start(folder.path()).await;
+    let world = World::start(folder.path(), [1, 3]).await;
     loading::tables_are_replicated_and_made_once(&world).await;
     loading::a_row_is_there_once_whichever_replica_takes_it(&world).await;
     loading::a_replica_that_lags_is_not_believed(&world).await;
@@ -107,7 +121,11 @@ async fn three_replicas_are_one_warehouse() {
     loading::a_replica_that_lost_everything_gets_it_back(&world).await;
     killing::nothing_is_lost_or_doubled_while_replicas_are_killed(&world).await;
     erasing::nobody_is_erased_while_a_replica_has_not_caught_up(&world).await;
-    let counts = world.warehouse().copies(&origins(0, 99_999)).await.unwrap().counts();
-    assert_eq!(counts, Counts { rows: 0, origins: 0 }, "all were one person's");
+    world.replicas.stop().await.unwrap();
+
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::start(folder.path(), [2, 2]).await;
+    loading::tables_are_replicated_and_made_once(&world).await;
+    sharded::each_shard_replicates_its_rows_and_any_host_reads_all(&world).await;
     world.replicas.stop().await.unwrap();
 }
