@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use waybill_tests::{Aim, Mode, until};
+use topology::Topic;
+use waybill_tests::{Aim, Flow, Mode, until};
 
 use crate::{
     crashes::{LOADER, Place, SIDE},
@@ -18,8 +19,10 @@ const SOON: Duration = Duration::from_secs(30);
 /// ClickHouse lists a query once it has read `max_query_size` (256 KiB) of it, or its end, and the
 /// rows behind the word FORMAT count: so long are they when they are packed.
 const LISTED_FROM: usize = 48 * 1024;
-/// Requests of the traffic whose events make an INSERT that long.
-const BACKLOG: u64 = 500;
+/// Events of all partitions that make an INSERT that long: 538 rows of the traffic pack to less.
+const BACKLOG: i64 = 5_000;
+/// Traffic brings them within this time.
+const GROWN_WITHIN: Duration = Duration::from_mins(2);
 
 /// An INSERT that outlives its loader.
 #[derive(Clone, Copy)]
@@ -69,8 +72,11 @@ fn hold(scene: &Scene<'_>, (_, service): Place, late: Late, slot: u16) -> anyhow
     let proxy = &flow.proxies()?.clickhouse;
     let Late { of, runs } = late;
     if runs {
+        let before = stitched(flow)?;
         process.kill()?;
-        scene.traffic.until_acknowledged(BACKLOG)?;
+        until("the loader has a backlog", GROWN_WITHIN, || {
+            Ok((stitched(flow)? - before >= BACKLOG).then_some(()))
+        })?;
     }
     let at_least = if runs { LISTED_FROM } else { 0 };
     proxy.set(Mode::HoldRequest { of, at_least, begun: runs });
@@ -83,4 +89,9 @@ fn hold(scene: &Scene<'_>, (_, service): Place, late: Late, slot: u16) -> anyhow
             "SELECT count() FROM system.processes WHERE startsWith(query, 'INSERT INTO events')";
         Ok((!runs || flow.clickhouse(listed)? != "0").then_some(()))
     })
+}
+
+/// How many offsets `stitched-events` has had.
+fn stitched(flow: &Flow) -> anyhow::Result<i64> {
+    Ok(flow.bounds(Topic::StitchedEvents)?.iter().map(|it| it.stable_end).sum())
 }
