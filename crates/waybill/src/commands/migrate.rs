@@ -1,9 +1,11 @@
 //! `waybill migrate`: topics, schemas, tables and the groups' first positions.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context as _, bail};
 use forward::side_tables;
 use kafka_runtime::{Admin, TopicChange};
-use schema_registry::{RegistrationState, Registry};
+use schema_registry::{RegistrationState, Registry, RegistryError};
 use serde::Serialize;
 use tokio::runtime::Handle;
 use topology::{Stage, Topic};
@@ -12,6 +14,10 @@ use warehouse::{IdentityLimits, SegmentPlan, WantedColumns, Warehouse};
 
 use super::{backfill, segment_layout, times::now};
 use crate::{Exit, cli::MigrateArgs, config::Config, output};
+
+/// How long a registry that answered a moment ago is asked again when it does not.
+const REGISTRY_PATIENCE: Duration = Duration::from_secs(30);
+const REGISTRY_PAUSE: Duration = Duration::from_millis(500);
 
 /// What is to be done, in words.
 #[derive(Debug, Default, Serialize)]
@@ -151,7 +157,8 @@ impl Parts {
         }
         self.admin.apply(&plan.changes, &config.topics).await?;
         for topic in &plan.unregistered {
-            self.registry.register(*topic).await?;
+            // To register a schema that is there already changes nothing.
+            patiently(REGISTRY_PATIENCE, async || self.registry.register(*topic).await).await?;
         }
         self.warehouse.migrate_apply().await?;
         self.warehouse.columns_apply(&self.wanted).await?;
@@ -186,6 +193,23 @@ impl Parts {
     }
 }
 
+/// Asks a registry that is away again, for so long.
+async fn patiently<T>(
+    patience: Duration,
+    ask: impl AsyncFn() -> Result<T, RegistryError>,
+) -> Result<T, RegistryError> {
+    let since = Instant::now();
+    loop {
+        match ask().await {
+            Err(error @ RegistryError::Away { .. }) if since.elapsed() < patience => {
+                output::progress(&format!("trying again: {error}"));
+                tokio::time::sleep(REGISTRY_PAUSE).await;
+            }
+            answer => return answer,
+        }
+    }
+}
+
 /// What the plans that hold now or later promote, and what the configuration asks for.
 fn wanted_columns(config: &Config) -> anyhow::Result<WantedColumns> {
     let plans = config.tracking_plans()?;
@@ -211,4 +235,46 @@ fn groups() -> Vec<(&'static str, Vec<Topic>)> {
     let stages = Stage::ALL.into_iter().map(|stage| (stage.group(), stage.reads()));
     let tables = side_tables().into_iter().map(|spec| (spec.name, spec.topics));
     stages.chain(tables).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// Asks somebody who gives these answers; returns the last and how often was asked.
+    async fn asked(
+        patience: Duration,
+        answer: impl Fn(u32) -> Result<u32, RegistryError>,
+    ) -> (Result<u32, RegistryError>, u32) {
+        let times = Cell::new(0);
+        let last = patiently(patience, async || {
+            times.set(times.get() + 1);
+            answer(times.get())
+        })
+        .await;
+        (last, times.get())
+    }
+
+    fn away() -> RegistryError {
+        RegistryError::Away { url: "http://registry".to_owned(), detail: "timed out".to_owned() }
+    }
+
+    #[tokio::test]
+    async fn a_registry_that_is_away_is_asked_again_and_one_that_refuses_is_not() {
+        let second = |time| if time == 1 { Err(away()) } else { Ok(7) };
+        let (last, times) = asked(REGISTRY_PATIENCE, second).await;
+        assert_eq!((last.unwrap(), times), (7, 2));
+
+        let refused =
+            |_| Err(RegistryError::Refused { what: "it".to_owned(), reason: "no".to_owned() });
+        let (last, times) = asked(REGISTRY_PATIENCE, refused).await;
+        assert!(matches!(last, Err(RegistryError::Refused { .. })));
+        assert_eq!(times, 1);
+
+        let (last, times) = asked(Duration::ZERO, |_| Err(away())).await;
+        assert!(matches!(last, Err(RegistryError::Away { .. })), "not for ever");
+        assert_eq!(times, 1);
+    }
 }
