@@ -271,11 +271,11 @@ impl Flow {
         Ok(answer.with_context(|| sql.to_owned())?.trim().to_owned())
     }
 
-    /// Alters the table where the rows are, in every shard.
-    pub fn alter(&self, table: &str, change: &str) -> anyhow::Result<()> {
+    /// Does something (`ALTER TABLE`) to a table where the rows are, in every shard.
+    pub fn on_table(&self, verb: &str, table: &str, what: &str) -> anyhow::Result<()> {
         let database = self.shards.storage();
         for url in self.stack.clickhouse_urls() {
-            let sql = format!("ALTER TABLE {database}.{table} {change}");
+            let sql = format!("{verb} {database}.{table} {what}");
             let answer = self.http.post(&url, None, sql.as_bytes())?.ok();
             answer.with_context(|| sql)?;
         }

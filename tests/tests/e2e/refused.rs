@@ -37,9 +37,9 @@ fn refused_rows_are_told_the_rest_is_loaded_and_what_is_redriven_settles_them() 
             refused(&messages).map(|it| format!("'{}'", it.message_id)).collect();
         let refuse =
             format!("ADD CONSTRAINT {CONSTRAINT} CHECK message_id NOT IN ({})", ids.join(", "));
-        flow.alter("events", &refuse)?;
+        flow.on_table("ALTER TABLE", "events", &refuse)?;
         let told = during(flow, oracle, &messages);
-        flow.alter("events", &format!("DROP CONSTRAINT {CONSTRAINT}"))?;
+        flow.on_table("ALTER TABLE", "events", &format!("DROP CONSTRAINT {CONSTRAINT}"))?;
         let letters = told?;
         let before = flow.audit(WAIT)?.report.books();
 

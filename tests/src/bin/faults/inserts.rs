@@ -11,7 +11,10 @@ use crate::{
     watch::{FOUND_NONE, FOUND_SOME, RECOVERED, UNCERTAIN, Watch},
 };
 
-const KILLS: u64 = 100;
+/// Together a hundred. What one row has inserted is merged before the next: until then each INSERT is a part,
+/// and ClickHouse reads every part when it starts, so that a hundred in one go take longer with each.
+const ROWS: u64 = 5;
+const KILLS: u64 = 20;
 /// As it stands in the URL of the request.
 const INTO_EVENTS: Aim = Aim::Text("INSERT+INTO+events");
 /// Traffic brings an INSERT within this time, and ClickHouse its answer.
@@ -25,8 +28,11 @@ const SMALL_BLOCKS: &str =
 const LASTING: Duration = Duration::from_secs(10);
 
 pub(crate) fn all() -> Vec<Fault> {
-    vec![
-        Fault::new("clickhouse killed within 100 INSERTs", "kills", killed_within),
+    let killed = |row| {
+        let name = format!("clickhouse killed within {KILLS} INSERTs ({row} of {ROWS})");
+        Fault::new(name, "kills", killed_within)
+    };
+    let others = [
         Fault::new("clickhouse killed between blocks", "found in part", killed_between_blocks),
         Fault::new("net clickhouse 200 with an exception", "read back, complete", |scene| {
             let watch = Watch::begin(scene.flow.service(Service::Forward))?;
@@ -38,7 +44,8 @@ pub(crate) fn all() -> Vec<Fault> {
             scene.traffic.until_acknowledged(10)?;
             Ok(acted.min(watch.until_grown(&[RECOVERED], SOON)))
         }),
-    ]
+    ];
+    (1..=ROWS).map(killed).chain(others).collect()
 }
 
 /// Every other time as soon as the request has begun, else when it was answered and the loader does not

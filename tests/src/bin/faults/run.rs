@@ -106,7 +106,8 @@ fn settled(flow: &Flow) -> anyhow::Result<Audit> {
 }
 
 /// A merge folds a duplicate before anyone counts it. As a setting of the table this holds over a
-/// restart, which `SYSTEM STOP MERGES` does not; without merges there are many parts.
+/// restart, which `SYSTEM STOP MERGES` does not. Without merges there are many parts, so that all are merged
+/// afterwards: it takes ClickHouse long to start with thousands.
 fn keep_duplicates(flow: &Flow, keep: bool) -> anyhow::Result<()> {
     for table in ["events", "dead_letters", "discarded_events"] {
         let settings = "max_bytes_to_merge_at_max_space_in_pool, \
@@ -119,7 +120,10 @@ fn keep_duplicates(flow: &Flow, keep: bool) -> anyhow::Result<()> {
         } else {
             format!("RESET SETTING {settings}")
         };
-        flow.alter(table, &change)?;
+        flow.on_table("ALTER TABLE", table, &change)?;
+        if !keep {
+            flow.on_table("OPTIMIZE TABLE", table, "FINAL")?;
+        }
     }
     Ok(())
 }
