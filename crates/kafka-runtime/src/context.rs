@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -18,6 +21,7 @@ use telemetry::{Admission, KafkaLogMetrics, RateLimited};
 use topology::Topic;
 
 use crate::{
+    forgotten::Reminders,
     log::Partition,
     trouble::{Trouble, is_transport},
 };
@@ -106,6 +110,8 @@ pub(crate) struct ReaderContext {
     trouble: Trouble,
     pub(crate) rebalances: Mutex<VecDeque<Rebalanced>>,
     pub(crate) stats: Mutex<BTreeMap<Partition, PartitionStats>>,
+    pub(crate) reminders: Reminders,
+    knows_no_broker: AtomicBool,
 }
 
 impl ClientContext for ReaderContext {
@@ -141,7 +147,14 @@ impl ReaderContext {
         Self { trouble, ..Self::default() }
     }
 
+    /// Whether the last statistics told of no broker at all, connected or not.
+    pub(crate) fn knows_no_broker(&self) -> bool {
+        self.knows_no_broker.load(Ordering::Relaxed)
+    }
+
     fn note(&self, report: Report) {
+        let knows_any = report.brokers.values().any(BrokerReport::is_one);
+        self.knows_no_broker.store(!knows_any, Ordering::Relaxed);
         let answers = report.brokers.values().map(|broker| broker.rx).sum();
         self.trouble.answers(answers, Duration::from_micros(report.ts));
         let mut known = locked(&self.stats);
@@ -181,6 +194,16 @@ struct Report {
 struct BrokerReport {
     /// Answers received.
     rx: u64,
+    /// How the client knows of it.
+    #[serde(default)]
+    source: String,
+}
+
+impl BrokerReport {
+    /// The coordinator of a group is told as one more, whoever it is, and where it is not known too.
+    fn is_one(&self) -> bool {
+        !matches!(self.source.as_str(), "logical" | "internal")
+    }
 }
 
 #[derive(Deserialize)]

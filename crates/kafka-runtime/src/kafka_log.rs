@@ -35,6 +35,7 @@ use crate::{
     context::{ReaderContext, locked, named},
     convert::{owned_headers, record_of},
     error::LogError,
+    forgotten::remind_if_forgotten,
     log::{Commit, Extent, Log, Partition, Polled},
     processor::Changelog,
     record::{Blocks, Outgoing, Position, Record},
@@ -133,6 +134,7 @@ impl Log for KafkaLog {
         if let Some(record) = self.unpolled.take() {
             return Ok(Polled::Record(record));
         }
+        remind_if_forgotten(&self.consumer, &self.slot.kafka.bootstrap_servers);
         let polled = match self.consumer.poll(timeout) {
             None => Ok(Polled::Nothing),
             Some(Ok(message)) => {

@@ -16,6 +16,7 @@ mod context;
 mod convert;
 mod error;
 mod follower;
+mod forgotten;
 mod front;
 mod groups;
 mod kafka_log;

@@ -18,6 +18,7 @@ use crate::{
     config::KafkaConfig,
     context::{ReaderContext, locked},
     convert::record_of,
+    forgotten::{remind, remind_if_forgotten},
     record::{Blocks, Position, Record},
 };
 
@@ -46,6 +47,18 @@ pub enum ReadError {
 
 fn broker(what: impl Into<String>, error: impl fmt::Display) -> ReadError {
     ReadError::Broker { what: what.into(), detail: format!("{error}") }
+}
+
+/// A question that failed. Nobody polls the client that is asked, so that no statistics tell whether it
+/// knows a broker.
+fn unanswered(
+    asked: &BaseConsumer<ReaderContext>,
+    bootstrap_servers: &str,
+    what: impl Into<String>,
+    error: &KafkaError,
+) -> ReadError {
+    remind(asked, bootstrap_servers);
+    broker(what, error)
 }
 
 /// What a partition holds.
@@ -84,7 +97,7 @@ pub struct Scanner {
     /// waits behind its long polls.
     stable: BaseConsumer<ReaderContext>,
     latest: BaseConsumer<ReaderContext>,
-    observers: HashMap<String, BaseConsumer>,
+    observers: HashMap<String, BaseConsumer<ReaderContext>>,
     starts: HashMap<(Topic, i32), i64>,
     blocks: Blocks,
     /// Reads single records, beside what is assigned to this one.
@@ -133,6 +146,7 @@ impl Scanner {
 
     /// The next record; `None` if none came within `timeout`.
     pub fn poll(&mut self, timeout: Duration) -> Result<Option<Record>, ReadError> {
+        remind_if_forgotten(&self.consumer, &self.kafka.bootstrap_servers);
         match self.consumer.poll(timeout) {
             None => Ok(None),
             Some(Ok(message)) => Ok(record_of(&message, &mut self.blocks)),
@@ -165,6 +179,7 @@ impl Scanner {
     pub fn bounds(&self, topic: Topic) -> Result<Vec<Bounds>, ReadError> {
         let what = || format!("bounds of {topic}");
         let partitions = self.partitions(topic)?;
+        let servers = &self.kafka.bootstrap_servers;
         // The protocol has times of its own for the first and the last offset; one request for all
         // partitions of a broker.
         let ask = |client: &BaseConsumer<ReaderContext>, time: Offset| {
@@ -172,7 +187,7 @@ impl Scanner {
             let add = |partition| list.add_partition_offset(topic.name(), partition, time);
             let added = partitions.iter().copied().try_for_each(add);
             let told = added.and_then(|()| client.offsets_for_times(list, ASK_TIMEOUT));
-            offsets_of(&told.map_err(|error| broker(what(), error))?)
+            offsets_of(&told.map_err(|error| unanswered(client, servers, what(), &error))?)
                 .ok_or_else(|| broker(what(), "a partition did not answer"))
         };
         let starts = ask(&self.stable, Offset::Beginning)?;
@@ -198,7 +213,9 @@ impl Scanner {
                 .map_err(|error| broker(what(), error))?;
         }
         let told = self.stable.offsets_for_times(asked, ASK_TIMEOUT);
-        let told = told.map_err(|error| broker(what(), error))?;
+        let told = told.map_err(|error| {
+            unanswered(&self.stable, &self.kafka.bootstrap_servers, what(), &error)
+        })?;
         let position = |it: &Bounds| {
             let element = told
                 .find_partition(topic.name(), it.partition)
@@ -213,10 +230,10 @@ impl Scanner {
 
     fn partitions(&self, topic: Topic) -> Result<Vec<i32>, ReadError> {
         let what = || format!("partitions of {topic}");
-        let metadata = self
-            .stable
-            .fetch_metadata(Some(topic.name()), ASK_TIMEOUT)
-            .map_err(|error| broker(what(), error))?;
+        let metadata =
+            self.stable.fetch_metadata(Some(topic.name()), ASK_TIMEOUT).map_err(|error| {
+                unanswered(&self.stable, &self.kafka.bootstrap_servers, what(), &error)
+            })?;
         let Some(found) = metadata.topics().iter().find(|found| found.error().is_none()) else {
             return Err(broker(what(), "no such topic: run `waybill migrate`"));
         };
@@ -235,8 +252,11 @@ impl Scanner {
                 asked.add_partition(topic.name(), partition);
             }
         }
-        let committed = committed(self.observer(group)?, &asked)
-            .map_err(|error| broker(format!("offsets of group {group}"), error))?;
+        let servers = self.kafka.bootstrap_servers.clone();
+        let observer = self.observer(group)?;
+        let committed = committed(observer, &asked).map_err(|error| {
+            unanswered(observer, &servers, format!("offsets of group {group}"), &error)
+        })?;
         let position = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
             let offset = match element.offset() {
                 Offset::Offset(offset) => Some(offset),
@@ -252,12 +272,12 @@ impl Scanner {
         Ok(committed.elements().iter().filter_map(position).collect())
     }
 
-    fn observer(&mut self, group: &str) -> Result<&BaseConsumer, ReadError> {
+    fn observer(&mut self, group: &str) -> Result<&BaseConsumer<ReaderContext>, ReadError> {
         if !self.observers.contains_key(group) {
             let observer = self
                 .kafka
                 .group_observer(group)
-                .create()
+                .create_with_context(ReaderContext::default())
                 .map_err(|error| broker("create observer", error))?;
             self.observers.insert(group.to_owned(), observer);
         }
@@ -306,7 +326,7 @@ fn offsets_of(told: &TopicPartitionList) -> Option<BTreeMap<i32, i64>> {
 /// What the observer's group has committed. A broker that has just started is nobody's coordinator
 /// for a moment.
 fn committed(
-    observer: &BaseConsumer,
+    observer: &BaseConsumer<ReaderContext>,
     asked: &TopicPartitionList,
 ) -> KafkaResult<TopicPartitionList> {
     let begun = Instant::now();
