@@ -64,7 +64,7 @@ fn add_brokers(consumer: &BaseConsumer<ReaderContext>, bootstrap_servers: &str) 
 
 #[cfg(test)]
 mod tests {
-    use rdkafka::ClientContext as _;
+    use rdkafka::{ClientConfig, ClientContext as _, mocking::MockCluster};
 
     use super::*;
 
@@ -90,5 +90,22 @@ mod tests {
         assert!(!reminders.is_due(now + AT_MOST_EVERY / 2));
         assert!(reminders.is_due(now + AT_MOST_EVERY));
         assert!(!reminders.is_due(now + AT_MOST_EVERY));
+    }
+
+    /// The broker is librdkafka's own fake.
+    #[test]
+    fn a_client_that_knows_nobody_finds_the_brokers_that_it_is_told() {
+        let cluster = MockCluster::new(1).unwrap();
+        let consumer: BaseConsumer<ReaderContext> = ClientConfig::new()
+            .set("bootstrap.servers", "")
+            .set("group.id", "forgotten")
+            .create_with_context(ReaderContext::default())
+            .unwrap();
+        let brokers = |patience| {
+            consumer.fetch_metadata(None, patience).map_or(0, |known| known.brokers().len())
+        };
+        assert_eq!(brokers(Duration::from_millis(200)), 0);
+        remind(&consumer, &cluster.bootstrap_servers());
+        assert_eq!(brokers(Duration::from_secs(20)), 1);
     }
 }
