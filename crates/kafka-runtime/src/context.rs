@@ -111,7 +111,7 @@ pub(crate) struct ReaderContext {
     pub(crate) rebalances: Mutex<VecDeque<Rebalanced>>,
     pub(crate) stats: Mutex<BTreeMap<Partition, PartitionStats>>,
     pub(crate) reminders: Reminders,
-    knows_no_broker: AtomicBool,
+    has_forgotten_brokers: AtomicBool,
 }
 
 impl ClientContext for ReaderContext {
@@ -147,14 +147,14 @@ impl ReaderContext {
         Self { trouble, ..Self::default() }
     }
 
-    /// Whether the last statistics told of no broker at all, connected or not.
-    pub(crate) fn knows_no_broker(&self) -> bool {
-        self.knows_no_broker.load(Ordering::Relaxed)
+    /// Whether statistics since the last question told of no broker at all, connected or not.
+    pub(crate) fn has_forgotten_brokers(&self) -> bool {
+        self.has_forgotten_brokers.swap(false, Ordering::Relaxed)
     }
 
     fn note(&self, report: Report) {
         let knows_any = report.brokers.values().any(BrokerReport::is_one);
-        self.knows_no_broker.store(!knows_any, Ordering::Relaxed);
+        self.has_forgotten_brokers.store(!knows_any, Ordering::Relaxed);
         let answers = report.brokers.values().map(|broker| broker.rx).sum();
         self.trouble.answers(answers, Duration::from_micros(report.ts));
         let mut known = locked(&self.stats);

@@ -19,8 +19,8 @@ use rdkafka::{
 use crate::context::{ReaderContext, locked};
 
 /// Each time leaves a copy of the list in the client, which goes through all of them whenever its brokers
-/// are down.
-const AT_MOST_EVERY: Duration = Duration::from_secs(30);
+/// are down: a question may fail again and again.
+const AT_MOST_EVERY: Duration = Duration::from_secs(10);
 
 /// When a client was last told.
 #[derive(Debug, Default)]
@@ -37,17 +37,18 @@ impl Reminders {
     }
 }
 
-/// Adds the bootstrap servers to the brokers that the client knows. Those that it knows already stay as
-/// they are.
+/// Adds the bootstrap servers to the brokers that the client knows, after a question that failed. Those that
+/// it knows already stay as they are.
 pub(crate) fn remind(consumer: &BaseConsumer<ReaderContext>, bootstrap_servers: &str) {
     if consumer.context().reminders.is_due(Instant::now()) {
         add_brokers(consumer, bootstrap_servers);
     }
 }
 
-/// [`remind`], if the client's statistics say that it knows no broker.
+/// Does it if the statistics of the client say that it knows no broker, once for each that says so: it may
+/// forget them again while the broker is still fenced.
 pub(crate) fn remind_if_forgotten(consumer: &BaseConsumer<ReaderContext>, bootstrap_servers: &str) {
-    if consumer.context().knows_no_broker() && consumer.context().reminders.is_due(Instant::now()) {
+    if consumer.context().has_forgotten_brokers() {
         let known = add_brokers(consumer, bootstrap_servers);
         tracing::warn!(known, "a Kafka client knew no broker any more: told {bootstrap_servers}");
     }
@@ -71,13 +72,15 @@ mod tests {
     #[test]
     fn a_client_knows_no_broker_where_only_the_coordinator_is_left() {
         let context = ReaderContext::default();
-        assert!(!context.knows_no_broker(), "nothing was told yet");
+        assert!(!context.has_forgotten_brokers(), "nothing was told yet");
         let known = |told: &str| {
             context.stats_raw(format!(r#"{{"ts":1,"brokers":{{{told}}}}}"#).as_bytes());
-            !context.knows_no_broker()
+            !context.has_forgotten_brokers()
         };
         let coordinator = r#""GroupCoordinator":{"source":"logical","rx":7}"#;
         assert!(!known(coordinator));
+        assert!(!context.has_forgotten_brokers(), "it was told, and nothing new is known");
+        assert!(!known(coordinator), "it has forgotten them again");
         assert!(known(&format!(r#"{coordinator},"a:9092/1":{{"source":"learned","rx":1}}"#)));
         assert!(!known(r#""internal":{"source":"internal","rx":0}"#));
         assert!(known(r#""a:9092/bootstrap":{"source":"configured","rx":0}"#));

@@ -134,9 +134,11 @@ impl Log for KafkaLog {
         if let Some(record) = self.unpolled.take() {
             return Ok(Polled::Record(record));
         }
-        remind_if_forgotten(&self.consumer, &self.slot.kafka.bootstrap_servers);
         let polled = match self.consumer.poll(timeout) {
-            None => Ok(Polled::Nothing),
+            None => {
+                remind_if_forgotten(&self.consumer, &self.slot.kafka.bootstrap_servers);
+                Ok(Polled::Nothing)
+            }
             Some(Ok(message)) => {
                 Ok(record_of(&message, &mut self.blocks).map_or(Polled::Nothing, Polled::Record))
             }

@@ -146,9 +146,11 @@ impl Scanner {
 
     /// The next record; `None` if none came within `timeout`.
     pub fn poll(&mut self, timeout: Duration) -> Result<Option<Record>, ReadError> {
-        remind_if_forgotten(&self.consumer, &self.kafka.bootstrap_servers);
         match self.consumer.poll(timeout) {
-            None => Ok(None),
+            None => {
+                remind_if_forgotten(&self.consumer, &self.kafka.bootstrap_servers);
+                Ok(None)
+            }
             Some(Ok(message)) => Ok(record_of(&message, &mut self.blocks)),
             Some(Err(KafkaError::MessageConsumption(code)))
                 if code == rdkafka::types::RDKafkaErrorCode::AutoOffsetReset =>

@@ -199,10 +199,17 @@ async fn patiently<T>(
     ask: impl AsyncFn() -> Result<T, RegistryError>,
 ) -> Result<T, RegistryError> {
     let since = Instant::now();
+    let mut told = false;
     loop {
         match ask().await {
             Err(error @ RegistryError::Away { .. }) if since.elapsed() < patience => {
-                output::progress(&format!("trying again: {error}"));
+                if !told {
+                    output::progress(&format!(
+                        "trying again for {} s: {error}",
+                        patience.as_secs()
+                    ));
+                    told = true;
+                }
                 tokio::time::sleep(REGISTRY_PAUSE).await;
             }
             answer => return answer,
