@@ -54,6 +54,7 @@ pub(crate) async fn nothing_is_lost_or_doubled_while_replicas_are_killed(world: 
     assert!(kills >= 5, "too few kills");
     assert!(seen.busy + seen.uncertain + seen.away > 0, "no INSERT met one: {seen:?}");
     let rows = u64::try_from(8 + BATCHES * ROWS).unwrap();
+    world.each_is_whole().await;
     world.each_has(Counts { rows, origins: rows }).await;
 }
 

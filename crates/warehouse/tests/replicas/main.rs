@@ -16,7 +16,7 @@ mod loaded;
 mod loading;
 mod sharded;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use local_stack::{CLUSTER, Doorway, Progress, Replicas};
 use warehouse::{Counts, EventRow, InsertRequest, RowWriter, Shard, Warehouse, WarehouseConfig};
@@ -24,6 +24,7 @@ use warehouse::{Counts, EventRow, InsertRequest, RowWriter, Shard, Warehouse, Wa
 use crate::loaded::{positions, row};
 
 const DATABASE: &str = "replicated";
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A cluster, and a doorway to each of its hosts.
 struct World {
@@ -77,6 +78,27 @@ impl World {
             answers.push(self.ask(host, sql).await);
         }
         answers
+    }
+
+    /// Waits until each host may write to its tables and sees all replicas of them. One that has just been
+    /// started answers before it may.
+    async fn each_is_whole(&self) {
+        let lacking = format!(
+            "SELECT table FROM system.replicas WHERE database = '{DATABASE}_shard' \
+             AND (is_readonly OR active_replicas != {})",
+            self.of_shard
+        );
+        let begun = Instant::now();
+        for host in 0..self.doors.len() {
+            loop {
+                let tables = self.ask(host, &lacking).await;
+                if tables.is_empty() {
+                    break;
+                }
+                assert!(begun.elapsed() < PATIENCE, "replica {host} is not whole: {tables:?}");
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        }
     }
 
     /// So many rows of so many events are at each replica.
