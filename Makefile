@@ -2,7 +2,7 @@
 # make test   everything, unit to end-to-end, on the real parts; SEED=n|random for other random cases
 # make bench  CPU per event of ingest and each stage, beside bare loops; BENCH_EVENTS=n ONE=stages|loader|ingest|identity
 # make fuzz   a fuzzer led by coverage at ingest; FUZZ_SECONDS=n, 60 by default
-# make load   3,000 events/s to ClickHouse: latency, CPU per event; LOAD_RATE=n LOAD_SECONDS=n JSON=1
+# make load   3,000 events/s to ClickHouse: latency, CPU per event; LOAD_RATE=n LOAD_SECONDS=n LOAD_WARM_UP=n JSON=1
 # make faults crashes, zombies, dead parts, a bad network, scaling; ONE=name QUICK=1 SHARDS=2; 80 minutes
 # make lint   formatting and clippy, warnings are errors
 # make e2e    the end-to-end tests alone; ONE=name runs those with this in their name

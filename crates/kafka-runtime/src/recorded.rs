@@ -4,7 +4,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use pipeline::Halt;
@@ -40,6 +40,12 @@ pub(crate) struct RecordedLog {
     pub(crate) actions: Vec<Action>,
     /// How the next commits end, first one first; the rest end well.
     pub(crate) fail_commits: VecDeque<Option<LogError>>,
+    /// How long each commit takes, by the clock of this log.
+    pub(crate) commit_takes: Duration,
+    /// How far this clock is ahead.
+    ahead: Duration,
+    /// How long each poll would have waited.
+    pub(crate) waits: Vec<Duration>,
 }
 
 impl RecordedLog {
@@ -67,7 +73,8 @@ impl RecordedLog {
 }
 
 impl Log for RecordedLog {
-    fn poll(&mut self, _timeout: Duration) -> Result<Polled, LogError> {
+    fn poll(&mut self, timeout: Duration) -> Result<Polled, LogError> {
+        self.waits.push(timeout);
         let polled = self.script.pop_front().unwrap_or(Polled::Nothing);
         match &polled {
             Polled::Assigned(partitions) => self.ours.extend(partitions.iter().copied()),
@@ -104,6 +111,7 @@ impl Log for RecordedLog {
             return Err(error);
         }
         self.open = false;
+        self.ahead += self.commit_takes;
         let told = |it: &Commit| (it.partition, it.next, it.metadata.clone());
         self.actions.push(Action::Commit(offsets.iter().map(told).collect()));
         for it in offsets {
@@ -147,6 +155,10 @@ impl Log for RecordedLog {
 
     fn trouble(&self) -> Option<String> {
         None
+    }
+
+    fn clock(&self) -> Instant {
+        Instant::now() + self.ahead
     }
 
     fn lag(&self) -> Vec<(i32, i64)> {

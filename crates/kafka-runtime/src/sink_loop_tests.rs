@@ -1,6 +1,9 @@
 //! The sink's loop on recorded actions.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Duration,
+};
 
 use event::{Hints, Waybill};
 use pipeline::{Halt, RejectReason, Rejected};
@@ -142,7 +145,7 @@ pub(crate) fn play_as(
         slot_id: "forward-clickhouse-0",
         process: 1,
         epoch: 0,
-        limits: BatchLimits::default(),
+        limits: BatchLimits::for_sink(),
         sink: table,
         ledger: is_stage.then_some(&mut ledger),
         controls,
@@ -184,6 +187,23 @@ fn the_intent_is_committed_before_the_rows_and_confirmed_with_the_next_one() {
     ];
     assert_eq!(log.commits(), expected.iter().collect::<Vec<_>>());
     assert_eq!(table.inserts, [(0, 2, 0, vec![0, 1, 2]), (3, 4, 0, vec![3, 4])]);
+}
+
+/// By the pace alone the second batch would end at once: loading took longer.
+#[test]
+fn the_next_batch_may_be_gathered_for_as_long_as_the_last_one_took() {
+    let mut log = assigned(0, "");
+    log.commit_takes = Duration::from_millis(150);
+    for offset in [0, 1] {
+        log.then(polled(offset..offset + 1));
+        log.then([Polled::Nothing]);
+    }
+    let mut table = Table::default();
+    let log = play(log, &mut table, 3);
+    assert_eq!(table.held, BTreeSet::from([0, 1]));
+    let last = log.waits.last().unwrap();
+    let expected = Duration::from_millis(100)..=Duration::from_millis(300);
+    assert!(expected.contains(last), "{last:?}");
 }
 
 #[test]

@@ -54,6 +54,7 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
             }
         }
         self.loaded_at = self.log.clock();
+        self.loading = self.loaded_at - self.heard;
         Ok(())
     }
 

@@ -25,7 +25,6 @@ const START: Duration = Duration::from_millis(200);
 /// Sends batches at their times.
 pub(crate) struct Generator {
     begun: Instant,
-    warm_up: Duration,
     settings: Settings,
     next: AtomicU64,
 }
@@ -46,13 +45,13 @@ pub(crate) struct Sent {
 }
 
 impl Generator {
-    pub(crate) fn new(settings: Settings, warm_up: Duration) -> Self {
-        Self { begun: Instant::now() + START, warm_up, settings, next: AtomicU64::new(0) }
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self { begun: Instant::now() + START, settings, next: AtomicU64::new(0) }
     }
 
     /// The measured time.
     pub(crate) fn window(&self) -> (Instant, Instant) {
-        let begin = self.begun + self.warm_up;
+        let begin = self.begun + Duration::from_secs(self.settings.warm_up);
         (begin, begin + Duration::from_secs(self.settings.seconds))
     }
 

@@ -37,8 +37,6 @@ use usage::Usage;
 
 /// What the 99th percentile of accepted to queryable may be.
 const QUERYABLE_WITHIN: Duration = Duration::from_secs(3);
-/// Traffic before the first figure is taken: caches fill, Java compiles.
-const WARM_UP: Duration = Duration::from_secs(10);
 const SETTLE_WITHIN: Duration = Duration::from_mins(2);
 
 fn main() -> ExitCode {
@@ -93,9 +91,9 @@ struct Measured {
 /// Sends and asks for the probes; CPU and hops are taken over the time behind the warm-up.
 fn measure(flow: &Flow, settings: Settings) -> anyhow::Result<Measured> {
     let probes = Probes::default();
-    let generator = Generator::new(settings, WARM_UP);
-    let Settings { rate, seconds, .. } = settings;
-    eprintln!("{rate} events/s: {} s to warm up, then {seconds} s", WARM_UP.as_secs());
+    let generator = Generator::new(settings);
+    let Settings { rate, seconds, warm_up, .. } = settings;
+    eprintln!("{rate} events/s: {warm_up} s to warm up, then {seconds} s");
     thread::scope(|scope| {
         let asking = scope.spawn(|| probes.ask(flow));
         let sending = scope.spawn(|| {

@@ -12,24 +12,29 @@ pub(crate) struct Settings {
     pub(crate) rate: u64,
     /// Length of the measured time, `LOAD_SECONDS`.
     pub(crate) seconds: u64,
+    /// Seconds of traffic before, `LOAD_WARM_UP`: caches fill, and Java compiles, which takes the broker a
+    /// third of a core in its first minute or two.
+    pub(crate) warm_up: u64,
     /// Whether the figures are printed as JSON too, `JSON`.
     pub(crate) json: bool,
 }
 
 impl Settings {
     pub(crate) fn from(variables: impl Iterator<Item = (String, String)>) -> anyhow::Result<Self> {
-        let mut settings = Self { rate: 3_000, seconds: 120, json: false };
+        let mut settings = Self { rate: 3_000, seconds: 120, warm_up: 60, json: false };
         for (name, value) in variables {
             match name.as_str() {
                 "LOAD_RATE" => settings.rate = number(&name, &value)?,
                 "LOAD_SECONDS" => settings.seconds = number(&name, &value)?,
+                "LOAD_WARM_UP" => settings.warm_up = number(&name, &value)?,
                 "JSON" => settings.json = !matches!(value.as_str(), "" | "0"),
                 _ => {}
             }
         }
-        let Self { rate, seconds, .. } = settings;
+        let Self { rate, seconds, warm_up, .. } = settings;
         ensure!((PER_BATCH..=100_000).contains(&rate), "LOAD_RATE: {PER_BATCH} to 100000");
         ensure!((1..=3_600).contains(&seconds), "LOAD_SECONDS: 1 to 3600");
+        ensure!((1..=3_600).contains(&warm_up), "LOAD_WARM_UP: 1 to 3600");
         Ok(settings)
     }
 }
@@ -49,13 +54,18 @@ mod tests {
 
     #[test]
     fn what_is_not_set_is_the_goal() {
-        let goal = Settings { rate: 3_000, seconds: 120, json: false };
+        let goal = Settings { rate: 3_000, seconds: 120, warm_up: 60, json: false };
         assert_eq!(given(&[("PATH", "/bin")]).unwrap(), goal);
     }
 
     #[test]
     fn what_makes_no_sense_is_refused_by_name() {
-        for (name, value) in [("LOAD_RATE", "fast"), ("LOAD_RATE", "1"), ("LOAD_SECONDS", "0")] {
+        for (name, value) in [
+            ("LOAD_RATE", "fast"),
+            ("LOAD_RATE", "1"),
+            ("LOAD_SECONDS", "0"),
+            ("LOAD_WARM_UP", "0"),
+        ] {
             assert!(given(&[(name, value)]).unwrap_err().to_string().contains(name));
         }
     }
