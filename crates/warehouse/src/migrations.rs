@@ -53,6 +53,7 @@ migrations! {
     28 = "028_promoted_columns.sql",
     29 = "029_less_read.sql",
     30 = "030_deliveries.sql",
+    31 = "031_one_index_of_ranges.sql",
 }
 
 /// How a statement begins that makes a table.
@@ -123,6 +124,7 @@ mod tests {
                 let again = statement.contains(" ADD COLUMN IF NOT EXISTS ")
                     || statement.contains(" ADD INDEX IF NOT EXISTS ")
                     || statement.contains(" MATERIALIZE INDEX IF EXISTS ")
+                    || statement.contains(" DROP INDEX IF EXISTS ")
                     || statement.contains(" COMMENT COLUMN IF EXISTS ")
                     || statement.contains(" MODIFY SETTING ");
                 assert!(creates || alters && again, "{statement}");
