@@ -2,12 +2,19 @@
 //!
 //! Every method blocks on the runtime's handle; the sink's thread is no thread of that runtime.
 
-use std::{borrow::Cow, collections::BTreeSet, time::Duration};
+use std::{
+    borrow::Cow,
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use event::{Hints, Origin, Waybill};
-use kafka_runtime::{Inserted, Mapped, MappedRecord, Numbered, PlacedRow, Range, Refusal, Sink};
+use kafka_runtime::{
+    Answered, Inserted, Mapped, MappedRecord, Numbered, PlacedRow, Range, Refusal, Sink,
+};
 use pipeline::{Halt, RejectReason, Rejected};
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::Semaphore, task::LocalSet};
 use topology::Topic;
 use warehouse::{
     Exception, InsertAnswer, InsertRequest, PositionRange, Row, RowBytes, RowWriter, Shard,
@@ -18,6 +25,9 @@ use crate::token::{Token, prefix};
 
 /// The dependency that a halt names.
 const CLICKHOUSE: &str = "clickhouse";
+
+/// So many INSERTs of a sink are under way at once: ClickHouse waits for its disks half of the time.
+const SIDE_BY_SIDE: usize = 3;
 
 /// How long an INSERT of someone else may go on before it is killed.
 const SETTLE_WITHIN: Duration = Duration::from_secs(5);
@@ -85,6 +95,18 @@ impl<M: Mapping> ClickhouseSink<M> {
         }
     }
 
+    /// The INSERT of a range's rows, with an id that no other has.
+    fn request(&mut self, range: &Range, rows: &[PlacedRow<RowBytes>]) -> InsertRequest {
+        self.writer.pack();
+        self.attempts += 1;
+        let token =
+            Token { epoch: self.loader.epoch, range: *range, format: M::Row::<'static>::FORMAT };
+        let token = token.to_string();
+        let query_id = format!("{token}-{}-{}", self.attempts, self.loader.nonce);
+        let rows = rows.iter().map(|placed| placed.row.clone()).collect();
+        InsertRequest::of::<M::Row<'static>>(rows, token, query_id, shard(range))
+    }
+
     fn written_plain(&mut self, record: &Numbered<'_>) -> Option<RowBytes> {
         self.mapping.plain(record).map(|row| self.writer.write(&row))
     }
@@ -142,15 +164,31 @@ impl<M: Mapping> Sink for ClickhouseSink<M> {
         if rows.is_empty() {
             return Ok(Inserted::Loaded);
         }
-        self.writer.pack();
-        self.attempts += 1;
-        let token =
-            Token { epoch: self.loader.epoch, range: *range, format: M::Row::<'static>::FORMAT };
-        let token = token.to_string();
-        let query_id = format!("{token}-{}-{}", self.attempts, self.loader.nonce);
-        let rows = rows.iter().map(|placed| placed.row.clone()).collect();
-        let request = InsertRequest::of::<M::Row<'static>>(rows, token, query_id, shard(range));
+        let request = self.request(range, rows);
         inserted(self.loader.runtime.block_on(self.loader.warehouse.insert(request)))
+    }
+
+    fn insert_each(&mut self, inserts: &[(&Range, &[PlacedRow<RowBytes>])]) -> Vec<Answered> {
+        let turns = Arc::new(Semaphore::new(SIDE_BY_SIDE));
+        // On the thread of the sink, as all that it does.
+        let here = LocalSet::new();
+        let mut sent = Vec::with_capacity(inserts.len());
+        for (range, rows) in inserts {
+            let (request, warehouse) = (self.request(range, rows), self.loader.warehouse.clone());
+            sent.push(here.spawn_local(sent_in_turn(turns.clone(), warehouse, request)));
+        }
+        let each = here.run_until(async {
+            let mut answers = Vec::with_capacity(sent.len());
+            for answer in sent {
+                // Only a panic ends it otherwise, and what it had sent nobody knows.
+                answers.push(answer.await.unwrap_or_else(|error| Answered {
+                    inserted: Ok(Inserted::Uncertain(error.to_string())),
+                    after: Duration::ZERO,
+                }));
+            }
+            answers
+        });
+        self.loader.runtime.block_on(each)
     }
 
     fn settle(&mut self, range: &Range) -> Result<(), Halt> {
@@ -161,6 +199,18 @@ impl<M: Mapping> Sink for ClickhouseSink<M> {
     fn present(&mut self, range: &Range) -> Result<Vec<i64>, Halt> {
         self.wait(self.loader.warehouse.present(&self.positions(range)))
     }
+}
+
+async fn sent_in_turn(
+    turns: Arc<Semaphore>,
+    warehouse: Warehouse,
+    request: InsertRequest,
+) -> Answered {
+    // Nobody closes it.
+    let _turn = turns.acquire().await;
+    let begun = Instant::now();
+    let answer = warehouse.insert(request).await;
+    Answered { inserted: inserted(answer), after: begun.elapsed() }
 }
 
 fn shard(range: &Range) -> Shard {

@@ -43,9 +43,9 @@ fn discard(offset: i64) -> DiscardedEvent {
     }
 }
 
-fn placed(sink: &mut impl Sink<Row = RowBytes>, offset: i64) -> PlacedRow<RowBytes> {
+fn placed(sink: &mut impl Sink<Row = RowBytes>, of: Range, offset: i64) -> PlacedRow<RowBytes> {
     let record = Record {
-        position: Position { topic: RANGE.topic, partition: RANGE.partition, offset },
+        position: Position { topic: of.topic, partition: of.partition, offset },
         timestamp: None,
         key: None,
         value: Some(offset.to_be_bytes().to_vec().into()),
@@ -72,7 +72,7 @@ fn a_range_is_loaded_once_a_part_of_it_is_seen_and_a_dead_server_halts() {
     });
     let mut sink = ClickhouseSink::new(loader, mapping);
 
-    let rows: Vec<_> = (10..=13).map(|offset| placed(&mut sink, offset)).collect();
+    let rows: Vec<_> = (10..=13).map(|offset| placed(&mut sink, RANGE, offset)).collect();
     assert_eq!(sink.insert(&RANGE, &rows[..2]), Ok(Inserted::Loaded));
     sink.settle(&RANGE).unwrap();
     assert_eq!(sink.present(&RANGE), Ok(vec![10, 11]));
@@ -83,11 +83,29 @@ fn a_range_is_loaded_once_a_part_of_it_is_seen_and_a_dead_server_halts() {
     assert_eq!(sink.present(&RANGE), Ok(vec![10, 11, 12, 13]));
     assert_eq!(sink.loaded(&[waybill(10)]), Ok(vec![]), "no discard is a row of events");
 
+    let others = [3, 4, 5, 6, 7, 8, 9, 10].map(|partition| Range { partition, ..RANGE });
+    let rows_of = |of: Range| (10..=12).map(|offset| placed(&mut sink, of, offset)).collect();
+    let others_rows: Vec<Vec<_>> = others.into_iter().map(rows_of).collect();
+    let each: Vec<_> = others.iter().zip(others_rows.iter().map(|rows| &rows[..])).collect();
+    for time in ["first", "again"] {
+        let answers = sink.insert_each(&each).into_iter().map(|answer| answer.inserted);
+        assert_eq!(answers.collect::<Vec<_>>(), vec![Ok(Inserted::Loaded); others.len()]);
+        for range in &others {
+            assert_eq!(sink.present(range), Ok(vec![10, 11, 12]), "{time}: {range:?}");
+        }
+    }
+
     let server = stack.part(Part::ClickHouse);
     runtime.block_on(server.kill()).unwrap();
+    let answers = sink.insert_each(&each);
+    assert!(answers.iter().all(|it| it.inserted.as_ref().unwrap_err().dependency == "clickhouse"));
     assert_eq!(sink.insert(&RANGE, &rows).unwrap_err().dependency, "clickhouse");
     assert_eq!(sink.present(&RANGE).unwrap_err().dependency, "clickhouse");
     assert_eq!(sink.settle(&RANGE).unwrap_err().dependency, "clickhouse");
     runtime.block_on(server.restart()).unwrap();
     assert_eq!(sink.present(&RANGE), Ok(vec![10, 11, 12, 13]));
+    let counted =
+        format!("{}/?query=SELECT+count()+FROM+waybill.discarded_events", stack.clickhouse_url());
+    let answer = runtime.block_on(async { reqwest::get(counted).await?.text().await }).unwrap();
+    assert_eq!(answer, "28\n", "each row once");
 }

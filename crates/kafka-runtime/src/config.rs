@@ -82,10 +82,10 @@ impl fmt::Debug for KafkaConfig {
 ///
 /// A sink's batches grow with the load. While little comes, a batch is loaded as soon as nothing has
 /// come for `dry_ms`, or at `age_ms`; the more comes, the nearer `age_ms` and `pace_ms` move to
-/// `grown_ms`, which they reach when that is enough to fill a batch. It also rests as long as its last
-/// batch took to load, within `grown_ms` from one batch to the next: each partition's share is an INSERT,
-/// and what an INSERT of a few hundred rows costs is hardly less than what one of thousands does. Where
-/// ClickHouse is slow, fewer and larger ones follow. A batch that is full, of several
+/// `grown_ms`, which they reach when that is enough to fill a batch. They are also at least as long as the
+/// INSERTs of the last batch took together, within `grown_ms`: each partition's share is an INSERT, they
+/// are sent side by side, and what one of a few hundred rows costs is hardly less than what one of
+/// thousands does. Where ClickHouse is slow, fewer and larger ones follow. A batch that is full, of several
 /// partitions, is followed by batches of one partition each, in turn, as long as they are full: so
 /// what waits is loaded in blocks of `records` rows, however many partitions there are.
 ///
@@ -150,14 +150,10 @@ impl BatchLimits {
         Self { age_ms: longer(self.age_ms), pace_ms: longer(self.pace_ms), ..self }
     }
 
-    /// The same after a batch that took so long to load: half of the time is left to others.
-    pub(crate) fn rested(self, loading: Duration) -> Self {
-        let loading = u64::try_from(loading.as_millis()).unwrap_or(u64::MAX);
-        Self {
-            age_ms: self.age_ms.max(loading.min(self.grown_ms)),
-            pace_ms: self.pace_ms.max(loading.saturating_mul(2).min(self.grown_ms)),
-            ..self
-        }
+    /// The same after a batch whose INSERTs took so long together: one is under way on average.
+    pub(crate) fn rested(self, inserting: Duration) -> Self {
+        let rest = u64::try_from(inserting.as_millis()).unwrap_or(u64::MAX).min(self.grown_ms);
+        Self { age_ms: self.age_ms.max(rest), pace_ms: self.pace_ms.max(rest), ..self }
     }
 
     /// The same, with at most so many records.
@@ -327,17 +323,11 @@ mod tests {
     }
 
     #[test]
-    fn a_sink_rests_as_long_as_loading_took() {
+    fn a_sink_takes_as_long_as_the_inserts_before_together() {
         let sink = BatchLimits::for_sink();
-        for (loading, age, pace) in [
-            (0, 250, 250),
-            (125, 250, 250),
-            (300, 300, 600),
-            (700, 700, 1_000),
-            (5_000, 1_000, 1_000),
-        ] {
-            let rested = sink.rested(Duration::from_millis(loading));
-            assert_eq!((rested.age_ms, rested.pace_ms), (age, pace), "{loading}");
+        for (inserting, expected) in [(0, 250), (125, 250), (300, 300), (5_000, 1_000)] {
+            let rested = sink.rested(Duration::from_millis(inserting));
+            assert_eq!((rested.age_ms, rested.pace_ms), (expected, expected), "{inserting}");
         }
         let stage = BatchLimits::default();
         assert_eq!(stage.rested(Duration::MAX), stage, "a stage does not");

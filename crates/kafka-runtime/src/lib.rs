@@ -41,6 +41,8 @@ mod recorded;
 mod refused_tests;
 mod scanner;
 mod shutdown;
+#[cfg(test)]
+mod side_by_side_tests;
 mod sink;
 mod sink_loop;
 #[cfg(test)]
@@ -67,6 +69,6 @@ pub use producer::{Delivered, Producer, SendError};
 pub use record::{Header, Numbered, Outgoing, Position, Record, header};
 pub use scanner::{Bounds, GroupPosition, ReadError, Scanner};
 pub use shutdown::Shutdown;
-pub use sink::{Inserted, Mapped, MappedRecord, PlacedRow, Range, Refusal, Sink};
+pub use sink::{Answered, Inserted, Mapped, MappedRecord, PlacedRow, Range, Refusal, Sink};
 pub use stage::{SinkSpec, run_sink, run_sink_of, run_stage};
 pub use step_processor::StepProcessor;

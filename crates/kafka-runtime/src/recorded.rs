@@ -40,10 +40,6 @@ pub(crate) struct RecordedLog {
     pub(crate) actions: Vec<Action>,
     /// How the next commits end, first one first; the rest end well.
     pub(crate) fail_commits: VecDeque<Option<LogError>>,
-    /// How long each commit takes, by the clock of this log.
-    pub(crate) commit_takes: Duration,
-    /// How far this clock is ahead.
-    ahead: Duration,
     /// How long each poll would have waited.
     pub(crate) waits: Vec<Duration>,
 }
@@ -111,7 +107,6 @@ impl Log for RecordedLog {
             return Err(error);
         }
         self.open = false;
-        self.ahead += self.commit_takes;
         let told = |it: &Commit| (it.partition, it.next, it.metadata.clone());
         self.actions.push(Action::Commit(offsets.iter().map(told).collect()));
         for it in offsets {
@@ -158,7 +153,7 @@ impl Log for RecordedLog {
     }
 
     fn clock(&self) -> Instant {
-        Instant::now() + self.ahead
+        Instant::now()
     }
 
     fn lag(&self) -> Vec<(i32, i64)> {

@@ -1,7 +1,10 @@
 //! What a sink that can be asked what it holds does with its records: the loader's half of the
 //! intent protocol. The other half, the commits, is [`crate::run_sink`]'s.
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    time::{Duration, Instant},
+};
 
 use event::{Hints, Waybill};
 use pipeline::{DiscardReason, Discarded, Halt, Rejected};
@@ -70,6 +73,15 @@ pub enum Inserted {
     Refused(Refusal),
 }
 
+/// What came of an INSERT that was sent beside others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// What [`Sink::insert`] would have said.
+    pub inserted: Result<Inserted, Halt>,
+    /// How long it took.
+    pub after: Duration,
+}
+
 /// Why a sink will never take rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
@@ -113,6 +125,17 @@ pub trait Sink {
     /// Loads the rows of a range. The token is made of the range alone. Refused rows leave the token
     /// untaken, as long as nothing of them is in.
     fn insert(&mut self, range: &Range, rows: &[PlacedRow<Self::Row>]) -> Result<Inserted, Halt>;
+
+    /// Loads the rows of ranges of different partitions, side by side where the sink can: one answer for
+    /// each, in the same order, once all are in. None waits for what became of another.
+    fn insert_each(&mut self, inserts: &[(&Range, &[PlacedRow<Self::Row>])]) -> Vec<Answered> {
+        let insert = |(range, rows): &(&Range, &[PlacedRow<Self::Row>])| {
+            let begun = Instant::now();
+            let inserted = self.insert(range, rows);
+            Answered { inserted, after: begun.elapsed() }
+        };
+        inserts.iter().map(insert).collect()
+    }
 
     /// Waits until no INSERT of the range's partition (of any instance, dead ones too) is still running
     /// in the range's shard.

@@ -88,8 +88,8 @@ pub(crate) struct SinkLoop<'a, L, S> {
     aborts: u32,
     breaker: Breaker,
     loaded_at: Instant,
-    /// How long the last batch took.
-    loading: Duration,
+    /// How long the INSERTs of the last batch took together.
+    inserting: Duration,
     heard: Instant,
     rate: Rate,
     /// Records of the last batch.
@@ -115,7 +115,7 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
             aborts: 0,
             breaker: Breaker::default(),
             loaded_at: now,
-            loading: Duration::ZERO,
+            inserting: Duration::ZERO,
             heard: now,
             rate: Rate::new(now),
             gathered: 0,
@@ -207,7 +207,7 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
         // It is the mapping that may kill: that is done record by record, the loading is not.
         let readable = self.lanes.iter().filter(|(partition, _)| !self.orders.holds(**partition));
         let limit = readable.filter_map(|(_, lane)| lane.care.batch_limit(SMALL_BATCH)).min();
-        let limits = self.parts.limits.grown(self.rate.per_second()).rested(self.loading);
+        let limits = self.parts.limits.grown(self.rate.per_second()).rested(self.inserting);
         let mut batch = Batch::expecting(self.gathered, limits.at_most(limit));
         loop {
             let now = self.log.clock();

@@ -1,4 +1,4 @@
-//! Loading a batch range by range, and what is done when nobody knows how an INSERT ended.
+//! Loading the ranges of a batch side by side, and what is done when nobody knows how an INSERT ended.
 
 use std::{
     collections::BTreeMap,
@@ -21,11 +21,12 @@ use crate::{
     log::{Log, Partition},
     metadata::Intent,
     record::Record,
-    sink::{Inserted, PlacedRow, Range, Sink},
+    sink::{Answered, Inserted, PlacedRow, Range, Sink},
 };
 
 impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
-    /// Maps a batch, commits its intents, loads it range by range.
+    /// Maps a batch, commits its intents, sends its ranges side by side. What came of each is dealt with
+    /// one after the other.
     pub(super) fn load(&mut self, batch: Batch) -> Result<(), Failed> {
         self.parts.metrics.received(batch.records().len() as u64);
         self.parts.metrics.batch(batch.records().len(), batch.bytes());
@@ -42,19 +43,22 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
         let loads = loads?;
         self.commit_lanes(&loads.iter().map(|load| load.range).collect::<Vec<_>>())?;
         crashpoint!("after-intent");
+        let answers = self.insert_each(&loads);
+        self.inserting = answers.iter().map(|answer| answer.after).sum();
+        let mut answers = answers.into_iter();
         for load in loads {
+            let answer = if load.rows.is_empty() { None } else { answers.next() };
             let partition = (load.range.topic, load.range.partition);
             if self.orders.is_parked(partition) {
                 continue;
             }
             let records = by_partition.get(&partition).map_or(&[][..], Vec::as_slice);
-            match self.load_range(load, records) {
+            match self.answered(load, records, answer) {
                 Err(Failed::Shard(halt)) => self.park(partition, &halt),
                 loaded => loaded?,
             }
         }
         self.loaded_at = self.log.clock();
-        self.loading = self.loaded_at - self.heard;
         Ok(())
     }
 
@@ -83,12 +87,25 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
         Ok(loads)
     }
 
-    fn load_range(&mut self, load: Load<S::Row>, records: &[Record]) -> Result<(), Failed> {
-        if load.rows.is_empty() {
+    /// Sends the rows of those that have any.
+    fn insert_each(&mut self, loads: &[Load<S::Row>]) -> Vec<Answered> {
+        let with_rows = loads.iter().filter(|load| !load.rows.is_empty());
+        let inserts: Vec<_> = with_rows.map(|load| (&load.range, &load.rows[..])).collect();
+        self.parts.sink.insert_each(&inserts)
+    }
+
+    /// Deals with the answer to a range's first INSERT; there is none if it has no rows.
+    fn answered(
+        &mut self,
+        load: Load<S::Row>,
+        records: &[Record],
+        answer: Option<Answered>,
+    ) -> Result<(), Failed> {
+        let Some(answer) = answer else {
             self.loaded(load);
             return Ok(());
-        }
-        match self.insert(&load.range, &load.rows)? {
+        };
+        match self.ended(&load.range, answer)? {
             Ended::Sure => self.loaded(load),
             Ended::Doubt => self.load_in_doubt(load, records, None)?,
             Ended::Refused(refusal) => {
@@ -165,9 +182,14 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
     fn insert(&mut self, range: &Range, rows: &[PlacedRow<S::Row>]) -> Result<Ended, Failed> {
         let begun = Instant::now();
         let inserted = self.parts.sink.insert(range, rows);
-        let inserted = inserted.map_err(|halt| self.of_shard(halt))?;
+        self.ended(range, Answered { inserted, after: begun.elapsed() })
+    }
+
+    /// What is known once an INSERT was answered; nothing of it is running any more afterwards.
+    fn ended(&mut self, range: &Range, answer: Answered) -> Result<Ended, Failed> {
+        let inserted = answer.inserted.map_err(|halt| self.of_shard(halt))?;
         crashpoint!("insert-acknowledged");
-        self.loader.insert_seconds(begun.elapsed());
+        self.loader.insert_seconds(answer.after);
         match inserted {
             Inserted::Loaded => Ok(Ended::Sure),
             Inserted::Refused(refusal) => Ok(Ended::Refused(refusal)),

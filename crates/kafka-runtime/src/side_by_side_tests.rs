@@ -1,0 +1,90 @@
+//! Ranges of one batch that are sent side by side, on recorded actions: whatever comes of one, it is
+//! that one's alone.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use pipeline::Halt;
+use topology::{Stage, Topic};
+
+use crate::{
+    log::Polled,
+    recorded::Action,
+    sink::Inserted,
+    sink_loop_tests::{AT, INPUT, Table, play, polled, records_of_two, two_ranges},
+};
+
+const ALL: [i64; 6] = [0, 1, 2, 100, 101, 102];
+
+#[test]
+fn all_are_sent_before_one_of_which_nobody_knows_is_sent_again() {
+    let uncertain = Ok(Inserted::Uncertain("reset".to_owned()));
+    let mut table = Table { trouble: VecDeque::from([(1, uncertain)]), ..Table::default() };
+    play(two_ranges(), &mut table, 2);
+    let first = [(0, 2, 0, vec![0, 1, 2]), (100, 102, 0, vec![100, 101, 102])];
+    assert_eq!(table.inserts[..2], first);
+    assert_eq!(table.inserts[2..], [(0, 2, 1, vec![1, 2])]);
+    assert_eq!((table.held, table.settled), (BTreeSet::from(ALL), 1));
+}
+
+#[test]
+fn a_row_that_is_refused_is_looked_for_in_its_own_range() {
+    let mut table = Table { refuses: BTreeSet::from([1]), ..Table::default() };
+    let mut log = two_ranges();
+    log.then([Polled::Nothing]);
+    // The letter is told with the next commit.
+    log.then(polled(3..4));
+    let log = play(log, &mut table, 6);
+    assert_eq!(table.held, BTreeSet::from([0, 2, 3, 100, 101, 102]));
+    let of_other = table.inserts.iter().filter(|(start, ..)| *start == 100);
+    assert_eq!(of_other.count(), 1);
+    let letters = Topic::DeadLetters(Stage::ForwardClickhouse);
+    let told = log
+        .actions
+        .iter()
+        .filter(|it| matches!(it, Action::Send { topic, .. } if *topic == letters));
+    assert_eq!(told.count(), 1);
+}
+
+/// Of a range of either of two partitions the first's INSERT finds nobody: what is loaded in one turn,
+/// and what was done.
+fn one_shard_away(shards: u32) -> (BTreeSet<i64>, Vec<Action>) {
+    let away = Err(Halt::new("clickhouse", "connection refused"));
+    let mut table = Table { shards, trouble: VecDeque::from([(0, away)]), ..Table::default() };
+    let log = play(two_ranges(), &mut table, 3);
+    (table.held, log.actions)
+}
+
+#[test]
+fn a_shard_that_is_away_holds_up_its_own_partitions_alone() {
+    let (loaded, actions) = one_shard_away(2);
+    assert_eq!(loaded, BTreeSet::from([100, 101, 102]));
+    // The range in doubt keeps its intent, and the other's is confirmed.
+    let held = actions.iter().rev().find(|action| matches!(action, Action::Hold(_)));
+    assert_eq!(held, Some(&Action::Hold(1)));
+    let last = actions.iter().rev().find_map(|action| match action {
+        Action::Commit(commits) => Some(commits.clone()),
+        _ => None,
+    });
+    let intent = |text: &str| text.starts_with("load:2,0,2");
+    assert!(last.unwrap().iter().all(|(at, next, text)| *at != AT || (*next == 0 && intent(text))));
+}
+
+#[test]
+fn when_one_finds_nobody_the_others_are_settled_after_the_wait_as_it_is() {
+    let away = Err(Halt::new("clickhouse", "connection refused"));
+    let mut table = Table { trouble: VecDeque::from([(2, away)]), ..Table::default() };
+    let mut log = play(two_ranges(), &mut table, 2);
+    assert_eq!(table.inserts.len(), 2, "the second was under way already");
+    let (_, intents) = log.commits().last().map(|it| (it.len(), (*it).clone())).unwrap();
+    let is_kept = |(at, next, text): &(_, i64, String)| match *at {
+        AT => *next == 0 && text.starts_with("load:2,0"),
+        _ => *next == 100 && text.starts_with("load:102,0"),
+    };
+    assert!(intents.iter().all(is_kept), "{intents:?}");
+    // The rewind makes the broker send both again.
+    log.then([Polled::Assigned(vec![AT, (INPUT, 1)])]);
+    log.then(records_of_two());
+    play(log, &mut table, 3);
+    assert_eq!(table.held, BTreeSet::from(ALL));
+    assert_eq!(table.inserts[2..], [(0, 2, 1, vec![2])], "what is there is not sent again");
+}
