@@ -3,7 +3,7 @@
 //! Batches of 100 events go out by HTTP at fixed times, whatever the answers do. One event of each
 //! batch is a probe: ClickHouse is asked until it is there, and the time since the 200 is what
 //! accepted to queryable means here. Exits 0 only if the rate was carried, no request was refused,
-//! the 99th percentile is within [`QUERYABLE_WITHIN`] and the books balance.
+//! the 99th percentile is within [`Settings::queryable_within`] and the books balance.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it prints its figures")]
 
@@ -35,8 +35,6 @@ use report::Report;
 use settings::Settings;
 use usage::Usage;
 
-/// What the 99th percentile of accepted to queryable may be.
-const QUERYABLE_WITHIN: Duration = Duration::from_secs(3);
 const SETTLE_WITHIN: Duration = Duration::from_mins(2);
 
 fn main() -> ExitCode {

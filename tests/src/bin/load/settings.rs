@@ -1,5 +1,7 @@
 //! What can be set, each by a variable of the environment.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, ensure};
 
 /// Events per request.
@@ -37,6 +39,11 @@ impl Settings {
         ensure!((1..=3_600).contains(&warm_up), "LOAD_WARM_UP: 1 to 3600");
         Ok(settings)
     }
+
+    /// What the 99th percentile of accepted to queryable may be.
+    pub(crate) fn queryable_within(&self) -> Duration {
+        Duration::from_millis(if self.rate <= 1_000 { 1_500 } else { 3_000 })
+    }
 }
 
 fn number(name: &str, value: &str) -> anyhow::Result<u64> {
@@ -56,6 +63,12 @@ mod tests {
     fn what_is_not_set_is_the_goal() {
         let goal = Settings { rate: 3_000, seconds: 120, warm_up: 60, json: false };
         assert_eq!(given(&[("PATH", "/bin")]).unwrap(), goal);
+    }
+
+    #[test]
+    fn less_traffic_is_to_be_there_sooner() {
+        let within = |rate| given(&[("LOAD_RATE", rate)]).unwrap().queryable_within().as_millis();
+        assert_eq!([within("1000"), within("1001")], [1_500, 3_000]);
     }
 
     #[test]
