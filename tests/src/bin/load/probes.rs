@@ -11,8 +11,8 @@ use waybill_tests::{Flow, WEB};
 
 use crate::{events::PROBE, sleep_until};
 
-/// How often ClickHouse is looked at: whether there are more rows, which costs it next to nothing. Only
-/// then it is asked for the probes, which costs it some milliseconds of CPU that the flow lacks.
+/// How often ClickHouse is asked whether there are more rows. Only then it is asked for the probes, which
+/// takes more of the CPU that the flow lacks.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// So long after the last question it is asked anyway.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
