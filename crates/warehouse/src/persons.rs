@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use crate::question::{Address, Query};
 use crate::{Warehouse, WarehouseError};
 
-/// The dictionaries that are not being made and lack what was told before the last `?` seconds.
-/// `identity_groups` follows by itself only every minute, so it has longer.
+/// The dictionaries that are not being made and lack what was told before the last `?` seconds. One has
+/// what was told before it was begun to be made: what comes meanwhile may be missing. One that could not be
+/// made has what it had before. `identity_groups` follows by itself only every minute, so it has longer.
 const BEHIND: &str = "
     SELECT dictionary.name
     FROM
     (
-        SELECT name, last_successful_update_time AS made
+        SELECT name, loading_start_time AS begun, error_count > 0 AS failed
         FROM system.dictionaries
         WHERE database = currentDatabase() AND status = 'LOADED'
     ) AS dictionary
@@ -27,7 +28,7 @@ const BEHIND: &str = "
             (SELECT max(loaded_at) FROM events WHERE group_id IS NOT NULL),
             (SELECT max(loaded_at) FROM identity_links))
     ) AS change USING name
-    WHERE told >= made AND made < now() - toIntervalSecond(? + longer)
+    WHERE (told >= begun OR failed) AND begun < now() - toIntervalSecond(? + longer)
     ORDER BY name";
 
 impl Warehouse {

@@ -172,7 +172,7 @@ fn order(kind: &str, offset: i64) -> IdentityLink {
     }
 }
 
-fn merge(previous: &str, user: &str) -> IdentityAlias {
+pub(crate) fn merge(previous: &str, user: &str) -> IdentityAlias {
     IdentityAlias {
         kind: MERGE.to_owned(),
         previous_id: previous.to_owned(),

@@ -1,6 +1,6 @@
 //! Who is who in SQL, beside the pure function that says what it ought to be.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, time::Duration};
 
 use event::{IdentityAlias, IdentityLink, Millis, Origin};
 use identity::{LINK, Limits, MERGE, RULE_COMMAND, Resolution, UNLINK, UNMERGE, resolve};
@@ -10,7 +10,7 @@ use warehouse::{
     Warehouse,
 };
 
-use crate::{loaded::APPENDED_AT, migrated, number, texts};
+use crate::{execute, loaded::APPENDED_AT, migrated, number, people::merge, texts};
 
 const DATABASE: &str = "resolution";
 const SETS: usize = 300;
@@ -45,6 +45,7 @@ pub(crate) async fn sql_knows_the_same_persons_as_the_pure_function(stack: &Stac
     assert!(merges.len() > SETS / 2, "{} merges", merges.len());
     assert_eq!(sql_merges(stack, "identity_merges").await, merges);
     as_of_a_moment_only_what_was_appended_by_then_counts(stack, &links, &aliases).await;
+    what_is_told_while_a_dictionary_is_made_is_missed_and_made_up_for(stack, &warehouse).await;
 }
 
 /// What cannot be decoded stands in the tables and says nothing.
@@ -77,6 +78,32 @@ async fn as_of_a_moment_only_what_was_appended_by_then_counts(
     assert_eq!(intervals, told_of_devices(&expected));
     let merges = sql_merges(stack, &format!("identity_merges_as_of{at}")).await;
     assert_eq!(merges, told_of_users(&expected, &aliases));
+}
+
+async fn what_is_told_while_a_dictionary_is_made_is_missed_and_made_up_for(
+    stack: &Stack,
+    warehouse: &Warehouse,
+) {
+    // That of the migrations, but slow.
+    let slow = format!(
+        "CREATE OR REPLACE DICTIONARY identity_users (user_id String, known_user_id String, cause String) \
+         PRIMARY KEY user_id \
+         SOURCE(CLICKHOUSE(QUERY 'SELECT user_id, known_user_id, cause FROM {DATABASE}.identity_merges \
+         UNION ALL SELECT toString(sleep(3)), toString(0), toString(0)')) \
+         LAYOUT(COMPLEX_KEY_HASHED()) LIFETIME(0)"
+    );
+    execute(stack, DATABASE, &slow).await;
+    let late = async {
+        // By then it has been read what there is.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        load_aliases(warehouse, 10_000, &[merge("late", "on-time")]).await;
+    };
+    tokio::join!(execute(stack, DATABASE, "SYSTEM RELOAD DICTIONARY identity_users"), late);
+    let known = "SELECT toUInt64(dictHas('identity_users', 'late'))";
+    assert_eq!(number(stack, DATABASE, known).await, 0, "it was not told meanwhile");
+    assert_eq!(warehouse.catch_up_persons(0).await.unwrap(), ["identity_users"]);
+    assert_eq!(number(stack, DATABASE, known).await, 1);
+    assert!(warehouse.catch_up_persons(0).await.unwrap().is_empty());
 }
 
 pub(crate) async fn load_links(warehouse: &Warehouse, first: i64, links: &[IdentityLink]) {
