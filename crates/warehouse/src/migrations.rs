@@ -54,6 +54,7 @@ migrations! {
     29 = "029_less_read.sql",
     30 = "030_deliveries.sql",
     31 = "031_one_index_of_ranges.sql",
+    32 = "032_origin_apart.sql",
 }
 
 /// How a statement begins that makes a table.

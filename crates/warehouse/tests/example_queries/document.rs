@@ -21,8 +21,9 @@ pub(crate) fn examples() -> Vec<Example> {
 }
 
 impl Example {
-    /// Whether it says which events of which days it wants.
+    /// Whether it says which events of which days it wants, or which one.
     pub(crate) fn is_narrow(&self) -> bool {
-        self.sql.contains("event_name ") && self.sql.contains("appended_at >= ")
+        let of_days = self.sql.contains("event_name ") && self.sql.contains("appended_at >= ");
+        of_days || self.sql.contains("origin_offset = ")
     }
 }

@@ -45,7 +45,7 @@ async fn every_example_answers_right_and_reads_little_of_five_million_events() {
         assert_eq!(asked.lines, answer(&persons), "{}", example.heading);
     }
     let narrow: Vec<_> = examples.iter().zip(&table).filter(|it| it.0.is_narrow()).collect();
-    assert!(narrow.len() >= 5, "only {} name events and days", narrow.len());
+    assert!(narrow.len() >= 6, "only {} name events and days, or one event", narrow.len());
     for (example, row) in narrow {
         assert!(row.percent < MOST_PERCENT, "{} reads too much: {row}", example.heading);
     }
