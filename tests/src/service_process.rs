@@ -210,9 +210,14 @@ impl ServiceProcess {
         let text = self.log();
         let lines: Vec<_> = text.lines().collect();
         let tail = &lines[lines.len().saturating_sub(TAIL_LINES)..];
-        let ended = self.process().ended.map(|status| format!("\n--- it ended: {status}"));
+        let ended = self.ended().map(|status| format!("\n--- it ended: {status}"));
         let (log, ended) = (self.log.display(), ended.unwrap_or_default());
         format!("--- {self}: end of {log}\n{}{ended}", tail.join("\n"))
+    }
+
+    /// How its newest process ended; nothing if it runs, or was never started.
+    pub fn ended(&self) -> Option<ExitStatus> {
+        self.process().ended
     }
 
     /// The newest process as it is now: one that has ended is reaped first.

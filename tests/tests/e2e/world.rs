@@ -6,7 +6,7 @@ use std::{
 };
 
 use local_stack::{JavaTuning, Progress};
-use waybill_tests::{Flow, Options, Oracle, shards};
+use waybill_tests::{Flow, Options, Oracle, ServiceProcess, shards};
 
 /// Started by the first test; never dropped: its processes die with this one.
 static FLOW: Mutex<Option<Result<Flow, String>>> = Mutex::new(None);
@@ -42,11 +42,17 @@ pub(crate) fn on_the_flow(label: &str, test: impl FnOnce(&Flow, &Oracle) -> anyh
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
             eprintln!("{}", flow.log_tails());
-            panic!("{error:?}");
+            panic!("{}{error:?}", ended(flow));
         }
         Err(panic) => {
             eprintln!("{}", flow.log_tails());
             resume_unwind(panic);
         }
     }
+}
+
+/// A line for each service that has ended by itself, and how.
+fn ended(flow: &Flow) -> String {
+    let line = |it: &ServiceProcess| Some(format!("{it} has ended: {}\n", it.ended()?));
+    flow.ended().filter_map(line).collect()
 }
