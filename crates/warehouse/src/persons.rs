@@ -46,17 +46,20 @@ impl Warehouse {
         Ok(reloaded.into_iter().collect())
     }
 
-    /// Each host has dictionaries of its own.
+    /// Each host has dictionaries of its own. One that cannot be made does not keep the others from it.
     async fn catch_up_at(
         &self,
         host: Address,
         question: &Query,
     ) -> Result<Vec<String>, WarehouseError> {
         let behind: Vec<String> = self.rows_at(host, question).await?;
+        let mut failed = None;
         for name in &behind {
-            let reload = format!("SYSTEM RELOAD DICTIONARY {name}");
-            self.execute_at(host, &self.statement(&reload)).await?;
+            let reload = self.statement(&format!("SYSTEM RELOAD DICTIONARY {name}"));
+            if let Err(error) = self.execute_at(host, &reload).await {
+                failed.get_or_insert(error);
+            }
         }
-        Ok(behind)
+        failed.map_or(Ok(behind), Err)
     }
 }

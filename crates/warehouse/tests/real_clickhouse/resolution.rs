@@ -10,7 +10,7 @@ use warehouse::{
     Warehouse,
 };
 
-use crate::{execute, loaded::APPENDED_AT, migrated, number, people::merge, texts};
+use crate::{client, execute, loaded::APPENDED_AT, migrated, number, people::merge, texts};
 
 const DATABASE: &str = "resolution";
 const SETS: usize = 300;
@@ -99,11 +99,40 @@ async fn what_is_told_while_a_dictionary_is_made_is_missed_and_made_up_for(
         load_aliases(warehouse, 10_000, &[merge("late", "on-time")]).await;
     };
     tokio::join!(execute(stack, DATABASE, "SYSTEM RELOAD DICTIONARY identity_users"), late);
-    let known = "SELECT toUInt64(dictHas('identity_users', 'late'))";
-    assert_eq!(number(stack, DATABASE, known).await, 0, "it was not told meanwhile");
+    assert!(!is_known(stack, "late").await, "it was not told meanwhile");
     assert_eq!(warehouse.catch_up_persons(0).await.unwrap(), ["identity_users"]);
-    assert_eq!(number(stack, DATABASE, known).await, 1);
+    assert!(is_known(stack, "late").await);
     assert!(warehouse.catch_up_persons(0).await.unwrap().is_empty());
+    one_that_cannot_be_made_does_not_keep_others_from_it(stack, warehouse).await;
+}
+
+async fn one_that_cannot_be_made_does_not_keep_others_from_it(
+    stack: &Stack,
+    warehouse: &Warehouse,
+) {
+    // It can be made until the next alias is told.
+    let broken = format!(
+        "CREATE OR REPLACE DICTIONARY identity_devices (anonymous_id String, user_id String) \
+         PRIMARY KEY anonymous_id \
+         SOURCE(CLICKHOUSE(QUERY 'SELECT toString(throwIf(count() > 0)), toString(0) \
+         FROM {DATABASE}.identity_aliases WHERE position_offset = 10001')) \
+         LAYOUT(COMPLEX_KEY_HASHED()) LIFETIME(0)"
+    );
+    let reload = "SYSTEM RELOAD DICTIONARY identity_devices";
+    execute(stack, DATABASE, &broken).await;
+    execute(stack, DATABASE, reload).await;
+    load_aliases(warehouse, 10_001, &[merge("later", "on-time")]).await;
+    assert!(client(stack, DATABASE).query_raw(reload).execute().await.is_err());
+    // ClickHouse tells whole seconds, and what was begun in this one is left alone.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let refused = warehouse.catch_up_persons(0).await.unwrap_err().to_string();
+    assert!(refused.contains("FUNCTION_THROW_IF_VALUE_IS_NON_ZERO"), "{refused}");
+    assert!(is_known(stack, "later").await);
+}
+
+async fn is_known(stack: &Stack, user: &str) -> bool {
+    let known = format!("SELECT toUInt64(dictHas('identity_users', '{user}'))");
+    number(stack, DATABASE, &known).await == 1
 }
 
 pub(crate) async fn load_links(warehouse: &Warehouse, first: i64, links: &[IdentityLink]) {
