@@ -183,14 +183,18 @@ impl Link {
         while let Some(reply) = self.shared.wire.piece(&mut from).await? {
             let correlation = self.shared.wire.correlation(&reply, false);
             let doom = correlation.and_then(|id| self.doomed().remove(&id));
-            if doom.is_some() {
-                self.shared.act();
-            }
             match doom {
                 None => self.forward(&mut to, &reply).await?,
-                Some(Doom::Replaced) => self.forward(&mut to, EXCEPTION).await?,
-                Some(Doom::Dropped) => return Ok(End::Reset),
+                Some(Doom::Replaced) => {
+                    self.shared.act();
+                    self.forward(&mut to, EXCEPTION).await?;
+                }
+                Some(Doom::Dropped) => {
+                    self.shared.act();
+                    return Ok(End::Reset);
+                }
                 Some(Doom::Held) => {
+                    self.shared.hold();
                     self.shared.until(|mode| !matches!(mode, Mode::HoldReply { .. })).await;
                     return Ok(End::Reset);
                 }

@@ -67,7 +67,7 @@ pub enum Mode {
         every: u64,
     },
     /// Forwards the request and keeps the reply until the mode changes; then the connection is reset.
-    /// Both the request and the reply count as acted.
+    /// A request counts as acted, a reply as held: several requests may be under way at once.
     HoldReply {
         /// To which requests.
         to: Aim,
@@ -116,6 +116,7 @@ struct Shared {
     wire: Wire,
     mode: watch::Sender<Mode>,
     acted: AtomicU64,
+    held: AtomicU64,
     aimed: AtomicU64,
     late_reply: Mutex<Option<Vec<u8>>>,
 }
@@ -135,6 +136,7 @@ impl Proxy {
             wire,
             mode: watch::Sender::new(Mode::Pass),
             acted: AtomicU64::new(0),
+            held: AtomicU64::new(0),
             aimed: AtomicU64::new(0),
             late_reply: Mutex::default(),
         });
@@ -152,6 +154,7 @@ impl Proxy {
     pub fn set(&self, mode: Mode) {
         if mode != Mode::Pass {
             self.shared.acted.store(0, Ordering::Relaxed);
+            self.shared.held.store(0, Ordering::Relaxed);
             self.shared.aimed.store(0, Ordering::Relaxed);
             *self.shared.late_reply() = None;
         }
@@ -162,6 +165,11 @@ impl Proxy {
     /// connections that were reset, replies that were dropped, requests that were delayed.
     pub fn acted(&self) -> u64 {
         self.shared.acted.load(Ordering::Relaxed)
+    }
+
+    /// How many replies came and were kept since [`Self::set`], in [`Mode::HoldReply`].
+    pub fn held(&self) -> u64 {
+        self.shared.held.load(Ordering::Relaxed)
     }
 
     /// What the server said to a request that it got late; `None` as long as it has not got one
@@ -179,6 +187,10 @@ impl Shared {
 
     fn act(&self) {
         self.acted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn hold(&self) {
+        self.held.fetch_add(1, Ordering::Relaxed);
     }
 
     fn late_reply(&self) -> MutexGuard<'_, Option<Vec<u8>>> {

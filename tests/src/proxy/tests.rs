@@ -94,7 +94,7 @@ fn a_held_reply_is_of_a_request_that_was_delivered_and_never_comes() {
     std::thread::scope(|scope| {
         let asked = scope.spawn(|| world.ask(kafka_api::END_TXN, 9));
         crate::wait::until("request and reply came", WAIT, || {
-            Ok((world.proxy.acted() == 2).then_some(()))
+            Ok(((world.proxy.acted(), world.proxy.held()) == (1, 1)).then_some(()))
         })
         .unwrap();
         assert!(world.server_got(9));
