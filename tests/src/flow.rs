@@ -383,7 +383,8 @@ impl Flow {
         tails.collect::<Vec<_>>().join("\n")
     }
 
-    fn output(&self, arguments: &[&str]) -> anyhow::Result<Output> {
+    /// What a command says, however it ends.
+    pub fn output(&self, arguments: &[&str]) -> anyhow::Result<Output> {
         let mut command = Command::new(&self.binary);
         command.arg("--config").arg(&self.config).args(arguments);
         command.output().with_context(|| self.binary.display().to_string())

@@ -17,6 +17,7 @@ mod copies;
 mod erase;
 mod error;
 mod fitness;
+mod given_up;
 mod half_sent;
 mod hosts;
 mod identity;
@@ -56,6 +57,7 @@ pub use erase::{
     Progress, TableCount,
 };
 pub use error::WarehouseError;
+pub use given_up::{GivenUpHour, HeldHour};
 pub use hosts::Shard;
 pub use identity::LinksOf;
 pub use identity_limits::IdentityLimits;

@@ -55,6 +55,7 @@ migrations! {
     30 = "030_deliveries.sql",
     31 = "031_one_index_of_ranges.sql",
     32 = "032_origin_apart.sql",
+    33 = "033_given_up_hours.sql",
 }
 
 /// How a statement begins that makes a table.

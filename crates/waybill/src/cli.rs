@@ -1,5 +1,6 @@
 //! The command line.
 
+mod audit;
 mod enrich;
 mod erase;
 mod identity;
@@ -10,6 +11,7 @@ mod tail;
 
 use std::{net::SocketAddr, path::PathBuf};
 
+pub use audit::{AuditArgs, AuditCommand, GiveUpArgs};
 pub use enrich::{EnrichArgs, EnrichCommand, ExplainArgs};
 pub use erase::EraseArgs;
 pub use identity::{ExplainIdentityArgs, IdentityCommand, PairArgs, ShowArgs, WhichId};
@@ -52,9 +54,9 @@ pub enum Command {
     IdentityStitch,
     /// Load ClickHouse.
     Forward,
-    /// Compare every topic with ClickHouse: now, or every hour with --serve.
+    /// Compare every topic with ClickHouse: now, or every hour with --serve; give up hours by order.
     #[command(
-        after_help = "Exit codes: 0 balanced, 1 unbalanced, 2 open.\n\nExamples:\n  waybill audit\n  waybill audit --wait 60 --json\n  waybill audit --serve"
+        after_help = "Exit codes: 0 balanced, 1 unbalanced, 2 open.\n\nExamples:\n  waybill audit\n  waybill audit --wait 60 --json\n  waybill audit --serve\n  waybill audit give-up --why \"the auditor stood still for a month\""
     )]
     Audit(AuditArgs),
     /// All six services in one process.
@@ -107,20 +109,6 @@ pub enum Command {
         after_help = "Example:\n  waybill load --events 10000 --per-request 100 --write-key wk_web"
     )]
     Load(LoadArgs),
-}
-
-/// Arguments of `audit`.
-#[derive(Debug, Args)]
-pub struct AuditArgs {
-    /// Serve: check every hour that closes, publish the verdicts.
-    #[arg(long, conflicts_with_all = ["json", "wait"])]
-    pub serve: bool,
-    /// Print the report as JSON.
-    #[arg(long)]
-    pub json: bool,
-    /// Seconds to wait for the books to close.
-    #[arg(long, default_value_t = 30, value_name = "SECONDS")]
-    pub wait: u64,
 }
 
 /// Arguments of `up`.

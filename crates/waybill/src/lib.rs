@@ -12,7 +12,7 @@ mod services;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use cli::{Cli, Command, EnrichArgs, EnrichCommand};
+use cli::{AuditArgs, AuditCommand, Cli, Command, EnrichArgs, EnrichCommand};
 use config::Config;
 use tokio::runtime::Runtime;
 use topology::Service;
@@ -90,6 +90,9 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<Exit> {
         Command::Forward => services::serve(&[Service::Forward], config).await,
         Command::Audit(arguments) if arguments.serve => {
             services::serve(&[Service::Audit], config).await
+        }
+        Command::Audit(AuditArgs { command: Some(AuditCommand::GiveUp(arguments)), .. }) => {
+            commands::give_up::run(arguments, &config).await
         }
         Command::Audit(arguments) => commands::audit::run(arguments, config).await,
         Command::Run => services::serve(&Service::RUNNABLE, config).await,

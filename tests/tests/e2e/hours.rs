@@ -122,3 +122,62 @@ fn an_erased_event_raises_the_revision(flow: &Flow) -> anyhow::Result<()> {
     ensure!(erased == erased_in_all + 1, "{report:?}");
     Ok(())
 }
+
+/// The auditor stood still from twenty days ago until now.
+#[test]
+fn hours_that_nobody_can_judge_any_more_are_given_up_by_order() {
+    on_the_flow("given-up", |flow, _| {
+        flow.clickhouse(
+            "INSERT INTO audit_hours (revision, hour, epoch, state, closed_at) \
+             VALUES (1, toStartOfHour(now()) - INTERVAL 20 DAY, 0, 'balanced', now64(3))",
+        )?;
+        let told = give_up(flow);
+        flow.clickhouse(
+            "ALTER TABLE audit_hours DELETE WHERE revision = 1 SETTINGS mutations_sync = 1",
+        )?;
+        flow.clickhouse("TRUNCATE TABLE given_up_hours")?;
+        told
+    });
+}
+
+fn give_up(flow: &Flow) -> anyhow::Result<()> {
+    const ORDER: [&str; 4] = ["audit", "give-up", "--why", "a test"];
+    let held = "SELECT reason FROM complete_through WHERE held_at < now() - INTERVAL 19 DAY";
+    ensure!(flow.clickhouse(held)? == "unaudited", "nothing is held up");
+
+    let unasked = flow.output(&ORDER)?;
+    let said = String::from_utf8_lossy(&unasked.stderr);
+    ensure!(unasked.status.code() == Some(1) && said.contains("pass --yes"), "{unasked:?}");
+    ensure!(flow.clickhouse("SELECT count() FROM given_up_hours")? == "0", "given up unasked");
+
+    let report = flow.waybill(&[&ORDER[..], &["--yes", "--json", "--who", "ada"]].concat())?;
+    let report: serde_json::Value = serde_json::from_str(&report)?;
+    let given_up = report["given_up"].as_array().context("no list")?;
+    // From 20 days ago less an hour to 14 days ago less one or two.
+    let expected = 6 * 24 - 2..=6 * 24 - 1;
+    ensure!(expected.contains(&given_up.len()), "{} hours", given_up.len());
+    ensure!(report["left"][0]["state"] == "unaudited", "{report}");
+    let last = given_up.last().context("nothing")?;
+    ensure!(report["complete_through"] == last["hour"], "{report}");
+    let through = flow.clickhouse(
+        "SELECT given_up, reason, held_at = complete_through + INTERVAL 1 HOUR FROM complete_through",
+    )?;
+    ensure!(through == format!("{}\tunaudited\t1", given_up.len()), "{through}");
+    let detail = flow.clickhouse(
+        "SELECT DISTINCT startsWith(detail, 'given up by ada at '), endsWith(detail, ': a test') \
+         FROM hour_states WHERE state = 'given-up'",
+    )?;
+    ensure!(detail == "1\t1", "{detail}");
+    let again = flow.waybill(&[&ORDER[..], &["--yes"]].concat())?;
+    ensure!(again.contains("no hour that nothing can mend"), "{again}");
+
+    // A younger one by name only, as complete_through writes it.
+    let next = flow.clickhouse("SELECT held_at FROM complete_through")?;
+    flow.waybill(&[&ORDER[..], &["--yes", "--hour", &next]].concat())?;
+    let through = flow.clickhouse("SELECT complete_through, given_up FROM complete_through")?;
+    ensure!(through == format!("{next}\t{}", given_up.len() + 1), "{through}");
+    let once_more = flow.output(&[&ORDER[..], &["--yes", "--hour", &next]].concat())?;
+    let said = String::from_utf8_lossy(&once_more.stderr);
+    ensure!(once_more.status.code() == Some(1) && said.contains("does not hold"), "{once_more:?}");
+    Ok(())
+}

@@ -116,7 +116,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::{AuditFinding, AuditHour, migrations::MIGRATIONS};
+    use crate::{AuditFinding, AuditHour, GivenUpHour, migrations::MIGRATIONS};
 
     /// Names of the columns in `CREATE TABLE`: lines of four blanks, a name and a type; and of
     /// those that were added later.
@@ -155,5 +155,6 @@ mod tests {
         assert_eq!(written::<AliasRow>(), declared("identity_aliases"));
         assert_eq!(written::<AuditHour>(), declared("audit_hours"));
         assert_eq!(written::<AuditFinding>(), declared("audit_findings"));
+        assert_eq!(written::<GivenUpHour>(), declared("given_up_hours"));
     }
 }

@@ -8,12 +8,12 @@ use warehouse::{
 };
 
 use crate::loaded::{APPENDED_AT, dead_letter, row};
-use crate::{execute, migrated, number, texts};
+use crate::{execute, given_up, migrated, number, texts};
 
-const DATABASE: &str = "completeness";
+pub(crate) const DATABASE: &str = "completeness";
 const HOUR: Millis = 3_600_000;
 /// Start of the first hour.
-const BEGIN: Millis = APPENDED_AT - APPENDED_AT % HOUR;
+pub(crate) const BEGIN: Millis = APPENDED_AT - APPENDED_AT % HOUR;
 const PRODUCTION: Option<&str> = Some("production");
 const STAGING: Option<&str> = Some("staging");
 
@@ -44,6 +44,7 @@ pub(crate) async fn hours_are_complete_when_nothing_awaits_repair(stack: &Stack)
     an_open_dead_letter_is_the_newest_of_an_event_without_a_later_fate(stack).await;
     every_row_tells_its_hour(stack).await;
     hours_become_complete_one_after_another(stack, &warehouse).await;
+    given_up::hours_are_given_up_by_order(stack, &warehouse).await;
     every_view_says_what_it_shows_from_another_database_too(stack).await;
     every_query_of_the_documentation_is_answered(stack).await;
 }
@@ -177,7 +178,7 @@ async fn load_discards(warehouse: &Warehouse) {
 }
 
 /// A verdict on an hour by its number.
-fn verdict(hour: i64, revision: i64, state: &str) -> AuditHour {
+pub(crate) fn verdict(hour: i64, revision: i64, state: &str) -> AuditHour {
     AuditHour {
         revision: u64::try_from(BEGIN + revision).unwrap(),
         hour: u32::try_from((BEGIN + hour * HOUR) / 1_000).unwrap(),
@@ -197,7 +198,7 @@ fn verdict(hour: i64, revision: i64, state: &str) -> AuditHour {
     }
 }
 
-async fn say(warehouse: &Warehouse, verdict: AuditHour) {
+pub(crate) async fn say(warehouse: &Warehouse, verdict: AuditHour) {
     let id = format!("verdict-{}-{}", verdict.hour, verdict.revision);
     warehouse.append(&[verdict], id).await.unwrap();
 }
@@ -230,7 +231,7 @@ async fn load_books(stack: &Stack, warehouse: &Warehouse) {
     warehouse.append(&findings, "findings".to_owned()).await.unwrap();
 }
 
-async fn lines(stack: &Stack, columns: &str, rest: &str) -> Vec<String> {
+pub(crate) async fn lines(stack: &Stack, columns: &str, rest: &str) -> Vec<String> {
     let shown = columns.split(", ").map(|it| format!("ifNull(toString({it}), '-')"));
     let shown = shown.collect::<Vec<_>>().join(", ");
     texts(stack, DATABASE, &format!("SELECT concatWithSeparator(' ', {shown}) AS line FROM {rest}"))
@@ -297,7 +298,7 @@ async fn every_row_tells_its_hour(stack: &Stack) {
 }
 
 /// `complete_through`, in hours since the first; what holds up the next; how many have expired.
-async fn through(stack: &Stack, view: &str) -> String {
+pub(crate) async fn through(stack: &Stack, view: &str) -> String {
     let hour = |column: &str| format!("(toUnixTimestamp({column}) - {}) DIV 3600", BEGIN / 1_000);
     let told = format!("{}, {}, reason, expired", hour("complete_through"), hour("held_at"));
     lines(stack, &told, view).await.remove(0)
@@ -334,7 +335,7 @@ async fn hours_become_complete_one_after_another(stack: &Stack, warehouse: &Ware
     say(warehouse, verdict(1, 5, "balanced")).await;
     say(warehouse, verdict(3, 6, "balanced")).await;
     assert_eq!(production().await, "1 2 unaudited 0");
-    assert!(detail(stack).await.starts_with("the auditor never saw it"));
+    assert!(detail(stack).await.starts_with("the auditor never saw all of it"));
 
     let held_by = "enrich, which has committed 5 of 9".to_owned();
     say(warehouse, AuditHour { held_by, ..verdict(2, 7, "open") }).await;

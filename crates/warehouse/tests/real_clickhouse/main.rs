@@ -11,6 +11,7 @@ mod completeness;
 mod deliveries;
 mod dictionary;
 mod erase;
+mod given_up;
 mod hosts;
 mod keep;
 mod loaded;

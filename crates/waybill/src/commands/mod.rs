@@ -7,6 +7,7 @@ pub(crate) mod check;
 pub(crate) mod enrich;
 pub(crate) mod erase;
 mod expiry;
+pub(crate) mod give_up;
 pub(crate) mod identity;
 mod lines;
 pub(crate) mod load;
