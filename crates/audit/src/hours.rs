@@ -36,14 +36,21 @@ pub(crate) struct Outcome {
 pub(crate) struct Hours {
     kept: BTreeMap<Hour, Kept>,
     reopened: BTreeSet<Hour>,
+    first_whole: Option<Hour>,
 }
 
 impl Hours {
+    /// No hour yet. None before `first_whole` will be: the books may lack a part of it, and would balance.
+    pub(crate) fn new(first_whole: Option<Hour>) -> Self {
+        Self { first_whole, ..Self::default() }
+    }
+
     /// Notices new hours, with those in which nothing came in: a gap would be an hour that nobody
     /// looked at. Opens those again into which something was redriven, or of which a record came
     /// after all.
     pub(crate) fn notice(&mut self, books: &mut Books, ended_before: Millis) {
-        for hour in every_hour(&books.hours(), ended_before) {
+        let is_whole = |hour: &Hour| self.first_whole.is_none_or(|first| *hour >= first);
+        for hour in every_hour(&books.hours(), ended_before).into_iter().filter(is_whole) {
             self.kept.entry(hour).or_insert(Kept::Open(None));
         }
         let redriven = books.take_redriven();
@@ -211,6 +218,16 @@ mod tests {
         assert_eq!(open(&hours), [10, 11, 12, 13, 14]);
         hours.notice(&mut Books::new(0), 17 * HOUR);
         assert_eq!(open(&hours), [10, 11, 12, 13, 14], "nothing is known where nothing was read");
+    }
+
+    #[test]
+    fn an_hour_of_which_a_part_may_have_left_the_log_is_not_judged() {
+        let mut books = books(&[(7, 10 * HOUR), (8, 13 * HOUR)]);
+        let mut hours = Hours::new(Some(Hour(11)));
+        hours.notice(&mut books, 14 * HOUR);
+        assert_eq!(open(&hours), [11, 12, 13]);
+        hours.recheck(&books, &[change(7, 8, 100)]);
+        assert_eq!(open(&hours), [11, 12, 13]);
     }
 
     #[test]

@@ -36,6 +36,16 @@ impl Published {
         Ok(Self { rows: rows.into_iter().map(of).collect() })
     }
 
+    /// The first and the last hour before `end` that nobody closed, since the first of which anything was said.
+    pub(crate) fn never_closed(&self, end: Hour) -> Option<(Hour, Hour)> {
+        let (first, _) = self.rows.first_key_value()?;
+        let is_closed =
+            |hour: &Hour| self.rows.get(hour).is_some_and(|row| row.closed_at.is_some());
+        let mut never = (first.0..end.0).map(Hour).filter(|hour| !is_closed(hour));
+        let begin = never.next()?;
+        Some((begin, never.next_back().unwrap_or(begin)))
+    }
+
     /// Publishes a verdict: log, `audit_hours`, `audit_findings`.
     pub(crate) fn close(
         &mut self,
@@ -213,6 +223,18 @@ mod tests {
         assert!(!is_news(Some(&row(10, 9, Some(1))), &again));
         assert!(is_news(Some(&row(10, 10, Some(1))), &again), "one was erased, or lost");
         assert!(is_news(Some(&row(9, 9, Some(1))), &again), "one more came in");
+    }
+
+    #[test]
+    fn hours_that_nobody_closed_are_told_by_the_first_and_the_last() {
+        let rows = [(10, Some(1)), (11, Some(1)), (12, None), (15, Some(1))];
+        let rows = rows.map(|(hour, closed_at)| (Hour(hour), row(1, 1, closed_at)));
+        let published = Published { rows: rows.into() };
+        assert_eq!(published.never_closed(Hour(12)), None);
+        assert_eq!(published.never_closed(Hour(13)), Some((Hour(12), Hour(12))));
+        assert_eq!(published.never_closed(Hour(20)), Some((Hour(12), Hour(19))));
+        let none = Published { rows: BTreeMap::new() };
+        assert_eq!(none.never_closed(Hour(20)), None, "nobody was there to close them");
     }
 
     #[test]

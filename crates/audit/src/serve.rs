@@ -64,16 +64,29 @@ fn follow(
     clock: fn() -> i64,
 ) -> Result<(), AuditError> {
     tail.begin()?;
+    let begun_at = clock();
     let metrics = AuditMetrics::new();
+    let published = Published::read(deps, begun_at)?;
+    let first_whole = tail.first_whole(begun_at);
+    if let Some((first, last)) = first_whole.and_then(|it| published.never_closed(it)) {
+        let (first, last) = (first.start(), last.start());
+        tracing::error!(
+            first,
+            last,
+            "hours were not judged while raw-events had them, and will not be: \
+             `waybill audit give-up` lets complete_through go past them"
+        );
+    }
     let mut auditor = Auditor {
         config,
         deps,
         metrics,
         tail,
-        hours: Hours::default(),
-        published: Published::read(deps, clock())?,
+        hours: Hours::new(first_whole),
+        published,
         asked_at: None,
         short: None,
+        shutdown,
     };
     let interval = Duration::from_secs(config.interval_seconds.max(1));
     let mut looked: Option<Instant> = None;
@@ -106,6 +119,7 @@ struct Auditor<'a> {
     asked_at: Option<Millis>,
     /// Of which events of the last day too much did not arrive, as far as it was told.
     short: Option<BTreeSet<Shortfall>>,
+    shutdown: &'a Shutdown,
 }
 
 impl Auditor<'_> {
@@ -123,6 +137,10 @@ impl Auditor<'_> {
         }
         let is_news = !ready.is_empty() || self.short.is_none();
         for hour in ready {
+            // After a long absence there are hundreds.
+            if self.shutdown.is_requested() {
+                return Ok(());
+            }
             still_open += u64::from(!self.judge(hour, &progress, asked_at)?);
         }
         if is_news {

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use event::StageCommand;
+use event::{Millis, StageCommand};
 use kafka_runtime::{KafkaConfig, Position, ReadError, Scanner};
-use reconciliation::{Books, Ends, Expiry, Progress, Skip, Span};
-use topology::{Service, Stage, TOPICS, Topic};
+use reconciliation::{Books, Ends, Expiry, Hour, Progress, Skip, Span};
+use topology::{Cleanup, Service, Stage, TOPICS, Topic};
 
 use crate::headers::entry;
 
@@ -59,6 +59,12 @@ impl Tail {
         self.scanner.assign(&starts)?;
         (self.books, self.begins, self.since_compact) = (Books::new(self.epoch), begins, 0);
         Ok(())
+    }
+
+    /// The first hour that the books have whole, where something had left `raw-events` before they began
+    /// (at `now`; milliseconds UTC); `None` where nothing had.
+    pub(crate) fn first_whole(&self, now: Millis) -> Option<Hour> {
+        first_whole(&self.begins, now)
     }
 
     /// Reads for at most `patience`, or until nothing more comes. Returns how many records.
@@ -140,5 +146,29 @@ impl Tail {
             *offset = (*offset).max(last.saturating_add(1));
         }
         Ok(next)
+    }
+}
+
+/// What is as old as `raw-events` is kept may have left it. What was deleted by hand is not known here.
+fn first_whole(begins: &Ends, now: Millis) -> Option<Hour> {
+    let Cleanup::DeleteAfterHours(hours) = Topic::RawEvents.spec().cleanup else { return None };
+    let has_left =
+        |(&(topic, _), &begin): (&(Topic, i32), &i64)| topic == Topic::RawEvents && begin > 0;
+    let oldest = Hour::of(now).0.saturating_sub(i64::from(hours));
+    begins.iter().any(has_left).then_some(Hour(oldest.saturating_add(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_hour_as_old_as_raw_events_is_kept_is_not_whole_once_something_has_left_it() {
+        let now = Hour(1_000).start() + 5;
+        let raw = |begin| Ends::from([((Topic::RawEvents, 0), 0), ((Topic::RawEvents, 1), begin)]);
+        assert_eq!(first_whole(&raw(0), now), None);
+        assert_eq!(first_whole(&raw(7), now), Some(Hour(1_000 - 14 * 24 + 1)));
+        let other = Ends::from([((Topic::DiscardedEvents, 0), 9)]);
+        assert_eq!(first_whole(&other, now), None, "an hour is of raw-events");
     }
 }

@@ -10,6 +10,7 @@ use audit::{Config, Deps};
 use kafka_runtime::{KafkaConfig, Shutdown};
 use telemetry::Health;
 use tokio::runtime::Runtime;
+use topology::{Service, Topic};
 use warehouse::{Warehouse, WarehouseConfig};
 use waybill_tests::{Flow, WEB, until};
 
@@ -17,9 +18,20 @@ use crate::world::on_the_flow;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-fn two_hours_ahead() -> i64 {
+const HOUR: i64 = 3_600_000;
+
+fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    i64::try_from(since.as_millis()).unwrap() + 2 * 3_600_000
+    i64::try_from(since.as_millis()).unwrap()
+}
+
+fn two_hours_ahead() -> i64 {
+    now() + 2 * HOUR
+}
+
+/// What comes in now is then older than `raw-events` is kept.
+fn fifteen_days_ahead() -> i64 {
+    now() + 15 * 24 * HOUR
 }
 
 #[test]
@@ -29,35 +41,15 @@ fn an_hour_that_is_over_is_closed_and_its_verdict_published() {
         ensure!(oracle.post(flow, &messages)?, "refused");
         oracle.settle(flow)?;
         flow.clickhouse("TRUNCATE TABLE audit_hours")?;
-        let runtime = Runtime::new()?;
-        let at =
-            WarehouseConfig { url: flow.stack().clickhouse_url(), ..WarehouseConfig::default() };
-        let deps = Deps {
-            kafka: KafkaConfig {
-                bootstrap_servers: flow.stack().bootstrap_servers(),
-                ..KafkaConfig::default()
-            },
-            registry: flow.registry().clone(),
-            warehouse: Warehouse::new(&at)?,
-            runtime: runtime.handle().clone(),
-            epoch: 0,
-        };
-        let config = Config { interval_seconds: 1, ..Config::default() };
-        let (shutdown, readiness) = (Shutdown::new(), Health::new().component("audit"));
-        thread::scope(|scope| {
-            let serving = scope
-                .spawn(|| audit::serve_by(&config, &deps, &readiness, &shutdown, two_hours_ahead));
-            let published = until("the verdict on the hour", PATIENCE, || {
+        audited_by(flow, two_hours_ahead, || {
+            until("the verdict on the hour", PATIENCE, || {
                 // An hour in which nothing came in may be closed first, and one may be told to be open.
                 let hours = flow.clickhouse(
                     "SELECT count() FROM audit_hours WHERE raw > 0 AND closed_at IS NOT NULL",
                 )?;
                 Ok((hours != "0").then_some(()))
-            });
-            let published = published.and_then(|()| an_erased_event_raises_the_revision(flow));
-            shutdown.request();
-            serving.join().expect("the auditor panicked").context("serve")?;
-            published
+            })?;
+            an_erased_event_raises_the_revision(flow)
         })?;
         let unexplained = flow.clickhouse(
             "SELECT count() FROM audit_hours WHERE state NOT IN ('balanced', 'open') \
@@ -71,6 +63,35 @@ fn an_hour_that_is_over_is_closed_and_its_verdict_published() {
         ensure!(raw == report.books().raw.to_string(), "{raw} events in the hours: {}", report.0);
         Ok(())
     });
+}
+
+/// Does `work` while an auditor of our own serves by another clock.
+fn audited_by(
+    flow: &Flow,
+    clock: fn() -> i64,
+    work: impl FnOnce() -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let runtime = Runtime::new()?;
+    let at = WarehouseConfig { url: flow.stack().clickhouse_url(), ..WarehouseConfig::default() };
+    let deps = Deps {
+        kafka: KafkaConfig {
+            bootstrap_servers: flow.stack().bootstrap_servers(),
+            ..KafkaConfig::default()
+        },
+        registry: flow.registry().clone(),
+        warehouse: Warehouse::new(&at)?,
+        runtime: runtime.handle().clone(),
+        epoch: 0,
+    };
+    let config = Config { interval_seconds: 1, ..Config::default() };
+    let (shutdown, readiness) = (Shutdown::new(), Health::new().component("audit"));
+    thread::scope(|scope| {
+        let serving = scope.spawn(|| audit::serve_by(&config, &deps, &readiness, &shutdown, clock));
+        let done = work();
+        shutdown.request();
+        serving.join().expect("the auditor panicked").context("serve")?;
+        done
+    })
 }
 
 /// Takes one event out as an erasure does, and puts it back.
@@ -121,6 +142,32 @@ fn an_erased_event_raises_the_revision(flow: &Flow) -> anyhow::Result<()> {
     told.with_context(|| format!("{:?}", flow.clickhouse(origin)))?;
     ensure!(erased == erased_in_all + 1, "{report:?}");
     Ok(())
+}
+
+/// An auditor that comes back after weeks finds a part of an hour in the log. What is left balances.
+#[test]
+fn an_hour_of_which_a_part_may_have_left_the_log_gets_no_verdict() {
+    on_the_flow("half-gone", |flow, oracle| {
+        let messages: Vec<_> = (0..40).map(|_| oracle.issue(WEB)).collect();
+        ensure!(oracle.post(flow, &messages)?, "refused");
+        oracle.settle(flow)?;
+        flow.service(Service::Audit).kill()?;
+        flow.clickhouse("TRUNCATE TABLE audit_hours")?;
+        let bounds = flow.bounds(Topic::RawEvents)?;
+        let half = bounds.iter().max_by_key(|it| it.stable_end).context("no partition")?;
+        flow.expire(Topic::RawEvents, half.partition, half.stable_end - 1)?;
+        audited_by(flow, fifteen_days_ahead, || {
+            until("the verdict on an hour in which nothing came in", PATIENCE, || {
+                let closed = "SELECT count() FROM audit_hours WHERE closed_at IS NOT NULL";
+                Ok((flow.clickhouse(closed)? != "0").then_some(()))
+            })
+        })?;
+        let judged =
+            flow.clickhouse("SELECT count() FROM audit_hours WHERE raw > 0 OR hour <= now()")?;
+        flow.clickhouse("TRUNCATE TABLE audit_hours")?;
+        ensure!(judged == "0", "{judged} verdicts on hours of which the log lacks a part");
+        Ok(())
+    });
 }
 
 /// The auditor stood still from twenty days ago until now.
