@@ -112,27 +112,24 @@ fn choose(
 fn chance(held: &HeldHour, now: Millis) -> Chance {
     let begins = Millis::from(held.hour) * 1_000;
     let is_kept = |topic, since: Millis| since.saturating_add(kept_for(topic)) >= now;
-    let in_raw_events = is_kept(Topic::RawEvents, begins.saturating_add(HOUR));
-    match held.state.as_str() {
-        // Those of all stages are kept alike.
-        "dead-letters" if held.open_dead_letters > 0 => {
-            let letters = Stage::Validate.dead_letters();
-            if is_kept(letters, held.last_dead_letter_at) {
-                Chance::No(
-                    "its dead letters are still there: mend the plan or the sender, and redrive them",
-                )
-            } else {
-                Chance::Yes
-            }
-        }
-        _ if !in_raw_events => Chance::Yes,
-        "unbalanced" => Chance::ByName(
-            "`waybill audit` names what is missing as long as raw-events has it; --hour gives it up all the same",
-        ),
-        _ => Chance::ByName(
-            "raw-events is kept so far back, so the auditor may still judge it; --hour gives it up all the same",
-        ),
+    // The topics of dead letters are kept alike.
+    let letters = Stage::Validate.dead_letters();
+    if held.open_dead_letters > 0 && is_kept(letters, held.last_dead_letter_at) {
+        return Chance::No(
+            "its dead letters are still there: mend the plan or the sender, and redrive them",
+        );
     }
+    if !is_kept(Topic::RawEvents, begins.saturating_add(HOUR)) {
+        return Chance::Yes;
+    }
+    Chance::ByName(match held.state.as_str() {
+        "unbalanced" => {
+            "`waybill audit` names what is missing as long as raw-events has it; --hour gives it up all the same"
+        }
+        _ => {
+            "raw-events is kept so far back, so the auditor may still judge it; --hour gives it up all the same"
+        }
+    })
 }
 
 /// For how long a topic keeps its records; milliseconds.
@@ -239,6 +236,8 @@ mod tests {
         assert!(matches!(chance(&with_letters(20, 20), NOW), Chance::No(_)));
         assert!(matches!(chance(&with_letters(40, 29), NOW), Chance::No(_)), "it died again");
         assert_eq!(chance(&with_letters(40, 31), NOW), Chance::Yes);
+        let unseen = HeldHour { state: "unaudited".to_owned(), ..with_letters(20, 20) };
+        assert!(matches!(chance(&unseen, NOW), Chance::No(_)), "nobody saw the hour either");
     }
 
     #[test]
