@@ -1,11 +1,11 @@
 //! ClickHouse dies, or says the wrong thing, between an INSERT and its answer.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use local_stack::Part;
 use topology::Service;
-use waybill_tests::{Aim, Mode, until};
+use waybill_tests::{Aim, Flow, Mode, until};
 
 use crate::{
     fault::{Fault, Fired, Scene},
@@ -23,9 +23,10 @@ const SOON: Duration = Duration::from_secs(30);
 /// So often it is tried to find an INSERT in part, and so often it is to be found so.
 const TRIES: u64 = 60;
 const IN_PART: u64 = 3;
-/// ClickHouse cuts each INSERT into blocks of so few rows: it takes effect in parts.
+/// ClickHouse cuts each INSERT into blocks of [`SMALL`] rows: it takes effect in parts.
 const SMALL_BLOCKS: &str =
     "max_insert_block_size=8&min_insert_block_size_rows=8&min_insert_block_size_bytes=0&";
+const SMALL: u64 = 8;
 const LASTING: Duration = Duration::from_secs(10);
 
 pub(crate) fn all() -> Vec<Fault> {
@@ -55,7 +56,7 @@ fn killed_within(scene: &Scene<'_>) -> anyhow::Result<Fired> {
     let watch = Watch::begin(scene.flow.service(Service::Forward))?;
     for kill in 0..KILLS {
         let when = if kill % 2 == 0 { Within::Begun } else { Within::Answered };
-        kill_within(scene, "", when, Duration::ZERO)?;
+        kill_within(scene, "", when)?;
     }
     // What was answered is there: a row in which it was found so now and then only has missed its moment.
     let found = watch.grown(&[RECOVERED]);
@@ -67,8 +68,8 @@ fn killed_within(scene: &Scene<'_>) -> anyhow::Result<Fired> {
 /// cut: then some of it may be there.
 fn killed_between_blocks(scene: &Scene<'_>) -> anyhow::Result<Fired> {
     let watch = Watch::begin(scene.flow.service(Service::Forward))?;
-    for kill in 0..TRIES {
-        kill_within(scene, SMALL_BLOCKS, Within::Begun, Duration::from_millis(kill % 10))?;
+    for _ in 0..TRIES {
+        kill_within(scene, SMALL_BLOCKS, Within::Written)?;
         if watch.grown(&[FOUND_SOME]) >= IN_PART {
             break;
         }
@@ -81,32 +82,43 @@ fn killed_between_blocks(scene: &Scene<'_>) -> anyhow::Result<Fired> {
 enum Within {
     /// The begin of its request.
     Begun,
+    /// The begin of its request; and ClickHouse says that it has written some of it.
+    Written,
     /// Its answer, which the loader will not get.
     Answered,
 }
 
-/// Kills ClickHouse so long after this much of an INSERT with these settings.
-fn kill_within(
-    scene: &Scene<'_>,
-    with: &'static str,
-    when: Within,
-    after: Duration,
-) -> anyhow::Result<()> {
+/// Kills ClickHouse after this much of an INSERT with these settings.
+fn kill_within(scene: &Scene<'_>, with: &'static str, when: Within) -> anyhow::Result<()> {
     let flow = scene.flow;
     let proxy = &flow.proxies()?.clickhouse;
     proxy.set(Mode::HoldReply { to: INTO_EVENTS, with });
     until("an INSERT is under way", SOON, || {
         let seen = match when {
-            Within::Begun => proxy.acted(),
+            Within::Begun | Within::Written => proxy.acted(),
             Within::Answered => proxy.held(),
         };
         Ok((seen > 0).then_some(()))
     })?;
-    std::thread::sleep(after);
+    if matches!(when, Within::Written) {
+        let begun = Instant::now();
+        // No pause between two questions: it is all over soon.
+        while !is_written(flow)? && proxy.held() == 0 && begun.elapsed() < SOON {}
+    }
     flow.kill_part(Part::ClickHouse)?;
     proxy.set(Mode::Pass);
     flow.restart_part(Part::ClickHouse)?;
     flow.service(Service::Forward).until_ready()
+}
+
+/// Whether ClickHouse has written blocks of an INSERT that it has not ended yet. A block is there once the one
+/// behind it is written.
+fn is_written(flow: &Flow) -> anyhow::Result<bool> {
+    let blocks = flow.clickhouse(&format!(
+        "SELECT ifNull(intDiv(max(written_rows), {SMALL}), 0) FROM system.processes \
+         WHERE query LIKE 'INSERT INTO events%'"
+    ))?;
+    Ok(blocks.parse::<u64>()? > 2)
 }
 
 /// How the loader found what it read back.
