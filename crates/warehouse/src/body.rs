@@ -1,8 +1,15 @@
 //! How the rows of an INSERT travel.
 
-use std::io::{self, Read as _, Write as _};
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    io::{self, Read as _, Write as _},
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
 use lz4_flex::frame::{BlockSize, FrameDecoder, FrameEncoder, FrameInfo};
 use serde::Deserialize;
 
@@ -73,8 +80,56 @@ impl Compression {
     }
 }
 
+/// What an INSERT sends, in the pieces in which it was packed: put together they would be copied once more,
+/// into as much memory again. Clones share the pieces.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Body(VecDeque<Bytes>);
+
+impl Body {
+    /// Adds a piece behind the others.
+    pub(crate) fn push(&mut self, piece: Bytes) {
+        if !piece.is_empty() {
+            self.0.push_back(piece);
+        }
+    }
+
+    fn length(&self) -> usize {
+        self.0.iter().map(Bytes::len).sum()
+    }
+
+    /// The pieces as one: for whom it is no matter what that costs.
+    pub(crate) fn concat(&self) -> Bytes {
+        let mut bytes = Vec::with_capacity(self.length());
+        self.0.iter().for_each(|piece| bytes.extend_from_slice(piece));
+        bytes.into()
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.pop_front().map(|piece| Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Exact, so that the request has a `Content-Length`.
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.length() as u64)
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::task::Waker;
+
     use super::*;
 
     #[test]
@@ -90,5 +145,25 @@ mod tests {
                 assert_eq!(compression.unpacked(&twice).unwrap(), expected, "{compression:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_body_is_its_pieces_one_after_the_other_and_knows_how_long_it_is() {
+        let mut body = Body::default();
+        for piece in ["one", "", "two", "three"] {
+            body.push(Bytes::from_static(piece.as_bytes()));
+        }
+        let whole = body.concat();
+        assert_eq!(whole, "onetwothree");
+        let (mut sent, mut left) = (Vec::new(), whole.len());
+        let mut context = Context::from_waker(Waker::noop());
+        while let Poll::Ready(Some(frame)) = Pin::new(&mut body).poll_frame(&mut context) {
+            let piece = frame.unwrap().into_data().unwrap();
+            left -= piece.len();
+            assert_eq!(body.size_hint().exact(), Some(left as u64));
+            assert_eq!(body.is_end_stream(), left == 0);
+            sent.extend_from_slice(&piece);
+        }
+        assert_eq!(sent, whole);
     }
 }

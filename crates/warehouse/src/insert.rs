@@ -1,10 +1,10 @@
 //! INSERTs whose answer can be relied on.
 
-use bytes::Bytes;
 use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use crate::answer::{HttpAnswer, classify};
+use crate::body::Body;
 use crate::client::Warehouse;
 use crate::error::with_sources;
 use crate::half_sent;
@@ -105,7 +105,7 @@ impl Warehouse {
         hosts: &Hosts,
         index: usize,
         request: &InsertRequest,
-        body: Bytes,
+        body: Body,
     ) -> InsertAnswer {
         let Some(url) = self.insert_url(hosts, index, request) else {
             return InsertAnswer::Away("there is no such host".to_owned());
@@ -115,9 +115,9 @@ impl Warehouse {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
         }
         if crashpoint::reached(half_sent::POINT) {
-            half_sent::send_half_and_act(&url, &headers, &body);
+            half_sent::send_half_and_act(&url, &headers, &body.concat());
         }
-        match self.http.post(url).headers(headers).body(body).send().await {
+        match self.http.post(url).headers(headers).body(reqwest::Body::wrap(body)).send().await {
             Ok(response) => answer(response, request).await,
             Err(error) => no_answer(&error.without_url()),
         }

@@ -13,7 +13,7 @@ use std::{
 
 use bytes::Bytes;
 
-use crate::{Compression, Row, RowBinary};
+use crate::{Compression, Row, RowBinary, body::Body};
 
 /// A piece that has so many bytes is full: with its last row it is seldom more than a block of LZ4.
 const FULL: usize = 248 * 1024;
@@ -115,30 +115,33 @@ impl RowBytes {
         self.span.end = self.span.end.min(self.span.start + length);
     }
 
-    /// The rows one behind the other, packed.
-    pub(crate) fn body(rows: &[Self], compression: Compression) -> io::Result<Bytes> {
+    /// The rows one behind the other, packed, in pieces.
+    pub(crate) fn body(rows: &[Self], compression: Compression) -> io::Result<Body> {
+        let mut body = Body::default();
         if rows.is_empty() {
-            return compression.packed(&[]);
+            body.push(compression.packed(&[])?);
         }
-        let mut body = Vec::new();
         for of_a_piece in rows.chunk_by(|one, next| Arc::ptr_eq(&one.piece, &next.piece)) {
             let packed = of_a_piece[0].piece.packed()?;
             if packed.compression == compression && packed.is_all(of_a_piece) {
-                body.extend_from_slice(&packed.bytes);
+                body.push(packed.bytes.clone());
                 continue;
             }
             let bytes = packed.compression.unpacked(&packed.bytes)?;
             let rows = of_a_piece.iter().map(|row| &bytes[row.span.clone()]);
-            body.extend_from_slice(&compression.packed(&rows.collect::<Vec<_>>().concat())?);
+            body.push(compression.packed(&rows.collect::<Vec<_>>().concat())?);
         }
-        Ok(body.into())
+        Ok(body)
     }
 }
 
 /// Rows are the same if their bytes are; before they are packed, if they are one.
 impl PartialEq for RowBytes {
     fn eq(&self, other: &Self) -> bool {
-        let bytes = |row: &Self| Self::body(std::slice::from_ref(row), Compression::None).ok();
+        let bytes = |row: &Self| {
+            let body = Self::body(std::slice::from_ref(row), Compression::None);
+            body.ok().map(|it| it.concat())
+        };
         let are_one = Arc::ptr_eq(&self.piece, &other.piece) && self.span == other.span;
         are_one || bytes(self).is_some_and(|mine| bytes(other) == Some(mine))
     }
@@ -175,7 +178,7 @@ mod tests {
 
     /// The rows of a body.
     fn unpacked(rows: &[RowBytes], compression: Compression) -> Vec<u8> {
-        let body = RowBytes::body(rows, compression).unwrap();
+        let body = RowBytes::body(rows, compression).unwrap().concat();
         compression.unpacked(&body).unwrap().to_vec()
     }
 
@@ -205,7 +208,7 @@ mod tests {
         assert!(pieces.len() > 2);
         let expected: Vec<u8> =
             pieces.iter().flat_map(|piece| piece.packed().unwrap().bytes.to_vec()).collect();
-        assert_eq!(RowBytes::body(&rows, Compression::Lz4).unwrap(), expected);
+        assert_eq!(RowBytes::body(&rows, Compression::Lz4).unwrap().concat(), expected);
     }
 
     #[test]

@@ -103,7 +103,7 @@ impl<'de> Reader<'_, 'de> {
     }
 
     fn text(&mut self) -> Result<&'de str, NotRead> {
-        std::str::from_utf8(self.bytes()?).map_err(|_| NotRead::NoText)
+        simdutf8::basic::from_utf8(self.bytes()?).map_err(|_| NotRead::NoText)
     }
 }
 
