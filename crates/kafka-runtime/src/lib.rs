@@ -53,6 +53,7 @@ mod stage_loop;
 mod stage_loop_tests;
 mod step_processor;
 mod tail;
+mod told_leaders;
 mod trouble;
 mod watchdog;
 
