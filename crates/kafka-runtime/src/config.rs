@@ -223,7 +223,7 @@ impl KafkaConfig {
             .set("auto.offset.reset", "error")
             .set("check.crcs", "true")
             .set("fetch.queue.backoff.ms", "20")
-            .set("fetch.wait.max.ms", "100")
+            .set("fetch.wait.max.ms", "500")
             .set("queued.max.messages.kbytes", "32768")
             .set("fetch.message.max.bytes", "1048576")
             .set("statistics.interval.ms", STATISTICS_MS.to_string());
