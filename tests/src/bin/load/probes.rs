@@ -16,9 +16,8 @@ use crate::{events::PROBE, sleep_until};
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// So long after the last question it is asked anyway.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
-/// The size of the table.
-const LOOK: &str = "SELECT total_rows FROM system.tables \
-    WHERE database = currentDatabase() AND name = 'events'";
+/// The size of the table. `system.tables` tells it too, at twice the cost.
+const LOOK: &str = "SELECT count() FROM events";
 /// Probes that are asked for at once, the oldest first. While all is well a hundred are on their way.
 const AT_ONCE: usize = 5_000;
 /// Without an arrival for so long the rest is lost.
@@ -134,11 +133,13 @@ impl Probes {
     }
 }
 
-/// Source and name lead the sort key: of each part no more is read than the granules with probes.
+/// Source and name lead the sort key: of each part no more is read than the granules with probes, of which
+/// neither an index nor a first look at one column would leave anything out.
 fn question(ids: &[String]) -> String {
     format!(
         "SELECT message_id FROM events WHERE source = '{}' AND event_name = '{PROBE}' \
-         AND message_id IN ('{}') SETTINGS max_threads = 1",
+         AND message_id IN ('{}') \
+         SETTINGS max_threads = 1, use_skip_indexes = 0, optimize_move_to_prewhere = 0",
         WEB.id,
         ids.join("','")
     )
