@@ -34,6 +34,7 @@ mod patience;
 mod pieces;
 mod processor;
 mod producer;
+mod questions;
 mod record;
 #[cfg(test)]
 mod recorded;

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fmt, thread,
+    fmt,
     time::{Duration, Instant},
 };
 
@@ -10,7 +10,7 @@ use event::Millis;
 use rdkafka::{
     Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
-    error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code},
+    error::KafkaError,
 };
 use topology::Topic;
 
@@ -19,15 +19,12 @@ use crate::{
     context::{ReaderContext, locked},
     convert::record_of,
     forgotten::{remind, remind_if_forgotten},
+    questions::{ASK_TIMEOUT, committed, offsets_at},
     record::{Blocks, Position, Record},
 };
 
-const ASK_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long one record may take to come when it is asked for by its position.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long to wait before a broker that has just started is asked again.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// Reading failed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -322,73 +319,4 @@ fn offsets_of(told: &TopicPartitionList) -> Option<BTreeMap<i32, i64>> {
         element.error().ok().map(|()| (element.partition(), offset))
     };
     told.elements().iter().map(offset).collect()
-}
-
-/// The offsets at these times. What a client knows of leaders is too old for a broker that has started anew,
-/// once for each topic: it asks for newer while it gives the error.
-fn offsets_at(
-    client: &BaseConsumer<ReaderContext>,
-    asked: &TopicPartitionList,
-) -> KafkaResult<TopicPartitionList> {
-    asked_anew(is_of_a_former_leader, || client.offsets_for_times(asked.clone(), ASK_TIMEOUT))
-}
-
-/// What the observer's group has committed. A broker that has just started is nobody's coordinator
-/// for a moment.
-fn committed(
-    observer: &BaseConsumer<ReaderContext>,
-    asked: &TopicPartitionList,
-) -> KafkaResult<TopicPartitionList> {
-    asked_anew(is_without_coordinator, || observer.committed_offsets(asked.clone(), ASK_TIMEOUT))
-}
-
-/// Asks again and again while the error is one that passes.
-fn asked_anew<T>(
-    passes: fn(Code) -> bool,
-    mut ask: impl FnMut() -> KafkaResult<T>,
-) -> KafkaResult<T> {
-    let begun = Instant::now();
-    loop {
-        let answer = ask();
-        let code = answer.as_ref().err().and_then(KafkaError::rdkafka_error_code);
-        if !code.is_some_and(passes) || begun.elapsed() > ASK_TIMEOUT {
-            return answer;
-        }
-        thread::sleep(PAUSE);
-    }
-}
-
-const fn is_of_a_former_leader(code: Code) -> bool {
-    matches!(code, Code::FencedLeaderEpoch | Code::UnknownLeaderEpoch | Code::NotLeaderForPartition)
-}
-
-const fn is_without_coordinator(code: Code) -> bool {
-    matches!(
-        code,
-        Code::NotCoordinator | Code::CoordinatorNotAvailable | Code::CoordinatorLoadInProgress
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn asked(answers: &[KafkaResult<u8>], passes: fn(Code) -> bool) -> (KafkaResult<u8>, usize) {
-        let mut asked = 0;
-        let answer = asked_anew(passes, || {
-            asked += 1;
-            answers[asked - 1].clone()
-        });
-        (answer, asked)
-    }
-
-    #[test]
-    fn a_broker_that_has_just_started_is_asked_anew_and_any_other_error_is_told() {
-        let refused = |code| Err(KafkaError::MetadataFetch(code));
-        let fenced = || refused(Code::FencedLeaderEpoch);
-        assert_eq!(asked(&[fenced(), fenced(), Ok(7)], is_of_a_former_leader), (Ok(7), 3));
-        assert_eq!(asked(&[fenced(), Ok(7)], is_without_coordinator), (fenced(), 1));
-        let timed_out = || refused(Code::OperationTimedOut);
-        assert_eq!(asked(&[timed_out(), Ok(7)], is_of_a_former_leader), (timed_out(), 1));
-    }
 }
