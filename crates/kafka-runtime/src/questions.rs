@@ -1,6 +1,7 @@
 //! Questions to brokers: asked anew while what keeps them from an answer passes.
 
 use std::{
+    collections::BTreeSet,
     thread,
     time::{Duration, Instant},
 };
@@ -20,12 +21,32 @@ pub(crate) const ASK_TIMEOUT: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// The offsets at these times. What a client knows of leaders is too old for a broker that has started anew,
-/// once for each topic: it asks for newer while it gives the error.
+/// once for each topic: it asks for newer while it gives the error. What it knows of a topic that had no leader
+/// when it last asked it keeps for `metadata.max.age.ms`, and gives errors of its own without asking anybody
+/// (librdkafka 2.12, `rd_kafka_topic_partition_list_get_leaders`).
 pub(crate) fn offsets_at(
     client: &BaseConsumer<ReaderContext>,
     asked: &TopicPartitionList,
 ) -> KafkaResult<TopicPartitionList> {
-    asked_anew(is_of_a_former_leader, || client.offsets_for_times(asked.clone(), ASK_TIMEOUT))
+    asked_anew(is_of_a_former_leader, || {
+        let told = client.offsets_for_times(asked.clone(), ASK_TIMEOUT);
+        let code = told.as_ref().err().and_then(KafkaError::rdkafka_error_code);
+        if code.is_some_and(is_without_leader) {
+            learn_leaders(client, asked);
+        }
+        told
+    })
+}
+
+/// Has the client ask who leads.
+fn learn_leaders(client: &BaseConsumer<ReaderContext>, of: &TopicPartitionList) {
+    let topics: BTreeSet<String> =
+        of.elements().iter().map(|element| element.topic().to_owned()).collect();
+    for topic in topics {
+        if let Err(error) = client.fetch_metadata(Some(&topic), ASK_TIMEOUT) {
+            tracing::debug!(topic, "leaders: {error}");
+        }
+    }
 }
 
 /// What the observer's group has committed. A broker that has just started is nobody's coordinator
@@ -54,7 +75,15 @@ fn asked_anew<T>(
 }
 
 const fn is_of_a_former_leader(code: Code) -> bool {
-    matches!(code, Code::FencedLeaderEpoch | Code::UnknownLeaderEpoch | Code::NotLeaderForPartition)
+    is_without_leader(code)
+        || matches!(
+            code,
+            Code::FencedLeaderEpoch | Code::UnknownLeaderEpoch | Code::NotLeaderForPartition
+        )
+}
+
+const fn is_without_leader(code: Code) -> bool {
+    matches!(code, Code::LeaderNotAvailable | Code::UnknownPartition)
 }
 
 const fn is_without_coordinator(code: Code) -> bool {
@@ -66,7 +95,40 @@ const fn is_without_coordinator(code: Code) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use rdkafka::{Offset, mocking::MockCluster};
+    use topology::Topic;
+
     use super::*;
+    use crate::config::KafkaConfig;
+
+    /// The broker is librdkafka's own fake.
+    #[test]
+    fn a_client_that_found_no_leader_finds_the_one_that_there_is_later() {
+        let topic = Topic::RawEvents.name();
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic(topic, 2, 1).unwrap();
+        let lead = |broker| {
+            (0..2).for_each(|it| cluster.partition_leader(topic, it, broker).unwrap());
+        };
+        let kafka =
+            KafkaConfig { bootstrap_servers: cluster.bootstrap_servers(), ..Default::default() };
+        let client =
+            kafka.group_observer("led").create_with_context(ReaderContext::default()).unwrap();
+        let mut ends = TopicPartitionList::new();
+        for partition in 0..2 {
+            ends.add_partition_offset(topic, partition, Offset::End).unwrap();
+        }
+        offsets_at(&client, &ends).unwrap();
+        lead(None);
+        let (begun, mut last) = (Instant::now(), None);
+        while !last.is_some_and(is_without_leader) && begun.elapsed() < ASK_TIMEOUT {
+            let told = client.offsets_for_times(ends.clone(), ASK_TIMEOUT);
+            last = told.err().and_then(|error| error.rdkafka_error_code());
+        }
+        assert!(last.is_some_and(is_without_leader), "{last:?}");
+        lead(Some(1));
+        offsets_at(&client, &ends).unwrap();
+    }
 
     fn asked(answers: &[KafkaResult<u8>], passes: fn(Code) -> bool) -> (KafkaResult<u8>, usize) {
         let mut asked = 0;
