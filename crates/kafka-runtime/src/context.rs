@@ -253,11 +253,11 @@ fn assign(consumer: &BaseConsumer<ReaderContext>, partitions: &TopicPartitionLis
             let taken = consumer.unassign();
             tracing::debug!(?taken, "assignment refused");
             let detail = format!("committed offsets: {error}");
-            return if is_transport(&error) {
-                Rebalanced::NoAnswer(detail)
-            } else {
-                Rebalanced::Failed(detail)
-            };
+            if is_transport(&error) {
+                return Rebalanced::NoAnswer(detail);
+            }
+            consumer.context().trouble.failed(&error);
+            return Rebalanced::Failed(detail);
         }
     };
     let missing = committed

@@ -201,3 +201,62 @@ impl<'a> Slot<'a> {
         self.clients.metrics.halted(halt.dependency, false);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use rdkafka::mocking::MockCluster;
+    use telemetry::Health;
+
+    use super::*;
+    use crate::{config::KafkaConfig, log::Log as _};
+
+    const READS: Topic = Topic::RawEvents;
+
+    fn slot(servers: String, slot_id: &str) -> SlotClients {
+        SlotClients {
+            kafka: KafkaConfig { bootstrap_servers: servers, ..Default::default() },
+            group: "kept",
+            topics: vec![READS],
+            slot_id: slot_id.to_owned(),
+            readiness: Health::new().component("kept"),
+            metrics: StageMetrics::of("kept"),
+            trouble: Trouble::default(),
+        }
+    }
+
+    /// The broker is librdkafka's own fake.
+    #[test]
+    fn clients_are_made_anew_as_long_as_a_partition_has_no_leader() {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic(READS.name(), 1, 1).unwrap();
+        cluster.partition_leader(READS.name(), 0, None).unwrap();
+        let shutdown = Shutdown::new();
+        let slot =
+            Slot { clients: slot(cluster.bootstrap_servers(), "kept-0"), shutdown: &shutdown };
+        let mut made = 0;
+        let kept = slot.keep(|mut log| {
+            made += 1;
+            if made > 3 {
+                return (log, Ok(()));
+            }
+            let asked = log.extents(&BTreeSet::from([(READS, 0)])).map(drop);
+            assert!(matches!(asked, Err(LogError::Rebuild(_))), "{asked:?}");
+            (log, asked)
+        });
+        kept.unwrap();
+        assert_eq!(made, 4);
+    }
+
+    #[test]
+    fn clients_that_fail_twice_beside_a_broker_that_is_there_end_the_process() {
+        let cluster = MockCluster::new(1).unwrap();
+        let shutdown = Shutdown::new();
+        let slot =
+            Slot { clients: slot(cluster.bootstrap_servers(), "kept-1"), shutdown: &shutdown };
+        let failed = || Err(LogError::Rebuild("no right to do this".to_owned()));
+        let kept = slot.keep(|log| (log, failed()));
+        assert!(matches!(kept, Err(RuntimeError::Broken { .. })), "{kept:?}");
+    }
+}

@@ -51,7 +51,37 @@ pub(crate) fn is_transport(error: &KafkaError) -> bool {
     error.rdkafka_error_code().is_some_and(|code| codes.contains(&code))
 }
 
+/// Whether an error is of brokers that come, go, or lead no more, so that no client made anew fares better
+/// until they are there. Sources: "retriable" of <https://kafka.apache.org/protocol#protocol_error_codes>;
+/// a handle is destroyed with the broker that a Metadata response does not name any more, as one that
+/// stood still is not while it is fenced; and a partition without a leader is unknown to librdkafka.
+fn is_of_brokers(error: &KafkaError) -> bool {
+    let codes = [
+        Code::DestroyBroker,
+        Code::UnknownPartition,
+        Code::LeaderNotAvailable,
+        Code::NotLeaderForPartition,
+        Code::BrokerNotAvailable,
+        Code::ReplicaNotAvailable,
+        Code::NetworkException,
+        Code::CoordinatorLoadInProgress,
+        Code::CoordinatorNotAvailable,
+        Code::NotCoordinator,
+        Code::FencedLeaderEpoch,
+        Code::UnknownLeaderEpoch,
+        Code::OffsetNotAvailable,
+    ];
+    is_transport(error) || error.rdkafka_error_code().is_some_and(|code| codes.contains(&code))
+}
+
 impl Trouble {
+    /// A question or a request failed, and the client that made it is given up.
+    pub(crate) fn failed(&self, error: &KafkaError) {
+        if is_of_brokers(error) {
+            self.note();
+        }
+    }
+
     /// An error that a client reported.
     pub(crate) fn error(&self, error: &KafkaError, reason: &str) {
         if !is_transport(error) {
@@ -243,9 +273,25 @@ mod tests {
     }
 
     #[test]
+    fn a_question_to_a_broker_that_leads_no_more_or_was_forgotten_is_trouble() {
+        for code in [
+            Code::FencedLeaderEpoch,
+            Code::UnknownPartition,
+            Code::DestroyBroker,
+            Code::OperationTimedOut,
+        ] {
+            let trouble = Trouble::default();
+            trouble.failed(&KafkaError::MetadataFetch(code));
+            assert_eq!(trouble.count(), 1, "{code:?}");
+            assert!(trouble.within(TROUBLE_LINGERS));
+        }
+    }
+
+    #[test]
     fn an_error_of_another_kind_is_no_trouble() {
         let trouble = Trouble::default();
         trouble.error(&KafkaError::Global(Code::UnknownTopic), "no such topic");
+        trouble.failed(&KafkaError::MetadataFetch(Code::TopicAuthorizationFailed));
         assert_eq!((trouble.count(), trouble.away()), (0, None));
     }
 }

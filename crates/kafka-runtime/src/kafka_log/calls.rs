@@ -11,7 +11,6 @@ use rdkafka::{
 use super::{KafkaLog, SlotClients, delivery::DeliveryContext, slot_producer::SlotProducer};
 use crate::{
     error::{ErrorClass, LogError, classify},
-    trouble::is_transport,
     watchdog::guarded,
 };
 
@@ -56,9 +55,7 @@ impl KafkaLog {
 
     /// The clients are of no use any more. For want of a broker that is no fault of theirs.
     pub(super) fn broken(&self, what: &str, error: &KafkaError) -> LogError {
-        if is_transport(error) {
-            self.slot.trouble.note();
-        }
+        self.slot.trouble.failed(error);
         LogError::Rebuild(format!("{what}: {error}"))
     }
 
