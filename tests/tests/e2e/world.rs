@@ -51,8 +51,12 @@ pub(crate) fn on_the_flow(label: &str, test: impl FnOnce(&Flow, &Oracle) -> anyh
     }
 }
 
-/// A line for each service that has ended by itself, and how.
+/// Each service that has ended by itself, how, and what it said last.
 fn ended(flow: &Flow) -> String {
-    let line = |it: &ServiceProcess| Some(format!("{it} has ended: {}\n", it.ended()?));
-    flow.ended().filter_map(line).collect()
+    let told = |it: &ServiceProcess| {
+        let log = it.log();
+        let last = log.lines().next_back().unwrap_or_default();
+        Some(format!("{it} has ended: {}: {last}\n", it.ended()?))
+    };
+    flow.ended().filter_map(told).collect()
 }
