@@ -74,7 +74,8 @@ fn asked_anew<T>(
     }
 }
 
-const fn is_of_a_former_leader(code: Code) -> bool {
+/// Whether who was asked leads the partition no more, or nobody does.
+pub(crate) const fn is_of_a_former_leader(code: Code) -> bool {
     is_without_leader(code)
         || matches!(
             code,
@@ -82,11 +83,14 @@ const fn is_of_a_former_leader(code: Code) -> bool {
         )
 }
 
+/// Whether nobody led the partition when the client last asked who does. librdkafka says then of it that it
+/// is unknown.
 const fn is_without_leader(code: Code) -> bool {
     matches!(code, Code::LeaderNotAvailable | Code::UnknownPartition)
 }
 
-const fn is_without_coordinator(code: Code) -> bool {
+/// Whether who was asked is not the coordinator of the group, or not ready to be.
+pub(crate) const fn is_without_coordinator(code: Code) -> bool {
     matches!(
         code,
         Code::NotCoordinator | Code::CoordinatorNotAvailable | Code::CoordinatorLoadInProgress

@@ -10,7 +10,12 @@ use std::{
 
 use rdkafka::{error::KafkaError, types::RDKafkaErrorCode as Code};
 
-use crate::{config::TRANSACTION_TIMEOUT_MS, context::locked, error::LogError};
+use crate::{
+    config::TRANSACTION_TIMEOUT_MS,
+    context::locked,
+    error::LogError,
+    questions::{is_of_a_former_leader, is_without_coordinator},
+};
 
 /// How long after trouble with a connection a late request may still arrive.
 const TROUBLE_LINGERS: Duration = Duration::from_mins(1);
@@ -52,26 +57,20 @@ pub(crate) fn is_transport(error: &KafkaError) -> bool {
 }
 
 /// Whether an error is of brokers that come, go, or lead no more, so that no client made anew fares better
-/// until they are there. Sources: "retriable" of <https://kafka.apache.org/protocol#protocol_error_codes>;
-/// a handle is destroyed with the broker that a Metadata response does not name any more, as one that
-/// stood still is not while it is fenced; and a partition without a leader is unknown to librdkafka.
+/// until they are there. A handle is destroyed with the broker that a Metadata response does not name any
+/// more, as one that stood still is not while it is fenced. The others are "retriable" by
+/// <https://kafka.apache.org/protocol#protocol_error_codes>.
 fn is_of_brokers(error: &KafkaError) -> bool {
-    let codes = [
+    let others = [
         Code::DestroyBroker,
-        Code::UnknownPartition,
-        Code::LeaderNotAvailable,
-        Code::NotLeaderForPartition,
-        Code::BrokerNotAvailable,
         Code::ReplicaNotAvailable,
         Code::NetworkException,
-        Code::CoordinatorLoadInProgress,
-        Code::CoordinatorNotAvailable,
-        Code::NotCoordinator,
-        Code::FencedLeaderEpoch,
-        Code::UnknownLeaderEpoch,
         Code::OffsetNotAvailable,
     ];
-    is_transport(error) || error.rdkafka_error_code().is_some_and(|code| codes.contains(&code))
+    let is_other = |code| {
+        is_of_a_former_leader(code) || is_without_coordinator(code) || others.contains(&code)
+    };
+    is_transport(error) || error.rdkafka_error_code().is_some_and(is_other)
 }
 
 impl Trouble {
