@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use local_stack::Part;
 use topology::{Service, Stage};
 use waybill_tests::{Flow, WEB, until};
@@ -67,13 +67,17 @@ fn while_a_stage_is_stopped_the_books_are_open_held_by_it_and_nothing_is_missing
             process.stop_gracefully()?;
             let messages: Vec<_> = (0..20).map(|_| oracle.issue(WEB)).collect();
             ensure!(oracle.post(flow, &messages)?, "ingest does not need {stage}");
-            // The stages before it may take a while on a busy machine.
+            // The stages before it, and the audit itself, may take a while on a busy machine.
+            let (mut patience, mut told) = (Duration::from_secs(3), String::new());
             until("the books are held by it", WITHIN, || {
-                let audit = flow.audit(Duration::from_secs(3))?;
+                let audit = flow.audit(patience)?;
                 ensure!(audit.code == 2, "{audit}");
                 ensure!(audit.report.missing().is_empty(), "{audit}");
+                patience *= 2;
+                told = audit.to_string();
                 Ok((audit.report.held_by() == Some(stage.name())).then_some(()))
-            })?;
+            })
+            .with_context(|| format!("the audit said: {told}"))?;
             process.restart()?;
             let tally = oracle.settle(flow)?;
             ensure!(tally.loaded == 20, "{tally}");
