@@ -6,8 +6,9 @@ use clap::Parser;
 use mimalloc::MiMalloc;
 use waybill::{Exit, cli::Cli};
 
-/// An event is some fifty short texts, and a third of a stage's CPU went into glibc's allocator. Its feature
-/// `override` gives it to librdkafka as well: one thread of it allocates each record, another one frees it.
+/// An event is some fifty short texts, and a third of a stage's CPU went into glibc's allocator. librdkafka
+/// keeps that one: with mimalloc for its many threads too (feature `override`) the six services took 6 % less
+/// CPU at 1,000 events a second, and 707 MiB in place of 406.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
