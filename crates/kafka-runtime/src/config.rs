@@ -19,7 +19,7 @@ const SESSION_TIMEOUT_MS: u32 = 7_000;
 /// How often a member says that it lives.
 const HEARTBEAT_MS: u32 = 1_000;
 /// How often librdkafka reports positions and lag.
-const STATISTICS_MS: u32 = 500;
+pub(crate) const STATISTICS_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Where Kafka is.
 #[derive(Clone, Deserialize)]
@@ -226,7 +226,7 @@ impl KafkaConfig {
             .set("fetch.wait.max.ms", "500")
             .set("queued.max.messages.kbytes", "32768")
             .set("fetch.message.max.bytes", "1048576")
-            .set("statistics.interval.ms", STATISTICS_MS.to_string());
+            .set("statistics.interval.ms", STATISTICS_INTERVAL.as_millis().to_string());
         self.finished(config)
     }
 

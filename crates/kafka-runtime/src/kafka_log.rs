@@ -259,12 +259,10 @@ impl Log for KafkaLog {
 
     fn rewind(&mut self) -> Result<Vec<Commit>, LogError> {
         self.unpolled = None;
-        let asked = Instant::now();
         let committed = self
             .consumer
             .committed_offsets(self.assigned()?, CALL_TIMEOUT * 2)
             .map_err(|error| self.broken("committed offsets", &error))?;
-        self.slot.trouble.answered(asked);
         if committed.count() == 0 {
             return Ok(Vec::new());
         }
@@ -309,11 +307,9 @@ impl Log for KafkaLog {
                 .map(|list| commits_of(&list))
                 .map_err(|error| self.broken("bounds of the log", &error))
         };
-        let asked = Instant::now();
         let starts = ask(Offset::Beginning)?;
         let ends: BTreeMap<Partition, i64> =
             ask(Offset::End)?.into_iter().map(|end| (end.partition, end.next)).collect();
-        self.slot.trouble.answered(asked);
         let extent = |start: Commit| {
             let end = ends.get(&start.partition).copied().unwrap_or(start.next);
             (start.partition, Extent { start: start.next, end })

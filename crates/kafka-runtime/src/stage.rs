@@ -206,11 +206,19 @@ impl<'a> Slot<'a> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use rdkafka::mocking::MockCluster;
+    use rdkafka::{
+        ClientConfig, Offset, TopicPartitionList,
+        consumer::{BaseConsumer, CommitMode, Consumer as _},
+        mocking::MockCluster,
+        types::{RDKafkaApiKey, RDKafkaRespErr},
+    };
     use telemetry::Health;
 
     use super::*;
-    use crate::{config::KafkaConfig, log::Log as _};
+    use crate::{
+        config::KafkaConfig,
+        log::{Commit, Log as _, Polled},
+    };
 
     const READS: Topic = Topic::RawEvents;
 
@@ -258,5 +266,48 @@ mod tests {
         let failed = || Err(LogError::Rebuild("no right to do this".to_owned()));
         let kept = slot.keep(|log| (log, failed()));
         assert!(matches!(kept, Err(RuntimeError::Broken { .. })), "{kept:?}");
+    }
+
+    /// What becomes of a slot that asks a question which the broker answers after so long, and is fenced by the
+    /// commit right behind it; and how often its clients were made. The broker is librdkafka's own fake.
+    fn fenced_behind_a_question(silent: Duration) -> (Result<(), RuntimeError>, u32) {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic(READS.name(), 1, 1).unwrap();
+        let clients = slot(cluster.bootstrap_servers(), "kept-2");
+        let mut first = TopicPartitionList::new();
+        first.add_partition_offset(READS.name(), 0, Offset::Offset(0)).unwrap();
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", cluster.bootstrap_servers()).set("group.id", clients.group);
+        config.create::<BaseConsumer>().unwrap().commit(&first, CommitMode::Sync).unwrap();
+        let shutdown = Shutdown::new();
+        let slot = Slot { clients, shutdown: &shutdown };
+        let mut made = 0;
+        let kept = slot.keep(|mut log| {
+            made += 1;
+            if made > 1 {
+                return (log, Ok(()));
+            }
+            let partition = (READS, 0);
+            while !matches!(log.poll(Duration::from_secs(1)), Ok(Polled::Assigned(_))) {}
+            log.begin().unwrap();
+            cluster.broker_round_trip_time(1, silent).unwrap();
+            log.rewind().unwrap();
+            cluster.broker_round_trip_time(1, Duration::ZERO).unwrap();
+            let fence = RDKafkaRespErr::RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID;
+            cluster.request_errors(RDKafkaApiKey::TxnOffsetCommit, &[fence]);
+            let committed = log.commit(&[Commit { partition, next: 1, metadata: String::new() }]);
+            (log, committed)
+        });
+        (kept, made)
+    }
+
+    #[test]
+    fn a_fence_behind_a_question_is_by_another_process_unless_the_broker_kept_silent() {
+        let (kept, made) = fenced_behind_a_question(Duration::ZERO);
+        assert!(matches!(kept, Err(RuntimeError::SlotTaken { .. })), "{kept:?}");
+        assert_eq!(made, 1);
+        let (kept, made) = fenced_behind_a_question(Duration::from_secs(5));
+        kept.unwrap();
+        assert_eq!(made, 2);
     }
 }

@@ -25,10 +25,6 @@ const TROUBLE_LINGERS: Duration = Duration::from_mins(1);
 /// end of a session brings.
 const SILENCE: Duration = Duration::from_secs(4);
 
-/// The same for a question, during which no statistics are served: a broker that stands still for as long as a
-/// session, from less than [`SILENCE`] before the question on, keeps it waiting for this long at least.
-const SLOW_ANSWER: Duration = Duration::from_secs(2);
-
 /// What the clients of one slot know of the broker. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Trouble {
@@ -106,13 +102,6 @@ impl Trouble {
     /// for a broker that stood still.
     pub(crate) fn came_back(&self, begun: Instant) {
         if begun.elapsed() >= SILENCE {
-            self.note();
-        }
-    }
-
-    /// A question that was asked then was answered: late, if the broker stood still meanwhile.
-    pub(crate) fn answered(&self, asked: Instant) {
-        if asked.elapsed() >= SLOW_ANSWER {
             self.note();
         }
     }
@@ -221,10 +210,6 @@ mod tests {
         trouble.came_back(now.checked_sub(SILENCE).unwrap());
         assert_eq!(trouble.count(), 1);
         assert!(trouble.within(Duration::from_mins(1)));
-        trouble.answered(now);
-        assert_eq!(trouble.count(), 1);
-        trouble.answered(now.checked_sub(SLOW_ANSWER).unwrap());
-        assert_eq!(trouble.count(), 2);
     }
 
     /// A trouble that was last noted so long ago.

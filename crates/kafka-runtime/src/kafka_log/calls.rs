@@ -10,6 +10,7 @@ use rdkafka::{
 
 use super::{KafkaLog, SlotClients, delivery::DeliveryContext, slot_producer::SlotProducer};
 use crate::{
+    config::STATISTICS_INTERVAL,
     error::{ErrorClass, LogError, classify},
     watchdog::guarded,
 };
@@ -50,7 +51,18 @@ impl KafkaLog {
 
     /// What a fence in the middle of a transaction means.
     fn fenced(&self, detail: String) -> LogError {
+        self.serve_statistics();
         self.slot.trouble.judge_fence(detail, self.transaction.map(|begun| begun.elapsed()))
+    }
+
+    /// Has the statistics served that tell whether the broker kept silent: they wait in the consumer's queue
+    /// while this thread is at anything but a poll, such as a question to that broker. Whatever else stands in
+    /// the queue is dropped, for these clients are given up.
+    fn serve_statistics(&self) {
+        let begun = Instant::now();
+        while begun.elapsed() < STATISTICS_INTERVAL {
+            drop(self.consumer.poll(STATISTICS_INTERVAL));
+        }
     }
 
     /// The clients are of no use any more. For want of a broker that is no fault of theirs.
@@ -82,14 +94,14 @@ pub(super) fn new_producer(slot: &SlotClients) -> Result<SlotProducer, LogError>
     let config = slot.kafka.transactional_producer(&slot.slot_id);
     let producer = SlotProducer::create(&config, DeliveryContext::new(slot.trouble.clone()))
         .map_err(|error| LogError::Rebuild(error.to_string()))?;
-    producer.init_transactions(INIT_TIMEOUT).map_err(|error| init_error(&error))?;
+    producer.init_transactions(INIT_TIMEOUT).map_err(|error| init_error(slot, &error))?;
     Ok(producer)
 }
 
-fn init_error(error: &KafkaError) -> LogError {
+fn init_error(slot: &SlotClients, error: &KafkaError) -> LogError {
     let detail = format!("init_transactions: {error}");
     match classify(error) {
-        ErrorClass::SlotTaken => LogError::SlotTaken(detail),
+        ErrorClass::SlotTaken => slot.trouble.judge_fence(detail, None),
         ErrorClass::Retriable => LogError::Halt(Halt::new("broker", detail)),
         ErrorClass::Abort | ErrorClass::Rebuild => LogError::Rebuild(detail),
     }
