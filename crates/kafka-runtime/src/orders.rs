@@ -161,11 +161,14 @@ impl<'a> Orders<'a> {
         parked.partitions.extend(partitions);
     }
 
-    /// Lets those go whose time has come.
-    pub(crate) fn unpark(&mut self, now: Instant) {
-        if let Some(parked) = self.parked.take_if(|parked| parked.until <= now) {
+    /// Lets those go whose time has come. True if there were any: what the log brought of them was dropped, so
+    /// all partitions are to be taken up anew before anything is read.
+    pub(crate) fn unpark(&mut self, now: Instant) -> bool {
+        let over = self.parked.take_if(|parked| parked.until <= now);
+        if let Some(parked) = &over {
             self.metrics.halted(parked.halt.dependency, false);
         }
+        over.is_some()
     }
 
     fn skip_of(&self, lost: &LostRange) -> Option<&LostRange> {

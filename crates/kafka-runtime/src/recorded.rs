@@ -3,7 +3,9 @@
 //! faults is played in `model`, and proved on a real one.
 
 use std::{
+    cell::Cell,
     collections::{BTreeMap, BTreeSet, VecDeque},
+    rc::Rc,
     time::{Duration, Instant},
 };
 
@@ -42,6 +44,8 @@ pub(crate) struct RecordedLog {
     pub(crate) fail_commits: VecDeque<Option<LogError>>,
     /// How long each poll would have waited.
     pub(crate) waits: Vec<Duration>,
+    /// By how much its clock is ahead.
+    pub(crate) ahead: Rc<Cell<Duration>>,
 }
 
 impl RecordedLog {
@@ -153,7 +157,7 @@ impl Log for RecordedLog {
     }
 
     fn clock(&self) -> Instant {
-        Instant::now()
+        Instant::now() + self.ahead.get()
     }
 
     fn lag(&self) -> Vec<(i32, i64)> {

@@ -1,14 +1,17 @@
 //! Ranges of one batch that are sent side by side, on recorded actions: whatever comes of one, it is
 //! that one's alone.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Duration,
+};
 
 use pipeline::Halt;
 use topology::{Stage, Topic};
 
 use crate::{
     log::Polled,
-    recorded::Action,
+    recorded::{Action, RecordedLog},
     sink::Inserted,
     sink_loop_tests::{AT, INPUT, Table, play, polled, records_of_two, two_ranges},
 };
@@ -67,6 +70,33 @@ fn a_shard_that_is_away_holds_up_its_own_partitions_alone() {
     });
     let intent = |text: &str| text.starts_with("load:2,0,2");
     assert!(last.unwrap().iter().all(|(at, next, text)| *at != AT || (*next == 0 && intent(text))));
+}
+
+#[test]
+fn what_was_set_aside_is_read_again_though_its_time_was_up_before_anybody_looked() {
+    let other = (INPUT, 1);
+    let mut log = RecordedLog::new([Polled::Assigned(vec![AT, other])])
+        .with_committed(AT, 0, "")
+        .with_committed(other, 100, "");
+    log.then(records_of_two());
+    // The broker goes on, until it is told where to begin again.
+    log.then([Polled::Nothing]);
+    log.then(polled(3..5));
+    log.then([Polled::Nothing]);
+    log.then(records_of_two());
+    log.then(polled(3..5));
+    let away = Err(Halt::new("clickhouse", "connection refused"));
+    let uncertain = Ok(Inserted::Uncertain("reset".to_owned()));
+    let mut table = Table {
+        shards: 2,
+        trouble: VecDeque::from([(0, away), (3, uncertain)]),
+        settles_in: Duration::from_secs(6),
+        clock: log.ahead.clone(),
+        ..Table::default()
+    };
+    play(log, &mut table, 6);
+    assert_eq!(table.held, BTreeSet::from([0, 1, 2, 3, 4, 100, 101, 102]));
+    assert_eq!(table.inserts[2..], [(0, 2, 0, vec![0, 1, 2]), (3, 4, 0, vec![3, 4])]);
 }
 
 #[test]

@@ -193,7 +193,7 @@ impl<'a, L: Log, S: Sink> SinkLoop<'a, L, S> {
     /// Follows the orders. An intent that was found while its partition was held is still to be
     /// settled when it is let go.
     fn obey(&mut self) -> Result<(), Failed> {
-        self.orders.unpark(self.log.clock());
+        self.stale |= self.orders.unpark(self.log.clock());
         let cares = self.lanes.iter().map(|(partition, lane)| (partition, &lane.care));
         let changed = self.orders.follow(&mut self.log, &careful(cares))?;
         if changed.lifted {

@@ -1,7 +1,9 @@
 //! The sink's loop on recorded actions.
 
 use std::{
+    cell::Cell,
     collections::{BTreeSet, VecDeque},
+    rc::Rc,
     time::Duration,
 };
 
@@ -45,6 +47,9 @@ pub(crate) struct Table {
     pub(crate) takes: Duration,
     /// Its shards; 0 is one.
     pub(crate) shards: u32,
+    /// How long it takes to settle a range, by a clock that this moves.
+    pub(crate) settles_in: Duration,
+    pub(crate) clock: Rc<Cell<Duration>>,
 }
 
 impl Table {
@@ -117,6 +122,7 @@ impl Sink for Table {
 
     fn settle(&mut self, _range: &Range) -> Result<(), Halt> {
         self.settled += 1;
+        self.clock.set(self.clock.get() + self.settles_in);
         Ok(())
     }
 
