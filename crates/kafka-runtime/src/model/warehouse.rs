@@ -1,6 +1,6 @@
 //! The sink under the sink's loop: it loads into the table in memory.
 
-use std::rc::Rc;
+use std::{rc::Rc, time::Duration};
 
 use event::{Hints, Waybill};
 use pipeline::{Halt, RejectReason, Rejected};
@@ -25,6 +25,8 @@ pub(super) struct Warehouse {
 }
 
 const MOST_SHARDS: u32 = 3;
+/// How long an INSERT that runs is waited for: longer than a shard that was away is left in peace.
+const INSERT_ENDS_IN: Duration = Duration::from_secs(6);
 
 fn away(world: &mut World, slot: u8) -> Result<(), Halt> {
     if world.meets_one(slot, Trouble::Away, Happened::Away) {
@@ -197,6 +199,7 @@ impl Sink for Warehouse {
         }
         let range = self.taken(&mut world, range);
         for (body, much) in world.table.running_of(Some(&range)) {
+            world.pass(INSERT_ENDS_IN);
             world.happened(Happened::ArrivedInSettle);
             world.rows_arrive(&body, much);
         }

@@ -258,6 +258,11 @@ impl World {
         self.passed += timeout * 4;
     }
 
+    /// Something took so long.
+    pub(super) fn pass(&mut self, time: Duration) {
+        self.passed += time;
+    }
+
     pub(super) fn arm(&mut self, slot: Slot, trouble: Trouble) {
         self.troubles.push((slot, trouble));
     }
