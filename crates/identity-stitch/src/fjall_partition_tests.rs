@@ -1,3 +1,8 @@
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
 use identity::MessageKey;
 
 use super::*;
@@ -117,5 +122,10 @@ fn the_files_of_a_day_that_left_the_window_are_gone() {
     let files = store.drawers[&day].path().to_owned();
     assert!(files.exists());
     store.apply(&writes(4..5, 28), at(2)).unwrap();
-    assert!(!files.exists());
+    // A thread of the store may have the day in hand; the last one that lets go of it removes the files.
+    let begun = Instant::now();
+    while files.exists() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{} is still there", files.display());
+        thread::yield_now();
+    }
 }
