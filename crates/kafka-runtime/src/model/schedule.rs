@@ -119,7 +119,7 @@ fn trouble(kind: Kind) -> impl Strategy<Value = Trouble> {
         (steps, Just(Trouble::StepHalts).boxed()),
         (stores, Just(Trouble::StoreFails).boxed()),
         (inserts, insert().boxed()),
-        (inserts / 2, Just(Trouble::Away).boxed()),
+        (inserts / 4, Just(Trouble::Away).boxed()),
     ])
 }
 
