@@ -62,6 +62,12 @@ const SETTINGS: &[(&str, &str)] = &[
     ("wait_end_of_query", "1"),
     // Parallel parsing cuts blocks at 10 MB.
     ("input_format_parallel_parsing", "0"),
+    // The defaults, which hold any batch, whatever an operator's profile says: a token is taken block by block,
+    // so of two INSERTs under one token the longer one would be taken in part.
+    ("max_insert_block_size", "1048449"),
+    ("max_insert_block_size_bytes", "0"),
+    ("min_insert_block_size_rows", "1048449"),
+    ("min_insert_block_size_bytes", "268402944"),
     // A batch of redriven events may come from as many months as it has events.
     ("max_partitions_per_insert_block", "0"),
 ];

@@ -96,10 +96,11 @@ fn reset(stream: TcpStream) {
     drop(stream);
 }
 
-/// Puts settings into the URL of an HTTP request.
+/// Puts settings behind those that the URL of an HTTP request has: of two with a name ClickHouse takes the last.
 fn set(request: &mut Vec<u8>, settings: &str) {
-    if let Some(at) = request.windows(2).position(|window| window == b"/?") {
-        request.splice(at + 2..at + 2, settings.bytes());
+    const BEHIND_URL: &[u8] = b" HTTP/1.1";
+    if let Some(at) = request.windows(BEHIND_URL.len()).position(|it| it == BEHIND_URL) {
+        request.splice(at..at, settings.bytes());
     }
 }
 
@@ -237,13 +238,13 @@ mod tests {
     use super::set;
 
     #[test]
-    fn settings_are_put_before_those_that_the_request_has() {
+    fn settings_are_put_behind_those_that_the_request_has() {
         let put = |request: &str| {
             let mut request = request.as_bytes().to_vec();
-            set(&mut request, "a=1&");
+            set(&mut request, "&a=1");
             String::from_utf8(request).unwrap()
         };
-        assert_eq!(put("POST /?query=x HTTP/1.1"), "POST /?a=1&query=x HTTP/1.1");
-        assert_eq!(put("POST / HTTP/1.1"), "POST / HTTP/1.1");
+        assert_eq!(put("POST /?a=0 HTTP/1.1\r\n"), "POST /?a=0&a=1 HTTP/1.1\r\n");
+        assert_eq!(put("body"), "body");
     }
 }

@@ -71,7 +71,7 @@ pub enum Mode {
     HoldReply {
         /// To which requests.
         to: Aim,
-        /// Settings, as `name=value&`, that those requests over HTTP get beside their own.
+        /// Settings, as `&name=value`, that those requests over HTTP get in place of their own.
         with: &'static str,
     },
     /// Forwards the HTTP request and answers status 200 with ClickHouse's header of an exception instead

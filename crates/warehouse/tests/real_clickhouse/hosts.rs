@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use local_stack::{Doorway, Manner, Stack};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional},
+    net::{TcpListener, TcpStream},
+};
 use warehouse::{
     Compression, Counts, EventRow, InsertAnswer, InsertRequest, RowBytes, Shard, Warehouse,
     WarehouseConfig, WarehouseError,
 };
 
 use crate::loaded::{origins, positions, request, row};
-use crate::{execute, migrated};
+use crate::{execute, migrated, number};
 
 /// A warehouse whose replicas are these doorways. The tables behind them are plain, and those of the
 /// database with the rows alone; those who load and read back are told of a cluster all the same.
@@ -204,6 +208,51 @@ pub(crate) async fn rows_of_many_pieces_arrive_whole_and_some_of_them_too(stack:
         let counts = warehouse.copies(&origins(first, first + 9_999)).await.unwrap().counts();
         assert_eq!(counts, Counts { rows: 8_000, origins: 4_000 });
     }
+}
+
+/// Settings as an operator's profile may have them: before those of the request.
+const CUT: &str =
+    "max_insert_block_size=8&min_insert_block_size_rows=8&min_insert_block_size_bytes=0&";
+
+/// Where the first request on each connection gets them on its way to this address.
+async fn cutting(to: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut from, _)) = listener.accept().await {
+            let mut to = TcpStream::connect(&to).await.unwrap();
+            let mut head = vec![0; 64 * 1024];
+            let length = from.read(&mut head).await.unwrap();
+            head.truncate(length);
+            let query = head.windows(2).position(|it| it == b"/?").unwrap() + 2;
+            head.splice(query..query, CUT.bytes());
+            to.write_all(&head).await.unwrap();
+            tokio::spawn(async move { copy_bidirectional(&mut from, &mut to).await });
+        }
+    });
+    url
+}
+
+/// A token is taken block by block, so an INSERT that is cut into several would not be taken as a whole.
+pub(crate) async fn an_insert_is_one_block_whatever_an_operator_has_set(stack: &Stack) {
+    migrated(stack, "blocks").await;
+    let url = cutting(stack.clickhouse_url().replace("http://", "")).await;
+    let offsets: Vec<String> = (100..140).map(|offset| offset.to_string()).collect();
+    let plain = format!(
+        "{url}/?database=blocks&async_insert=0&query=INSERT+INTO+events+(origin_offset)+FORMAT+CSV"
+    );
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let answer = http.post(plain).body(offsets.join("\n")).send().await.unwrap();
+    assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    let parts = "SELECT uniq(_part) FROM events";
+    assert_eq!(number(stack, "blocks", parts).await, 5, "they cut where nothing else is said");
+
+    let config =
+        WarehouseConfig { url, database: "blocks".to_owned(), ..WarehouseConfig::default() };
+    let rows: Vec<EventRow> = (0..40).map(row).collect();
+    let insert = InsertRequest::new(&rows, "whole".to_owned(), "whole-1".to_owned());
+    assert_eq!(Warehouse::new(&config).unwrap().insert(insert).await, InsertAnswer::Loaded);
+    assert_eq!(number(stack, "blocks", parts).await, 6);
 }
 
 /// The library of the local stack has neither Keeper nor a queue of statements for a cluster, so that

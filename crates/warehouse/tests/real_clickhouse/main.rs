@@ -28,14 +28,13 @@ mod views;
 use std::time::Duration;
 
 use event::Origin;
+use loaded::{APPENDED_AT, dead_letter, origins, positions, request};
 use local_stack::{Part, Stack, StackConfig};
 use warehouse::{
     AuditFinding, AuditHour, Counts, DeadLetterRow, InsertAnswer, InsertRequest, MigrationState,
     PositionRange, Row, RowPosition, Shard, Undecodable, Warehouse, WarehouseConfig,
     WarehouseError,
 };
-
-use loaded::{APPENDED_AT, dead_letter, origins, positions, request};
 
 fn warehouse(stack: &Stack, database: &str) -> Warehouse {
     let config = WarehouseConfig {
@@ -92,6 +91,7 @@ async fn the_warehouse_keeps_its_promises_on_a_real_clickhouse() {
     hosts::what_is_uncertain_is_settled_at_every_host_and_read_back_where_most_agree(&stack).await;
     hosts::rows_arrive_in_any_compression_and_half_of_them_are_none(&stack).await;
     hosts::rows_of_many_pieces_arrive_whole_and_some_of_them_too(&stack).await;
+    hosts::an_insert_is_one_block_whatever_an_operator_has_set(&stack).await;
     hosts::clickhouse_reads_what_a_cluster_is_told(&stack).await;
     hosts::plain_tables_are_refused_for_a_cluster(&stack).await;
     what_was_erased_or_changed_is_read_back(&stack).await;

@@ -25,7 +25,7 @@ const TRIES: u64 = 60;
 const IN_PART: u64 = 3;
 /// ClickHouse cuts each INSERT into blocks of [`SMALL`] rows: it takes effect in parts.
 const SMALL_BLOCKS: &str =
-    "max_insert_block_size=8&min_insert_block_size_rows=8&min_insert_block_size_bytes=0&";
+    "&max_insert_block_size=8&min_insert_block_size_rows=8&min_insert_block_size_bytes=0";
 const SMALL: u64 = 8;
 const LASTING: Duration = Duration::from_secs(10);
 
@@ -64,8 +64,8 @@ fn killed_within(scene: &Scene<'_>) -> anyhow::Result<Fired> {
     Ok(Fired { times: KILLS, told: vec![branches(&watch)] })
 }
 
-/// One INSERT is one block, so that it is there whole or not at all, unless an operator's profile has it
-/// cut: then some of it may be there.
+/// One INSERT is one block, so that it is there whole or not at all, but for the turn of a month. Here ClickHouse cuts
+/// it, so that some of it may be there.
 fn killed_between_blocks(scene: &Scene<'_>) -> anyhow::Result<Fired> {
     let watch = Watch::begin(scene.flow.service(Service::Forward))?;
     for _ in 0..TRIES {
