@@ -11,7 +11,7 @@ use std::{
 
 use event::{Hints, Origin, Waybill};
 use kafka_runtime::{
-    Answered, Inserted, Mapped, MappedRecord, Numbered, PlacedRow, Range, Refusal, Sink,
+    Answered, Inserted, Mapped, MappedRecord, Numbered, Part, Range, Refusal, Sink,
 };
 use pipeline::{Halt, RejectReason, Rejected};
 use tokio::{runtime::Handle, sync::Semaphore, task::LocalSet};
@@ -21,7 +21,7 @@ use warehouse::{
     Warehouse, WarehouseError,
 };
 
-use crate::token::{Token, prefix};
+use crate::token::{Token, prefixes};
 
 /// The dependency that a halt names.
 const CLICKHOUSE: &str = "clickhouse";
@@ -95,16 +95,21 @@ impl<M: Mapping> ClickhouseSink<M> {
         }
     }
 
-    /// The INSERT of a range's rows, with an id that no other has.
-    fn request(&mut self, range: &Range, rows: &[PlacedRow<RowBytes>]) -> InsertRequest {
+    /// The INSERT of some ranges' rows, with an id that no other has; `None` if there are none.
+    fn request(&mut self, parts: &[Part<'_, RowBytes>]) -> Option<InsertRequest> {
+        let (range, _) = *parts.first()?;
+        let rows: Vec<_> =
+            parts.iter().flat_map(|(_, rows)| *rows).map(|placed| placed.row.clone()).collect();
+        if rows.is_empty() {
+            return None;
+        }
         self.writer.pack();
         self.attempts += 1;
         let token =
             Token { epoch: self.loader.epoch, range: *range, format: M::Row::<'static>::FORMAT };
         let token = token.to_string();
         let query_id = format!("{token}-{}-{}", self.attempts, self.loader.nonce);
-        let rows = rows.iter().map(|placed| placed.row.clone()).collect();
-        InsertRequest::of::<M::Row<'static>>(rows, token, query_id, shard(range))
+        Some(InsertRequest::of::<M::Row<'static>>(rows, token, query_id, shard(range)))
     }
 
     fn written_plain(&mut self, record: &Numbered<'_>) -> Option<RowBytes> {
@@ -160,21 +165,18 @@ impl<M: Mapping> Sink for ClickhouseSink<M> {
         Ok(waybills.iter().filter(|waybill| loaded.contains(&waybill.origin)).copied().collect())
     }
 
-    fn insert(&mut self, range: &Range, rows: &[PlacedRow<RowBytes>]) -> Result<Inserted, Halt> {
-        if rows.is_empty() {
-            return Ok(Inserted::Loaded);
-        }
-        let request = self.request(range, rows);
+    fn insert(&mut self, parts: &[Part<'_, RowBytes>]) -> Result<Inserted, Halt> {
+        let Some(request) = self.request(parts) else { return Ok(Inserted::Loaded) };
         inserted(self.loader.runtime.block_on(self.loader.warehouse.insert(request)))
     }
 
-    fn insert_each(&mut self, inserts: &[(&Range, &[PlacedRow<RowBytes>])]) -> Vec<Answered> {
+    fn insert_each(&mut self, inserts: &[Vec<Part<'_, RowBytes>>]) -> Vec<Answered> {
         let turns = Arc::new(Semaphore::new(SIDE_BY_SIDE));
         // On the thread of the sink, as all that it does.
         let here = LocalSet::new();
         let mut sent = Vec::with_capacity(inserts.len());
-        for (range, rows) in inserts {
-            let (request, warehouse) = (self.request(range, rows), self.loader.warehouse.clone());
+        for parts in inserts {
+            let (request, warehouse) = (self.request(parts), self.loader.warehouse.clone());
             sent.push(here.spawn_local(sent_in_turn(turns.clone(), warehouse, request)));
         }
         let each = here.run_until(async {
@@ -192,8 +194,10 @@ impl<M: Mapping> Sink for ClickhouseSink<M> {
     }
 
     fn settle(&mut self, range: &Range) -> Result<(), Halt> {
-        let prefix = prefix(self.loader.epoch, range.topic, range.partition);
-        self.wait(self.loader.warehouse.settle(shard(range), &prefix, SETTLE_WITHIN))
+        for prefix in prefixes(self.loader.epoch, range) {
+            self.wait(self.loader.warehouse.settle(shard(range), &prefix, SETTLE_WITHIN))?;
+        }
+        Ok(())
     }
 
     fn present(&mut self, range: &Range) -> Result<Vec<i64>, Halt> {
@@ -204,8 +208,11 @@ impl<M: Mapping> Sink for ClickhouseSink<M> {
 async fn sent_in_turn(
     turns: Arc<Semaphore>,
     warehouse: Warehouse,
-    request: InsertRequest,
+    request: Option<InsertRequest>,
 ) -> Answered {
+    let Some(request) = request else {
+        return Answered { inserted: Ok(Inserted::Loaded), after: Duration::ZERO };
+    };
     // Nobody closes it.
     let _turn = turns.acquire().await;
     let begun = Instant::now();

@@ -83,9 +83,8 @@ impl fmt::Debug for KafkaConfig {
 /// A sink's batches grow with the load. While little comes, a batch is loaded as soon as nothing has
 /// come for `dry_ms`, or at `age_ms`; the more comes, the nearer `age_ms` and `pace_ms` move to
 /// `grown_ms`, which they reach when that is enough to fill a batch. They are also at least as long as the
-/// INSERTs of the last batch took together, within `grown_ms`: each partition's share is an INSERT, they
-/// are sent side by side, and what one of a few hundred rows costs is hardly less than what one of
-/// thousands does. Where ClickHouse is slow, fewer and larger ones follow. A batch that is full, of several
+/// INSERTs of the last batch took together, within `grown_ms`: what one of a few hundred rows costs is hardly
+/// less than what one of thousands does. Where ClickHouse is slow, fewer and larger ones follow. A batch that is full, of several
 /// partitions, is followed by batches of one partition each, in turn, as long as they are full: so
 /// what waits is loaded in blocks of `records` rows, however many partitions there are.
 ///

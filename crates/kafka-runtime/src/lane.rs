@@ -80,13 +80,14 @@ impl Lane {
 
 /// The range that an intent committed at `start` covers.
 pub(crate) fn intent_range((topic, partition): Partition, start: i64, intent: Intent) -> Range {
-    let Intent { end, content, shards } = intent;
-    Range { topic, partition, start, end, content, shards }
+    let Intent { end, content, shards, bundle } = intent;
+    Range { topic, partition, start, end, content, shards, bundle }
 }
 
 /// The intent to load a range.
 fn intent_of(range: &Range) -> Intent {
-    Intent { end: range.end, content: range.content, shards: range.shards }
+    let Range { end, content, shards, bundle, .. } = *range;
+    Intent { end, content, shards, bundle }
 }
 
 /// A range with its rows and the fates of the records that became none.

@@ -71,6 +71,8 @@ pub use producer::{Delivered, Producer, SendError};
 pub use record::{Header, Numbered, Outgoing, Position, Record, header};
 pub use scanner::{Bounds, GroupPosition, ReadError, Scanner};
 pub use shutdown::Shutdown;
-pub use sink::{Answered, Inserted, Mapped, MappedRecord, PlacedRow, Range, Refusal, Sink};
+pub use sink::{
+    Answered, Bundle, Inserted, Mapped, MappedRecord, Part, PlacedRow, Range, Refusal, Sink,
+};
 pub use stage::{SinkSpec, run_sink, run_sink_of, run_stage};
 pub use step_processor::StepProcessor;

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::sink::Bundle;
+
 /// The metadata of a committed offset. Empty text is the default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Metadata {
@@ -27,6 +29,8 @@ pub(crate) struct Intent {
     pub(crate) content: u32,
     /// Over how many shards the sink was spread.
     pub(crate) shards: u32,
+    /// The INSERT of several ranges in which it is sent first.
+    pub(crate) bundle: Option<Bundle>,
 }
 
 /// A record that was begun by itself, and how often.
@@ -41,7 +45,11 @@ pub(crate) struct Probe {
 impl fmt::Display for Intent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "load:{},{}", self.end, self.content)?;
-        if self.shards == 1 { Ok(()) } else { write!(f, ",{}", self.shards) }
+        if self.shards != 1 {
+            write!(f, ",{}", self.shards)?;
+        }
+        let Some(Bundle { partition, start, end, digest }) = self.bundle else { return Ok(()) };
+        write!(f, " bundle={partition},{start},{end},{digest:x}")
     }
 }
 
@@ -77,7 +85,10 @@ impl Metadata {
                 end: end.parse().ok()?,
                 content: content.parse().ok()?,
                 shards: shards.parse().ok().filter(|shards| *shards > 0)?,
+                bundle: None,
             });
+        } else if let Some(rest) = word.strip_prefix("bundle=") {
+            self.intent.as_mut()?.bundle = Some(bundle(rest)?);
         } else if let Some(rest) = word.strip_prefix("attempts=") {
             self.attempts = rest.parse().ok()?;
         } else if let Some(rest) = word.strip_prefix("by=") {
@@ -92,19 +103,35 @@ impl Metadata {
     }
 }
 
+fn bundle(text: &str) -> Option<Bundle> {
+    let [partition, start, end, digest] = *text.split(',').collect::<Vec<_>>() else { return None };
+    Some(Bundle {
+        partition: partition.parse().ok()?,
+        start: start.parse().ok()?,
+        end: end.parse().ok()?,
+        digest: u64::from_str_radix(digest, 16).ok()?,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const BUNDLED: &str = "load:18446,2 bundle=4,100,199,ab1";
+
     #[test]
     fn metadata_reads_what_it_prints_and_refuses_anything_else() {
-        let intent = Some(Intent { end: 18_446, content: 2, shards: 1 });
-        let spread = Some(Intent { end: 18_446, content: 2, shards: 3 });
+        let alone = Intent { end: 18_446, content: 2, shards: 1, bundle: None };
+        let spread = Some(Intent { shards: 3, ..alone });
+        let bundle = Some(Bundle { partition: 4, start: 100, end: 199, digest: 0xab1 });
+        let with_others = Some(Intent { bundle, ..alone });
+        let intent = Some(alone);
         let probe = Some(Probe { offset: 7, times: 1 });
         for (metadata, text) in [
             (Metadata::default(), ""),
             (Metadata { intent, ..Metadata::default() }, "load:18446,2"),
             (Metadata { intent: spread, ..Metadata::default() }, "load:18446,2,3"),
+            (Metadata { intent: with_others, ..Metadata::default() }, BUNDLED),
             (Metadata { attempts: 2, upto: Some(9), ..Metadata::default() }, "attempts=2 upto=9"),
             (
                 Metadata { intent, attempts: 3, by: Some(0xab), upto: None, probe },
@@ -114,7 +141,10 @@ mod tests {
             assert_eq!(metadata.to_string(), text);
             assert_eq!(Metadata::parse(text), Ok(metadata));
         }
-        for text in ["load:1", "load:1,0,0", "load:1,0,2,3", "attempts=x", "probe=3", "hello"] {
+        let bundles =
+            ["bundle=4,100,199,ab1", "load:1,0 bundle=4,1,9", "load:1,0 bundle=4,1,9,x,1"];
+        let others = ["load:1", "load:1,0,0", "load:1,0,2,3", "attempts=x", "probe=3", "hello"];
+        for text in bundles.into_iter().chain(others) {
             assert!(Metadata::parse(text).is_err(), "{text}");
         }
     }

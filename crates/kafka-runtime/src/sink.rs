@@ -29,7 +29,27 @@ pub struct Range {
     /// Over how many shards the sink was spread when the range was begun ([`Sink::shards`]). All that
     /// is done about the range is done in that shard, whatever the configuration has become since.
     pub shards: u32,
+    /// The INSERT of several ranges in which it is sent first; `None` if it is sent by itself.
+    pub bundle: Option<Bundle>,
 }
+
+/// What an INSERT of ranges of several partitions is called. The intent of each of them names it: whoever
+/// takes one of the partitions up sends its range under the same name, with none of the others, and so
+/// keeps an INSERT of all of them that comes late from being taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Bundle {
+    /// Partition of its first range.
+    pub partition: i32,
+    /// First offset of that range.
+    pub start: i64,
+    /// Last offset of that range, inclusive.
+    pub end: i64,
+    /// Digest of all its ranges: others have another name.
+    pub digest: u64,
+}
+
+/// The rows of a range, on their way.
+pub type Part<'a, R> = (&'a Range, &'a [PlacedRow<R>]);
 
 /// What a record becomes in the sink.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,23 +142,24 @@ pub trait Sink {
     /// Which of these origins the sink holds already (asked for redriven records only).
     fn loaded(&mut self, waybills: &[Waybill]) -> Result<Vec<Waybill>, Halt>;
 
-    /// Loads the rows of a range. The token is made of the range alone. Refused rows leave the token
-    /// untaken, as long as nothing of them is in.
-    fn insert(&mut self, range: &Range, rows: &[PlacedRow<Self::Row>]) -> Result<Inserted, Halt>;
+    /// Loads the rows of a range, or in one INSERT those of all ranges of a bundle. Its token is made of the
+    /// range alone, or, as long as its content number is 0, of the bundle. Refused rows leave the token untaken, as
+    /// long as nothing of them is in.
+    fn insert(&mut self, parts: &[Part<'_, Self::Row>]) -> Result<Inserted, Halt>;
 
-    /// Loads the rows of ranges of different partitions, side by side where the sink can: one answer for
-    /// each, in the same order, once all are in. None waits for what became of another.
-    fn insert_each(&mut self, inserts: &[(&Range, &[PlacedRow<Self::Row>])]) -> Vec<Answered> {
-        let insert = |(range, rows): &(&Range, &[PlacedRow<Self::Row>])| {
+    /// Sends INSERTs of different partitions, side by side where the sink can: one answer for each, in the
+    /// same order, once all are in. None waits for what became of another.
+    fn insert_each(&mut self, inserts: &[Vec<Part<'_, Self::Row>>]) -> Vec<Answered> {
+        let insert = |parts: &Vec<Part<'_, Self::Row>>| {
             let begun = Instant::now();
-            let inserted = self.insert(range, rows);
+            let inserted = self.insert(parts);
             Answered { inserted, after: begun.elapsed() }
         };
         inserts.iter().map(insert).collect()
     }
 
-    /// Waits until no INSERT of the range's partition (of any instance, dead ones too) is still running
-    /// in the range's shard.
+    /// Waits until no INSERT of the range's partition, nor of its bundle (of any instance, dead ones too), is
+    /// still running in the range's shard.
     fn settle(&mut self, range: &Range) -> Result<(), Halt>;
 
     /// Which offsets of the range the sink holds, ascending.

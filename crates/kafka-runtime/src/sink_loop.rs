@@ -5,6 +5,7 @@
 //! transaction. Whoever takes a partition over finds the intent and settles it before anything
 //! else: the loop itself does the same after every failure, so there is one way back.
 
+mod bundle;
 mod focus;
 mod load;
 mod map;

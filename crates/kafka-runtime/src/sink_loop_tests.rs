@@ -21,7 +21,7 @@ use crate::{
     record::Numbered,
     recorded::{Action, RecordedLog, record},
     shutdown::Shutdown,
-    sink::{Answered, Inserted, Mapped, MappedRecord, PlacedRow, Range, Refusal, Sink},
+    sink::{Answered, Inserted, Mapped, MappedRecord, Part, PlacedRow, Range, Refusal, Sink},
     sink_loop::{SinkLoop, SinkParts},
 };
 
@@ -96,10 +96,12 @@ impl Sink for Table {
         Ok(waybills.iter().copied().filter(|it| self.held.contains(&it.origin.offset)).collect())
     }
 
-    fn insert(&mut self, range: &Range, rows: &[PlacedRow<Form>]) -> Result<Inserted, Halt> {
+    fn insert(&mut self, parts: &[Part<'_, Form>]) -> Result<Inserted, Halt> {
+        let rows: Vec<PlacedRow<Form>> =
+            parts.iter().flat_map(|(_, rows)| rows.iter().cloned()).collect();
         let offsets: Vec<i64> = rows.iter().map(|row| row.offset).collect();
         let (arrive, answer) =
-            self.trouble.pop_front().unwrap_or_else(|| match self.refused(rows) {
+            self.trouble.pop_front().unwrap_or_else(|| match self.refused(&rows) {
                 Some(refusal) => (0, Ok(Inserted::Refused(refusal))),
                 None => (rows.len(), Ok(Inserted::Loaded)),
             });
@@ -108,16 +110,14 @@ impl Sink for Table {
         }
         let plain = rows.iter().take(arrive).filter(|row| row.row == Form::Plain);
         self.plain.extend(plain.map(|row| row.offset));
+        let range = parts[0].0;
         self.inserts.push((range.start, range.end, range.content, offsets));
         answer
     }
 
-    fn insert_each(&mut self, inserts: &[(&Range, &[PlacedRow<Form>])]) -> Vec<Answered> {
-        let insert = |(range, rows): &(&Range, &[PlacedRow<Form>])| Answered {
-            inserted: self.insert(range, rows),
-            after: self.takes,
-        };
-        inserts.iter().map(insert).collect()
+    fn insert_each(&mut self, inserts: &[Vec<Part<'_, Form>>]) -> Vec<Answered> {
+        let after = self.takes;
+        inserts.iter().map(|parts| Answered { inserted: self.insert(parts), after }).collect()
     }
 
     fn settle(&mut self, _range: &Range) -> Result<(), Halt> {

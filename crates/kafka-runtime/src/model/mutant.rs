@@ -42,6 +42,8 @@ pub(super) enum Mutant {
     LeavesRefusedNumbers,
     /// Looks for an INSERT in doubt, and loads its range, in the shard of its own configuration.
     ForgetsShards,
+    /// Sends a range whose bundle is in doubt under its own name.
+    ForgetsBundles,
     /// Takes a refused INSERT for one that arrived.
     TakesRefusedForLoaded,
 }

@@ -106,6 +106,11 @@ fn a_number_that_is_left_after_a_refused_insert_is_found() {
 }
 
 #[test]
+fn a_range_of_a_bundle_that_is_sent_under_its_own_name_is_found() {
+    assert_found(Kind::Sink, Mutant::ForgetsBundles, TWICE);
+}
+
+#[test]
 fn a_range_in_doubt_that_is_looked_for_in_another_shard_is_found() {
     assert_found(Kind::Sink, Mutant::ForgetsShards, TWICE);
 }

@@ -115,6 +115,8 @@ fn a_sink_loads_every_row_once_whatever_happens() {
         Happened::ReadBackSome,
         Happened::CopyDiscarded,
         Happened::OtherShards,
+        Happened::Bundle,
+        Happened::BundleSettled,
     ];
     assert_happened(&hold(Kind::Sink), &besides);
 }

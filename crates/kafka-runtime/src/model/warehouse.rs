@@ -7,12 +7,12 @@ use pipeline::{Halt, RejectReason, Rejected};
 
 use super::{
     mutant::Mutant,
-    table::{Arrival, Body, Took},
+    table::{Arrival, Body, Row, Took},
     world::{Happened, Insert, Seat, Trouble, World, locked},
 };
 use crate::{
     record::Numbered,
-    sink::{Inserted, Mapped, MappedRecord, PlacedRow, Range, Refusal, Sink},
+    sink::{Inserted, Mapped, MappedRecord, Part, Range, Refusal, Sink},
 };
 
 /// The sink of a process.
@@ -24,7 +24,8 @@ pub(super) struct Warehouse {
     refused: u32,
 }
 
-const MOST_SHARDS: u32 = 3;
+/// Over how many shards one sink after the other is spread.
+const SHARDS: [u32; 4] = [1, 1, 2, 3];
 /// What each answer takes, and what is learnt of there being none. Two take longer than a shard that was away
 /// is left in peace: its time is over in the middle of a turn of the loop, or between two.
 const ANSWERS_IN: Duration = Duration::from_secs(4);
@@ -86,7 +87,7 @@ impl World {
         if body.rows.len() == 1 {
             self.happened(Happened::RefusedAlone);
         }
-        let row = body.rows.iter().position(|(_, _, refused)| *refused);
+        let row = body.rows.iter().position(|row| row.refused);
         // The word of a table is not to be relied on.
         let row = row.filter(|row| row % 2 == 0).or(Some(0));
         Inserted::Refused(Refusal { detail: "told to".to_owned(), row })
@@ -98,7 +99,8 @@ impl Warehouse {
     pub(super) fn open(seat: &Rc<Seat>) -> Self {
         let mut world = locked(&seat.world);
         world.sinks += 1;
-        Self { seat: seat.clone(), shards: 1 + world.sinks % MOST_SHARDS, refused: 0 }
+        let shards = SHARDS[world.sinks as usize % SHARDS.len()];
+        Self { seat: seat.clone(), shards, refused: 0 }
     }
 
     /// The range as the sink takes it up.
@@ -119,7 +121,7 @@ impl Warehouse {
             Trouble::Insert(insert) => Some(insert),
             _ => None,
         });
-        let is_refused = body.rows.iter().any(|(_, _, refused)| *refused);
+        let is_refused = body.rows.iter().any(|row| row.refused);
         if is_refused && matches!(met, None | Some(Insert::Partly)) {
             return Ok(world.refuse(&body, met));
         }
@@ -170,11 +172,27 @@ impl Sink for Warehouse {
         Ok(held.copied().collect())
     }
 
-    fn insert(&mut self, range: &Range, rows: &[PlacedRow<bool>]) -> Result<Inserted, Halt> {
-        let rows = rows.iter().map(|it| (it.offset, it.waybill.origin, it.row)).collect();
+    fn insert(&mut self, parts: &[Part<'_, bool>]) -> Result<Inserted, Halt> {
+        let rows = parts.iter().flat_map(|(range, rows)| {
+            rows.iter().map(|it| Row {
+                partition: range.partition,
+                offset: it.offset,
+                origin: it.waybill.origin,
+                refused: it.row,
+            })
+        });
+        let rows = rows.collect();
         let range = {
             let mut world = self.seat.step();
-            let mut range = self.taken(&mut world, range);
+            let mut range = self.taken(&mut world, parts[0].0);
+            match parts.len() {
+                1 if world.is(Mutant::ForgetsBundles) => range.bundle = None,
+                1 if range.bundle.is_some() && range.content == 0 => {
+                    world.happened(Happened::BundleSettled);
+                }
+                1 => {}
+                _ => world.happened(Happened::Bundle),
+            }
             if world.is(Mutant::LeavesRefusedNumbers) {
                 range.content += self.refused;
             }

@@ -142,6 +142,10 @@ pub(super) enum Happened {
     ReadBackNone,
     ReadBackSome,
     CopyDiscarded,
+    /// Ranges of several partitions were sent in one INSERT.
+    Bundle,
+    /// A range of those was sent by itself, under the name of all.
+    BundleSettled,
     /// A range was begun under another number of shards than whoever has it now is configured for.
     OtherShards,
 }

@@ -1,6 +1,6 @@
 //! Reading one partition at a time while there is more than a batch holds.
 //!
-//! A batch of all partitions gives each a share, and a sink makes a block of each share. So when a
+//! A batch of all partitions gives each shard of the sink a share, and a sink makes a block of each share. So when a
 //! batch was full the next one is of one partition alone, and so on in turn, until one is not full.
 
 use std::collections::BTreeSet;

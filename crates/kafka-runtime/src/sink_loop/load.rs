@@ -1,4 +1,4 @@
-//! Loading the ranges of a batch side by side, and what is done when nobody knows how an INSERT ended.
+//! Loading the ranges of a batch, and what is done when nobody knows how an INSERT ended.
 
 use std::{
     collections::BTreeMap,
@@ -10,6 +10,7 @@ use pipeline::Halt;
 
 use super::{
     SinkLoop, UNNUMBERED,
+    bundle::bundled,
     refused::{Ended, Search, Tried},
 };
 use crate::{
@@ -21,12 +22,12 @@ use crate::{
     log::{Log, Partition},
     metadata::Intent,
     record::Record,
-    sink::{Answered, Inserted, PlacedRow, Range, Sink},
+    sink::{Answered, Inserted, Part, PlacedRow, Range, Sink},
 };
 
 impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
-    /// Maps a batch, commits its intents, sends its ranges side by side. What came of each is dealt with
-    /// one after the other.
+    /// Maps a batch, commits its intents, sends its ranges: those of a shard in one INSERT, those of the shards
+    /// side by side. What came of each is dealt with one after the other.
     pub(super) fn load(&mut self, batch: Batch) -> Result<(), Failed> {
         self.parts.metrics.received(batch.records().len() as u64);
         self.parts.metrics.batch(batch.records().len(), batch.bytes());
@@ -41,22 +42,21 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
             self.breaker = before;
         }
         let loads = loads?;
-        self.commit_lanes(&loads.iter().map(|load| load.range).collect::<Vec<_>>())?;
+        let (rows, no_rows): (Vec<_>, Vec<_>) =
+            loads.into_iter().partition(|load| !load.rows.is_empty());
+        let bundles = bundled(rows, |partition| {
+            self.lanes.get(&partition).is_none_or(|lane| lane.care.is_careful())
+        });
+        let all = bundles.iter().flatten().chain(&no_rows);
+        self.commit_lanes(&all.map(|load| load.range).collect::<Vec<_>>())?;
         crashpoint!("after-intent");
-        let answers = self.insert_each(&loads);
+        let answers = self.insert_each(&bundles);
         self.inserting = answers.iter().map(|answer| answer.after).sum();
-        let mut answers = answers.into_iter();
-        for load in loads {
-            let answer = if load.rows.is_empty() { None } else { answers.next() };
-            let partition = (load.range.topic, load.range.partition);
-            if self.orders.is_parked(partition) {
-                continue;
-            }
-            let records = by_partition.get(&partition).map_or(&[][..], Vec::as_slice);
-            match self.answered(load, records, answer) {
-                Err(Failed::Shard(halt)) => self.park(partition, &halt),
-                loaded => loaded?,
-            }
+        for load in no_rows {
+            self.loaded(load);
+        }
+        for (loads, answer) in bundles.into_iter().zip(answers) {
+            self.answered(loads, &by_partition, answer)?;
         }
         self.loaded_at = self.log.clock();
         Ok(())
@@ -73,7 +73,8 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
             };
             let end = records.last().map_or(start, |record| record.position.offset);
             let shards = self.parts.sink.shards();
-            let range = intent_range(*partition, start, Intent { end, content: 0, shards });
+            let intent = Intent { end, content: 0, shards, bundle: None };
+            let range = intent_range(*partition, start, intent);
             loads.push(self.map_range(range, records, &[])?);
         }
         if !self.orders.breaker_is_on(now()) {
@@ -87,30 +88,64 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
         Ok(loads)
     }
 
-    /// Sends the rows of those that have any.
-    fn insert_each(&mut self, loads: &[Load<S::Row>]) -> Vec<Answered> {
-        let with_rows = loads.iter().filter(|load| !load.rows.is_empty());
-        let inserts: Vec<_> = with_rows.map(|load| (&load.range, &load.rows[..])).collect();
+    fn insert_each(&mut self, bundles: &[Vec<Load<S::Row>>]) -> Vec<Answered> {
+        let part = |load| -> Part<'_, S::Row> {
+            let Load { range, rows, .. }: &Load<S::Row> = load;
+            (range, rows)
+        };
+        let inserts: Vec<Vec<_>> =
+            bundles.iter().map(|loads| loads.iter().map(part).collect()).collect();
         self.parts.sink.insert_each(&inserts)
     }
 
-    /// Deals with the answer to a range's first INSERT; there is none if it has no rows.
+    /// Deals with the answer to the first INSERT of these ranges.
     fn answered(
         &mut self,
-        load: Load<S::Row>,
-        records: &[Record],
-        answer: Option<Answered>,
+        loads: Vec<Load<S::Row>>,
+        records: &BTreeMap<Partition, Vec<Record>>,
+        answer: Answered,
     ) -> Result<(), Failed> {
-        let Some(answer) = answer else {
-            self.loaded(load);
+        let Some(Range { topic, partition, .. }) = loads.first().map(|load| load.range) else {
             return Ok(());
         };
-        match self.ended(&load.range, answer)? {
-            Ended::Sure => self.loaded(load),
-            Ended::Doubt => self.load_in_doubt(load, records, None)?,
-            Ended::Refused(refusal) => {
-                let tried = Tried::refused(&load, refusal);
-                self.load_in_doubt(load, records, Some(tried))?;
+        if self.orders.is_parked((topic, partition)) {
+            return Ok(());
+        }
+        let ended = match self.ended(&loads[0].range, answer) {
+            Err(Failed::Shard(halt)) => {
+                self.park((topic, partition), &halt);
+                return Ok(());
+            }
+            ended => ended?,
+        };
+        let ranges = loads.len();
+        if let (Ended::Refused(refusal), 2..) = (&ended, ranges) {
+            self.loader.refused();
+            let detail = &refusal.detail;
+            tracing::warn!(sink = self.parts.name, ranges, "INSERT is refused: {detail}");
+        }
+        for load in loads {
+            let partition = (load.range.topic, load.range.partition);
+            let records = records.get(&partition).map_or(&[][..], Vec::as_slice);
+            let dealt = match &ended {
+                Ended::Sure => {
+                    self.loaded(load);
+                    Ok(())
+                }
+                Ended::Refused(refusal) if ranges == 1 => {
+                    let tried = Tried::refused(&load, refusal.clone());
+                    self.load_in_doubt(load, records, Some(tried))
+                }
+                // Of several ranges each is tried by itself.
+                Ended::Doubt | Ended::Refused(_) => self.load_in_doubt(load, records, None),
+            };
+            match dealt {
+                Err(Failed::Shard(halt)) => {
+                    // Those of the others too: they are of the same shard.
+                    self.park(partition, &halt);
+                    return Ok(());
+                }
+                dealt => dealt?,
             }
         }
         Ok(())
@@ -181,7 +216,7 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
     /// Sends an INSERT; nothing of it is running any more afterwards.
     fn insert(&mut self, range: &Range, rows: &[PlacedRow<S::Row>]) -> Result<Ended, Failed> {
         let begun = Instant::now();
-        let inserted = self.parts.sink.insert(range, rows);
+        let inserted = self.parts.sink.insert(&[(range, rows)]);
         self.ended(range, Answered { inserted, after: begun.elapsed() })
     }
 

@@ -74,8 +74,13 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
         missing: &mut Piece,
         tried: Tried,
     ) -> Result<(), Failed> {
-        let Tried { piece, ended, .. } = tried;
+        let Tried { missing: before, piece, ended } = tried;
         let refusal = match ended {
+            Ended::Sure if before == *missing => {
+                // A repeat: something had been taken under the number.
+                search.pieces.push(piece);
+                return Ok(());
+            }
             Ended::Sure => {
                 search.pieces.taken(&piece);
                 self.breaker.any_taken();

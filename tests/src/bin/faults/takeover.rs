@@ -59,8 +59,8 @@ impl Estate {
             estate.partitions.insert(partition);
             let begun = at.offset.filter(|_| !at.metadata.is_empty());
             estate.begun.extend(begun.map(|offset| (partition, offset)));
-            let intent = at.metadata.split(' ').find(|word| word.starts_with("load:"));
-            estate.intents.extend(intent.map(|it| (format!("{partition:?}"), it.to_owned())));
+            let intent = intent_in(&at.metadata);
+            estate.intents.extend(intent.map(|it| (format!("{partition:?}"), it)));
         }
         Ok(estate)
     }
@@ -125,7 +125,7 @@ impl Estate {
             .filter(|line| line["sink"] == self.group)
             .filter_map(|line| {
                 let text = |name: &str| line[name].as_str().map(str::to_owned);
-                Some((text("partition")?, text("intent")?))
+                Some((text("partition")?, intent_in(&text("intent")?)?))
             })
             .collect();
         self.intents.iter().filter(|intent| !settled.contains(*intent)).collect()
@@ -160,6 +160,11 @@ fn scanner(flow: &Flow) -> anyhow::Result<Scanner> {
 }
 
 /// What the group reads.
+/// The range that an intent tells of. What bundle it is in is behind that.
+fn intent_in(text: &str) -> Option<String> {
+    text.split(' ').find(|word| word.starts_with("load:")).map(str::to_owned)
+}
+
 fn topics_of(group: &str) -> Vec<Topic> {
     let stage = Stage::ALL.into_iter().find(|stage| stage.group() == group);
     stage.map_or(vec![Topic::DiscardedEvents], Stage::reads)
