@@ -23,7 +23,7 @@ use crate::{
 };
 
 const TIMEOUT: Duration = Duration::from_secs(15);
-const KNOWN_STEP: Duration = Duration::from_millis(50);
+const TOLD_STEP: Duration = Duration::from_millis(50);
 
 /// How the topics are to be made.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
@@ -59,6 +59,18 @@ pub enum TopicChange {
         /// How many it should have.
         expected: u16,
     },
+}
+
+impl TopicChange {
+    /// The topic that is to be changed.
+    #[must_use]
+    pub fn topic(&self) -> Topic {
+        match self {
+            Self::Create(topic) | Self::Alter(topic, _) | Self::WrongPartitions { topic, .. } => {
+                *topic
+            }
+        }
+    }
 }
 
 impl fmt::Display for TopicChange {
@@ -182,23 +194,31 @@ impl Admin {
                 }
             }
         }
-        self.until_known(changes).await
+        self.until_told(changes, settings).await
     }
 
-    /// A broker acknowledges a new topic before it tells of it.
-    async fn until_known(&self, changes: &[TopicChange]) -> Result<(), AdminError> {
+    /// A broker acknowledges a new topic or setting before it tells of it.
+    async fn until_told(
+        &self,
+        changes: &[TopicChange],
+        settings: &TopicSettings,
+    ) -> Result<(), AdminError> {
         let begun = Instant::now();
         loop {
-            let known = self.partition_counts()?;
-            let unknown = changes.iter().find_map(|change| match change {
-                TopicChange::Create(topic) if !known.contains_key(topic.name()) => Some(topic),
-                _ => None,
+            let left = self.plan(settings).await.map(|plan| {
+                plan.into_iter().find(|left| changes.iter().any(|it| it.topic() == left.topic()))
             });
-            let Some(topic) = unknown else { return Ok(()) };
-            if begun.elapsed() > TIMEOUT {
-                return Err(failed(topic.name(), "created, but the broker does not know it yet"));
+            let late = begun.elapsed() > TIMEOUT;
+            match left {
+                Ok(None) => return Ok(()),
+                Ok(Some(left)) if late => {
+                    let detail = format!("done, but the broker does not tell of it yet: {left}");
+                    return Err(failed(left.topic().name(), detail));
+                }
+                Err(error) if late => return Err(error),
+                Ok(Some(_)) | Err(_) => {}
             }
-            tokio::time::sleep(KNOWN_STEP).await;
+            tokio::time::sleep(TOLD_STEP).await;
         }
     }
 

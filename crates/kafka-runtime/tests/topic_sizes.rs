@@ -8,6 +8,8 @@
     reason = "a test fails by panicking"
 )]
 
+use std::time::Duration;
+
 use kafka_runtime::{Admin, KafkaConfig, TopicChange, TopicSettings};
 use local_stack::{Stack, StackConfig};
 use rdkafka::{
@@ -25,7 +27,19 @@ async fn limit(client: &AdminClient<DefaultClientContext>, topic: Topic, bytes: 
     client.alter_configs(&[altered], &options).await.unwrap().remove(0).unwrap();
 }
 
-/// The plan's limits: is and should be.
+/// The plan's limits, is and should be: what [`limit`] has set a moment ago, once the broker, which
+/// has acknowledged it before, tells of it.
+async fn planned_soon(admin: &Admin, topic: Topic) -> Option<(String, String)> {
+    for _ in 0..200 {
+        let planned = planned(admin, topic).await;
+        if planned.is_some() {
+            return planned;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    None
+}
+
 async fn planned(admin: &Admin, topic: Topic) -> Option<(String, String)> {
     let plan = admin.plan(&TopicSettings::default()).await.unwrap();
     plan.into_iter().find_map(|change| match change {
@@ -54,11 +68,11 @@ async fn a_topic_that_takes_less_than_the_flow_needs_is_in_the_plan_and_mended_b
     for topic in [Topic::EnrichedEvents, Topic::DeadLetters(Stage::Validate)] {
         limit(&client, topic, "1048576").await;
         let expected = ("1048576".to_owned(), needed.clone());
-        assert_eq!(planned(&admin, topic).await, Some(expected), "{topic}");
+        assert_eq!(planned_soon(&admin, topic).await, Some(expected), "{topic}");
     }
     // What raw-events takes more, nothing behind it is made for.
     limit(&client, Topic::RawEvents, "2097152").await;
-    assert!(planned(&admin, Topic::RawEvents).await.is_some());
+    assert!(planned_soon(&admin, Topic::RawEvents).await.is_some());
 
     admin.apply(&admin.plan(&settings).await.unwrap(), &settings).await.unwrap();
     assert_eq!(admin.plan(&settings).await.unwrap(), []);
