@@ -221,7 +221,7 @@ async fn sent_in_turn(
 }
 
 fn shard(range: &Range) -> Shard {
-    Shard::of(range.partition, range.shards)
+    Shard::numbered(range.shard())
 }
 
 fn unheld_time<R>(column: &str) -> Mapped<R> {

@@ -115,6 +115,11 @@ impl<R> Load<R> {
         }
     }
 
+    /// The partition of its range.
+    pub(crate) fn partition(&self) -> Partition {
+        (self.range.topic, self.range.partition)
+    }
+
     /// Offsets of the rows.
     pub(crate) fn offsets(&self) -> BTreeSet<i64> {
         self.rows.iter().map(|row| row.offset).collect()

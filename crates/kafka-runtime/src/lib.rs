@@ -8,6 +8,8 @@ mod admin;
 mod bare;
 mod batch;
 mod breaker;
+#[cfg(test)]
+mod bundle_tests;
 mod care;
 mod changelog;
 mod commands;

@@ -33,6 +33,19 @@ pub struct Range {
     pub bundle: Option<Bundle>,
 }
 
+impl Range {
+    /// The shard of its rows, the first is 0.
+    #[must_use]
+    pub fn shard(&self) -> u32 {
+        shard_of(self.partition, self.shards)
+    }
+}
+
+/// The shard that takes the rows of a partition, of so many: `partition mod shards`.
+pub(crate) fn shard_of(partition: i32, shards: u32) -> u32 {
+    u32::try_from(partition).unwrap_or_default() % shards.max(1)
+}
+
 /// What an INSERT of ranges of several partitions is called. The intent of each of them names it: whoever
 /// takes one of the partitions up sends its range under the same name, with none of the others, and so
 /// keeps an INSERT of all of them that comes late from being taken.
@@ -122,8 +135,7 @@ pub trait Sink {
     /// One row.
     type Row;
 
-    /// Over how many shards the sink is spread now: a partition's rows go to shard `partition mod
-    /// shards`.
+    /// Over how many shards the sink is spread now ([`Range::shard`]).
     fn shards(&self) -> u32 {
         1
     }
@@ -164,4 +176,16 @@ pub trait Sink {
 
     /// Which offsets of the range the sink holds, ascending.
     fn present(&mut self, range: &Range) -> Result<Vec<i64>, Halt>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partitions_go_round_the_shards() {
+        let shards: Vec<u32> = (0..5).map(|partition| shard_of(partition, 3)).collect();
+        assert_eq!(shards, [0, 1, 2, 0, 1]);
+        assert_eq!(shard_of(7, 1), 0);
+    }
 }

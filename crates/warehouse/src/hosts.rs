@@ -27,10 +27,9 @@ impl Shard {
     /// Where everything is that comes from no partition: what `migrate`, the auditor and operators write.
     pub const HOME: Self = Self(0);
 
-    /// The shard that takes a Kafka partition's rows, of so many.
-    pub fn of(partition: i32, shards: u32) -> Self {
-        let partition = u32::try_from(partition).unwrap_or_default();
-        Self((partition % shards.max(1)) as usize)
+    /// By its number; the first is 0.
+    pub const fn numbered(number: u32) -> Self {
+        Self(number as usize)
     }
 
     /// The first so many.
@@ -141,13 +140,6 @@ mod tests {
         assert_eq!(turn(&hosts), [0, 1, 2]);
         assert_eq!((hosts.name(0).as_str(), hosts.name(2).as_str()), ("a:8123", "c:443"));
         assert_eq!(hosts.majority(), 2);
-    }
-
-    #[test]
-    fn partitions_go_round_the_shards() {
-        let shards: Vec<usize> = (0..5).map(|it| Shard::of(it, 3).index()).collect();
-        assert_eq!(shards, [0, 1, 2, 0, 1]);
-        assert_eq!(Shard::of(7, 1), Shard::HOME);
     }
 
     #[test]

@@ -49,11 +49,10 @@ pub(super) struct Body {
 }
 
 /// A shard, and whose rows and tokens are meant there: one shard knows nothing of another's.
-type Place = (i32, Partition);
+type Place = (u32, Partition);
 
 fn place(range: &Range) -> Place {
-    let shards = i32::try_from(range.shards).unwrap();
-    (range.partition % shards, (range.topic, range.partition))
+    (range.shard(), (range.topic, range.partition))
 }
 
 /// The name of an INSERT: shard, first range, and what else there is to it.

@@ -12,30 +12,22 @@ use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
 };
 
-use topology::Topic;
-
 use crate::{
     lane::Load,
     log::Partition,
     sink::{Bundle, Range},
 };
 
-/// Ranges that may go together: of one topic, and loaded into one shard.
-fn place(range: &Range) -> (Topic, i32) {
-    (range.topic, range.partition % i32::try_from(range.shards).unwrap_or(i32::MAX))
-}
-
-/// Puts the ranges together that are to be sent in one INSERT. Those that are `apart` are sent by themselves.
+/// Puts the ranges together that are to be sent in one INSERT: those of one topic and one shard. Those that are `apart` are sent by themselves.
 pub(super) fn bundled<R>(
     loads: Vec<Load<R>>,
     apart: impl Fn(Partition) -> bool,
 ) -> Vec<Vec<Load<R>>> {
-    let (alone, together): (Vec<_>, Vec<_>) = loads
-        .into_iter()
-        .partition(|load| load.condemned || apart((load.range.topic, load.range.partition)));
+    let (alone, together): (Vec<_>, Vec<_>) =
+        loads.into_iter().partition(|load| load.condemned || apart(load.partition()));
     let mut bundles: BTreeMap<_, Vec<Load<R>>> = BTreeMap::new();
     for load in together {
-        bundles.entry(place(&load.range)).or_default().push(load);
+        bundles.entry((load.range.topic, load.range.shard())).or_default().push(load);
     }
     let mut bundles: Vec<_> = bundles.into_values().collect();
     for loads in &mut bundles {
@@ -61,6 +53,8 @@ fn name<R>(loads: &mut [Load<R>]) {
 
 #[cfg(test)]
 mod tests {
+    use topology::Topic;
+
     use super::*;
 
     fn load(partition: i32, end: i64, shards: u32) -> Load<()> {

@@ -56,7 +56,15 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
             self.loaded(load);
         }
         for (loads, answer) in bundles.into_iter().zip(answers) {
-            self.answered(loads, &by_partition, answer)?;
+            let Some(partition) = loads.first().map(Load::partition) else { continue };
+            if self.orders.is_parked(partition) {
+                continue;
+            }
+            match self.answered(loads, &by_partition, answer) {
+                // Those of the others too: they are of the same shard.
+                Err(Failed::Shard(halt)) => self.park(partition, &halt),
+                dealt => dealt?,
+            }
         }
         self.loaded_at = self.log.clock();
         Ok(())
@@ -98,26 +106,14 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
         self.parts.sink.insert_each(&inserts)
     }
 
-    /// Deals with the answer to the first INSERT of these ranges.
+    /// Deals with the answer to the first INSERT of these ranges, of which there is at least one.
     fn answered(
         &mut self,
         loads: Vec<Load<S::Row>>,
         records: &BTreeMap<Partition, Vec<Record>>,
         answer: Answered,
     ) -> Result<(), Failed> {
-        let Some(Range { topic, partition, .. }) = loads.first().map(|load| load.range) else {
-            return Ok(());
-        };
-        if self.orders.is_parked((topic, partition)) {
-            return Ok(());
-        }
-        let ended = match self.ended(&loads[0].range, answer) {
-            Err(Failed::Shard(halt)) => {
-                self.park((topic, partition), &halt);
-                return Ok(());
-            }
-            ended => ended?,
-        };
+        let ended = self.ended(&loads[0].range, answer)?;
         let ranges = loads.len();
         if let (Ended::Refused(refusal), 2..) = (&ended, ranges) {
             self.loader.refused();
@@ -125,27 +121,15 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
             tracing::warn!(sink = self.parts.name, ranges, "INSERT is refused: {detail}");
         }
         for load in loads {
-            let partition = (load.range.topic, load.range.partition);
-            let records = records.get(&partition).map_or(&[][..], Vec::as_slice);
-            let dealt = match &ended {
-                Ended::Sure => {
-                    self.loaded(load);
-                    Ok(())
-                }
+            let records = records.get(&load.partition()).map_or(&[][..], Vec::as_slice);
+            match &ended {
+                Ended::Sure => self.loaded(load),
                 Ended::Refused(refusal) if ranges == 1 => {
                     let tried = Tried::refused(&load, refusal.clone());
-                    self.load_in_doubt(load, records, Some(tried))
+                    self.load_in_doubt(load, records, Some(tried))?;
                 }
                 // Of several ranges each is tried by itself.
-                Ended::Doubt | Ended::Refused(_) => self.load_in_doubt(load, records, None),
-            };
-            match dealt {
-                Err(Failed::Shard(halt)) => {
-                    // Those of the others too: they are of the same shard.
-                    self.park(partition, &halt);
-                    return Ok(());
-                }
-                dealt => dealt?,
+                Ended::Doubt | Ended::Refused(_) => self.load_in_doubt(load, records, None)?,
             }
         }
         Ok(())
@@ -246,8 +230,7 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
             let age = u64::try_from(now - row.waybill.appended_at).unwrap_or_default();
             self.loader.fresh_after(Duration::from_millis(age));
         }
-        let partition = (load.range.topic, load.range.partition);
-        if let Some(lane) = self.lanes.get_mut(&partition) {
+        if let Some(lane) = self.lanes.get_mut(&load.partition()) {
             lane.advance(load.range.end + 1, load.told);
             if load.condemned {
                 lane.care.relax();

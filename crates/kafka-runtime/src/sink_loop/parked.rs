@@ -14,7 +14,7 @@ use crate::{
     batch::partition_of,
     error::Failed,
     log::{Log, Partition},
-    sink::Sink,
+    sink::{Sink, shard_of},
 };
 
 /// How long before a shard that was away is asked again.
@@ -28,8 +28,9 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
 
     /// Sets the partitions of this one's shard aside.
     pub(super) fn park(&mut self, partition: Partition, halt: &Halt) {
-        let shards = i32::try_from(self.parts.sink.shards()).unwrap_or(i32::MAX);
-        let same = |other: Partition| other.1 % shards == partition.1 % shards;
+        let shards = self.parts.sink.shards();
+        let shard = |(_, number): Partition| shard_of(number, shards);
+        let same = |other| shard(other) == shard(partition);
         let mut parked = BTreeSet::from([partition]);
         for (other, lane) in self.lanes.iter_mut().filter(|(other, _)| same(**other)) {
             // To wait is no attempt.

@@ -33,7 +33,7 @@ async fn present(
 
 /// The shard of partition 3.
 fn second() -> Shard {
-    Shard::of(3, 2)
+    Shard::numbered(1)
 }
 
 pub(crate) async fn a_cluster_is_made_once_and_what_does_not_fit_is_refused(cluster: &Cluster) {
@@ -108,7 +108,7 @@ pub(crate) async fn each_partition_goes_to_its_shard_and_is_read_back_there(clus
     loaded.dedup();
     assert_eq!(loaded, asked[..5]);
 
-    let third = Shard::of(2, 3);
+    let third = Shard::numbered(2);
     let error = present(&warehouse, third, 0).await.unwrap_err();
     assert_eq!(error, WarehouseError::NoShard { number: 3 });
     assert!(error.to_string().contains("`more_shards` under [warehouse]"), "{error}");

@@ -8,7 +8,7 @@ use crate::{DATABASE, World, loaded::origins, request_to};
 
 pub(crate) async fn each_shard_replicates_its_rows_and_any_host_reads_all(world: &World) {
     let warehouse = world.warehouse();
-    let second = Shard::of(1, 2);
+    let second = Shard::numbered(1);
     for (shard, offsets, token) in [(Shard::HOME, &[0, 2, 4][..], "a"), (second, &[1, 3], "b")] {
         for attempt in [1, 2] {
             let answer = warehouse.insert(request_to(shard, offsets, token, attempt)).await;
