@@ -12,13 +12,30 @@ use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
 };
 
+use topology::Topic;
+
 use crate::{
     lane::Load,
     log::Partition,
-    sink::{Bundle, Range},
+    sink::{Bundle, Range, shard_of},
 };
 
-/// Puts the ranges together that are to be sent in one INSERT: those of one topic and one shard. Those that are `apart` are sent by themselves.
+/// Where rows go, and what they are made of: what shares a place can share an INSERT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    topic: Topic,
+    pub(super) shard: u32,
+}
+
+impl Place {
+    /// That of a partition's rows, of so many shards.
+    pub(super) fn of((topic, number): Partition, shards: u32) -> Self {
+        Self { topic, shard: shard_of(number, shards) }
+    }
+}
+
+/// Puts the ranges together that are to be sent in one INSERT: those of one place. Those that are
+/// `apart` are sent by themselves.
 pub(super) fn bundled<R>(
     loads: Vec<Load<R>>,
     apart: impl Fn(Partition) -> bool,
@@ -27,7 +44,7 @@ pub(super) fn bundled<R>(
         loads.into_iter().partition(|load| load.condemned || apart(load.partition()));
     let mut bundles: BTreeMap<_, Vec<Load<R>>> = BTreeMap::new();
     for load in together {
-        bundles.entry((load.range.topic, load.range.shard())).or_default().push(load);
+        bundles.entry(Place::of(load.partition(), load.range.shards)).or_default().push(load);
     }
     let mut bundles: Vec<_> = bundles.into_values().collect();
     for loads in &mut bundles {
@@ -53,8 +70,6 @@ fn name<R>(loads: &mut [Load<R>]) {
 
 #[cfg(test)]
 mod tests {
-    use topology::Topic;
-
     use super::*;
 
     fn load(partition: i32, end: i64, shards: u32) -> Load<()> {
