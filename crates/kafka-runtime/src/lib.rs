@@ -16,6 +16,8 @@ mod commands;
 mod config;
 mod context;
 mod convert;
+#[cfg(test)]
+mod doubt_tests;
 mod error;
 mod follower;
 mod forgotten;
