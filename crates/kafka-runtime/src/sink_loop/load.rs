@@ -158,9 +158,9 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
     /// The sink takes a content number once. Whoever had the range before may have been frozen
     /// before its INSERT, and send it at any time: only its number makes it a repeat of ours. So
     /// the number is left for the next one (committed before it is used) only when something was
-    /// taken under it: part of its rows is there, or a sure INSERT was a repeat itself; and when
-    /// the complete range is not what is to be loaded. What is refused takes nothing: rows that are
-    /// tried again in smaller pieces keep the number until the first piece is taken.
+    /// taken under it: part of its rows is there, or a sure INSERT was a repeat itself. What is refused
+    /// takes nothing: rows that are tried again in smaller pieces keep the number until the first piece
+    /// is taken. So does the range that a record is left out of because processes died on it.
     fn load_missing(
         &mut self,
         mut load: Load<S::Row>,
@@ -178,7 +178,7 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
                 is_untaken
             } else {
                 self.loader.recovered(load.found(&missing));
-                let whole = missing.len() == load.rows.len() && !load.condemned;
+                let whole = missing.len() == load.rows.len();
                 load.range.content > 0 || whole
             };
             if missing.is_empty() {
