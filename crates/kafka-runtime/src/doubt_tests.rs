@@ -16,20 +16,34 @@ use crate::{
 #[test]
 fn an_intent_found_at_assignment_is_settled_for_each_thing_that_can_have_happened() {
     let cases = [
-        ("all present", vec![0, 1, 2], vec![]),
-        ("none present", vec![], vec![(0, 2, 0, vec![0, 1, 2])]),
-        ("some present", vec![1], vec![(0, 2, 1, vec![0, 2])]),
+        ("all present", vec![0, 1, 2], vec![], 1),
+        ("none present", vec![], vec![(0, 2, 0, vec![0, 1, 2])], 1),
+        ("some present", vec![1], vec![(0, 2, 1, vec![0, 2])], 2),
     ];
-    for (name, held, expected) in cases {
+    for (name, held, expected, settled) in cases {
         let mut log = assigned(0, "load:2,0");
         log.then(polled(0..3));
         let mut table = Table { held: held.into_iter().collect(), ..Table::default() };
         let log = play(log, &mut table, 2);
         assert_eq!(table.inserts, expected, "{name}");
         assert_eq!(table.held, BTreeSet::from([0, 1, 2]), "{name}");
-        assert_eq!(table.settled, 1, "{name}: no INSERT may still be running");
+        assert_eq!(table.settled, settled, "{name}: no INSERT may still be running");
         let recommitted = log.commits().contains(&&committed(0, "load:2,1 attempts=1 by=1 upto=2"));
         assert_eq!(recommitted, name == "some present", "{name}: new content is committed first");
+    }
+}
+
+#[test]
+fn an_insert_that_began_after_the_range_was_settled_is_waited_for_before_its_number_is_left() {
+    for (arriving, sent) in
+        [(vec![(2, 1), (2, 2)], vec![]), (vec![(2, 1)], vec![(0, 2, 1, vec![2])])]
+    {
+        let mut log = assigned(0, "load:2,0");
+        log.then(polled(0..3));
+        let mut table = Table { held: BTreeSet::from([0]), arriving, ..Table::default() };
+        play(log, &mut table, 2);
+        assert_eq!((table.inserts, table.settled), (sent, 2));
+        assert_eq!(table.held, BTreeSet::from([0, 1, 2]));
     }
 }
 

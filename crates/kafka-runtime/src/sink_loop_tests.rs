@@ -34,6 +34,8 @@ pub(crate) struct Table {
     pub(crate) held: BTreeSet<i64>,
     pub(crate) inserts: Vec<(i64, i64, u32, Vec<i64>)>,
     pub(crate) settled: u32,
+    /// What arrives in which settling, the first being 1.
+    pub(crate) arriving: Vec<(u32, i64)>,
     /// For the next INSERTs: how many rows arrive, and what the answer is.
     pub(crate) trouble: VecDeque<(usize, Result<Inserted, Halt>)>,
     /// Rows that it refuses, unless they are plain.
@@ -122,6 +124,8 @@ impl Sink for Table {
 
     fn settle(&mut self, _range: &Range) -> Result<(), Halt> {
         self.settled += 1;
+        let now = self.arriving.iter().filter(|(settling, _)| *settling == self.settled);
+        self.held.extend(now.map(|(_, offset)| *offset));
         self.clock.set(self.clock.get() + self.settles_in);
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Loading the ranges of a batch, and what is done when nobody knows how an INSERT ended.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
@@ -11,7 +11,7 @@ use pipeline::Halt;
 use super::{
     SinkLoop, UNNUMBERED,
     bundle::bundled,
-    refused::{Ended, Search, Tried},
+    refused::{Ended, Search, TakenBy, Tried},
 };
 use crate::{
     batch::{Batch, partition_of},
@@ -161,6 +161,10 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
     /// taken under it: part of its rows is there, or a sure INSERT was a repeat itself. What is refused
     /// takes nothing: rows that are tried again in smaller pieces keep the number until the first piece
     /// is taken. So does the range that a record is left out of because processes died on it.
+    ///
+    /// Whoever was frozen before the INSERT may have sent it after we settled the range, and only its
+    /// first part was seen. So what runs is waited for before a number is left: nothing begins under it
+    /// any more.
     fn load_missing(
         &mut self,
         mut load: Load<S::Row>,
@@ -169,23 +173,25 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
         search: &mut Search,
     ) -> Result<(), Failed> {
         loop {
-            let present = self.parts.sink.present(&load.range);
-            let present = present.map_err(|halt| self.of_shard(halt))?;
-            let mut missing = load.missing(&present);
-            let is_untaken = if let Some(tried) = tried {
-                let is_untaken = tried.left_untaken(&missing);
+            let mut missing = self.missing(&load)?;
+            let taken_by = if let Some(tried) = tried {
+                let taken_by = tried.taken_by(&missing);
                 self.judge((&mut load, records), search, &mut missing, tried)?;
-                is_untaken
+                taken_by
             } else {
                 self.loader.recovered(load.found(&missing));
                 let whole = missing.len() == load.rows.len();
-                load.range.content > 0 || whole
+                if load.range.content > 0 || whole { TakenBy::Nobody } else { TakenBy::Somebody }
             };
+            if taken_by == TakenBy::Somebody && !missing.is_empty() {
+                self.settle(&load.range)?;
+                missing = self.missing(&load)?;
+            }
             if missing.is_empty() {
                 self.loaded(load);
                 return Ok(());
             }
-            if !is_untaken {
+            if taken_by != TakenBy::Nobody {
                 load.range.content += 1;
                 self.commit_lanes(&[load.range])?;
             }
@@ -195,6 +201,17 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
             load.put_back(rows);
             tried = Some(Tried { missing, piece, ended: ended? });
         }
+    }
+
+    /// Offsets of the rows that the sink does not hold.
+    fn missing(&mut self, load: &Load<S::Row>) -> Result<BTreeSet<i64>, Failed> {
+        let present = self.parts.sink.present(&load.range);
+        Ok(load.missing(&present.map_err(|halt| self.of_shard(halt))?))
+    }
+
+    pub(super) fn settle(&mut self, range: &Range) -> Result<(), Failed> {
+        let settled = self.parts.sink.settle(range);
+        settled.map_err(|halt| self.of_shard(halt))
     }
 
     /// Sends an INSERT; nothing of it is running any more afterwards.
@@ -215,8 +232,7 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
             Inserted::Uncertain(detail) => {
                 tracing::warn!(sink = self.parts.name, "INSERT is uncertain: {detail}");
                 self.loader.uncertain();
-                let settled = self.parts.sink.settle(range);
-                settled.map_err(|halt| self.of_shard(halt))?;
+                self.settle(range)?;
                 Ok(Ended::Doubt)
             }
         }

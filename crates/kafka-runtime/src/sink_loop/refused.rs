@@ -34,6 +34,17 @@ pub(super) enum Ended {
     Refused(Refusal),
 }
 
+/// Who used a content number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TakenBy {
+    /// Nothing was taken under it.
+    Nobody,
+    /// Our last INSERT, all of which is there.
+    Us,
+    /// An INSERT of which more may still be on its way.
+    Somebody,
+}
+
 /// An INSERT that is to be read back.
 #[derive(Debug)]
 pub(super) struct Tried {
@@ -51,9 +62,13 @@ impl Tried {
         Self { missing: all.clone(), piece: all, ended: Ended::Refused(refusal) }
     }
 
-    /// Whether its content number is as it was, now that this is missing: nothing was taken under it.
-    pub(super) fn left_untaken(&self, missing: &Piece) -> bool {
-        !matches!(self.ended, Ended::Sure) && self.missing == *missing
+    /// Who took its content number, now that this is missing.
+    pub(super) fn taken_by(&self, missing: &Piece) -> TakenBy {
+        match self.ended {
+            Ended::Sure if self.piece.is_disjoint(missing) => TakenBy::Us,
+            Ended::Doubt | Ended::Refused(_) if self.missing == *missing => TakenBy::Nobody,
+            _ => TakenBy::Somebody,
+        }
     }
 }
 

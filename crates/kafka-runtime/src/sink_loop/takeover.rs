@@ -72,8 +72,7 @@ impl<L: Log, S: Sink> SinkLoop<'_, L, S> {
         let Some(records) = self.read_range(partition, intent.end)? else { return Ok(false) };
         let start = self.lanes.get(&partition).map_or(0, |lane| lane.start);
         let range = intent_range(partition, start, intent);
-        let settled = self.parts.sink.settle(&range);
-        settled.map_err(|halt| self.of_shard(halt))?;
+        self.settle(&range)?;
         let present = self.parts.sink.present(&range);
         let present = present.map_err(|halt| self.of_shard(halt))?;
         let load = self.map_range(range, &records, &present)?;
