@@ -1,4 +1,10 @@
 //! INSERTs whose answer can be relied on.
+//!
+//! Questions and DDL go through the crate `clickhouse`; INSERTs of rows do not. Its INSERT streams a body without a
+//! length and makes the bytes of each row as it is written. Ours has a `Content-Length`, so that a server
+//! knows a body that was cut off; its rows are bytes already, which are sent again in pieces when one of
+//! them is refused; and of the answer the status, the headers, the code and the row of an exception are
+//! kept, on which the loader decides.
 
 use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
