@@ -84,9 +84,9 @@ impl fmt::Debug for KafkaConfig {
 /// come for `dry_ms`, or at `age_ms`; the more comes, the nearer `age_ms` and `pace_ms` move to
 /// `grown_ms`, which they reach when that is enough to fill a batch. They are also at least as long as the
 /// INSERTs of the last batch took together, within `grown_ms`: what one of a few hundred rows costs is hardly
-/// less than what one of thousands does. Where ClickHouse is slow, fewer and larger ones follow. A batch that is full, of several
-/// partitions, is followed by batches of one partition each, in turn, as long as they are full: so
-/// what waits is loaded in blocks of `records` rows, however many partitions there are.
+/// less than what one of thousands does. Where ClickHouse is slow, fewer and larger ones follow. A batch that
+/// is full, of several shards of the sink, is followed by batches of one shard each, in turn, as long as they
+/// are full: so what waits is loaded in blocks of `records` rows, however many shards there are.
 ///
 /// `bytes` bounds the memory, whatever the number of partitions: one batch is in hand at a time. With
 /// the limits of a sink that is 48 MiB of records, as much for the rows made of them, a part of that

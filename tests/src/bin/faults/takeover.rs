@@ -159,12 +159,12 @@ fn scanner(flow: &Flow) -> anyhow::Result<Scanner> {
     Ok(Scanner::new(flow.kafka(), "waybill-tests")?)
 }
 
-/// What the group reads.
 /// The range that an intent tells of. What bundle it is in is behind that.
 fn intent_in(text: &str) -> Option<String> {
     text.split(' ').find(|word| word.starts_with("load:")).map(str::to_owned)
 }
 
+/// What the group reads.
 fn topics_of(group: &str) -> Vec<Topic> {
     let stage = Stage::ALL.into_iter().find(|stage| stage.group() == group);
     stage.map_or(vec![Topic::DiscardedEvents], Stage::reads)
